@@ -1,0 +1,27 @@
+PYTHON ?= python3.11
+# Replace to use another build, for example: make venv TORCH="torch==2.8.0 --index-url <where your build lives>"
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+
+.PHONY: demo test test-slow check venv
+demo: venv ## set up everything and run the main job on synthetic data
+	$(BIN)/benchmark run --protocol dfew-5fold --demo
+
+test: check ## set up everything, check style and types, run the tests
+	$(BIN)/python -m pytest
+
+test-slow: check ## everything `test` does, and the checks that take minutes
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+venv: .venv/.ready
+.venv/.ready: requirements.txt requirements-dev.txt pyproject.toml setup.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@

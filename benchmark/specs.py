@@ -1,0 +1,182 @@
+"""The light values that plugins hand to the registry. Nothing here, or in a plugin's `__init__`, imports torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+UNIT_MEAN = (0.0, 0.0, 0.0)
+UNIT_STD = (255.0, 255.0, 255.0)
+
+
+def load_object(import_path: str) -> Any:
+    """Import `package.module:name`, the form in which a spec points at heavy code."""
+    module, _, name = import_path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames of a clip a method sees: `clips` runs of `length` frames, `stride` frames apart.
+
+    Training draws each run's start at random inside its segment, testing takes the middle one (TSN's rule, as in
+    MMAction2's SampleFrames). A clip that is too short repeats its last frame.
+    """
+
+    clips: int
+    length: int = 1
+    stride: int = 1
+
+    @property
+    def frames(self) -> int:
+        """Number of frames that reach the model, T."""
+        return self.clips * self.length
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One size of a method: `paper` is the paper's, `small` is the same code for two CPU cores.
+
+    `mean` and `std` are per RGB channel on the 0..255 scale; normalisation happens on the device. `decode_size`, when
+    set, resizes every frame to that square while decoding and keeps the result in the frame cache. `model` holds what
+    else differs between presets, and is read only by the method's own recipe.
+    """
+
+    size: int
+    sampling: Sampling
+    epochs: int
+    batch_size: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    pretraining: str = "none"
+    decode_size: int | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A method's training, as pieces of an MMEngine config.
+
+    model: MMAction2 recognizer; its data preprocessor, class weights and inputs are the harness's business.
+    format_shape: `NCHW` (input B x T x 3 x H x W) or `NCTHW` (input B x 1 x 3 x T x H x W).
+    train_transforms, test_transforms: what happens to the decoded uint8 RGB frames (`results["imgs"]`, a list of T
+        arrays H x W x 3) before they are stacked; afterwards every frame is `preset.size` square.
+    imports: modules that register the type names used above.
+    """
+
+    model: dict[str, Any]
+    format_shape: str
+    train_transforms: list[dict[str, Any]]
+    test_transforms: list[dict[str, Any]]
+    optim_wrapper: dict[str, Any]
+    param_scheduler: list[dict[str, Any]]
+    imports: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A method: model, recipe and declared pre-training.
+
+    recipe: import path of `recipe(preset: Preset, num_classes: int) -> Recipe`.
+    checkpoint_keys: import path of `keys(state_dict) -> state_dict`, which renames an official checkpoint's keys
+        (prefix `module.` already removed) to this plugin's.
+    class_order: emotion names in the index order of the official checkpoints; empty if none exist.
+    official_evaluation: where the official evaluation departs from an honest protocol.
+    """
+
+    name: str
+    title: str
+    citation: str
+    licence: str
+    recipe: str
+    presets: Mapping[str, Preset]
+    official_evaluation: str
+    label_modes: tuple[str, ...] = ("hard", "soft")
+    checkpoint_keys: str | None = None
+    class_order: tuple[str, ...] = ()
+    version: str = "1"
+
+
+@dataclass(frozen=True)
+class AugmentationSpec:
+    """An augmentation: a clip transform, or a batch mixer.
+
+    touches: what it changes, out of `frames`, `pixels`, `batch`, `targets`; two that both touch `batch` are refused.
+    options: option names with their defaults; a default's type is the option's type.
+    build: import path of `build(num_classes: int, **options) -> dict`: the config of an MMEngine transform, or of an
+        MMAction2 blending when `batch` is touched.
+    imports: modules that register the type names.
+    """
+
+    name: str
+    title: str
+    citation: str
+    touches: frozenset[str]
+    build: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()
+    version: str = "1"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One video sample as a layout reads it.
+
+    frames: for each frame source the clip's folder or video file, relative to the dataset's root.
+    label: emotion name. votes: annotators' votes by emotion name, or None.
+    parts: for each fold the official part (`train`, `val` or `test`) that lists the clip.
+    """
+
+    id: str
+    label: str
+    frames: Mapping[str, str]
+    parts: Mapping[int, str]
+    votes: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class DatasetLayout:
+    """How a dataset is distributed.
+
+    find: import path of `find(data_root: Path) -> Path | None`: the dataset's root inside a data root.
+    read: import path of `read(root: Path, votes: bool) -> list[Clip]`; votes are read only when asked for.
+    synthesize: import path of `synthesize(out: Path, clips: int, seed: int, report) -> None`, which writes the same
+        tree with made-up content.
+    expected: known counts, fold by fold: `{fold: {part: {"clips": n, "per_class": {...}}}}`.
+    """
+
+    name: str
+    title: str
+    citation: str
+    licence: str
+    obtain: str
+    tree: str
+    classes: tuple[str, ...]
+    frame_sources: tuple[str, ...]
+    find: str
+    read: str
+    synthesize: str
+    expected: Mapping[int, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A score computed from a confusion matrix.
+
+    compute: import path of `compute(confusion: ndarray) -> ndarray`: integer counts (..., K, K), rows are true classes,
+        to scores in 0..1 of shape (...). Higher is better.
+    """
+
+    name: str
+    title: str
+    citation: str
+    compute: str
+
+
+ReportProgress = Callable[[int, int], None]
+Names = Sequence[str]

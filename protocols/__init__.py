@@ -1,0 +1,1 @@
+"""Protocols, groupings and label maps as data; this package holds YAML only."""

@@ -1,0 +1,14 @@
+"""Package layout: three source folders become two import packages (the rest is in pyproject.toml)."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[
+        *find_packages(include=["benchmark", "benchmark.*"]),
+        "benchmark.protocols",
+        "benchmark_plugins",
+        *(f"benchmark_plugins.{name}" for name in find_packages("plugins")),
+    ],
+    package_dir={"benchmark.protocols": "protocols", "benchmark_plugins": "plugins"},
+    package_data={"benchmark.protocols": ["*.yaml"], "benchmark_plugins": ["*/README.md"]},
+)
