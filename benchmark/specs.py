@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,8 @@ def load_object(import_path: str) -> Any:
 class Sampling:
     """Which frames of a clip a method sees: `clips` runs of `length` frames, `stride` frames apart.
 
-    Training draws each run's start at random inside its segment, testing takes the middle one (TSN's rule, as in
-    MMAction2's SampleFrames). A clip that is too short repeats its last frame.
+    Training draws each run's start at random inside its segment, testing takes the middle one (TSN's rule). A clip
+    that is too short repeats its last frame.
     """
 
     clips: int
@@ -177,5 +177,5 @@ class MetricSpec:
     compute: str
 
 
+# Called with (done, total) from time to time.
 ReportProgress = Callable[[int, int], None]
-Names = Sequence[str]

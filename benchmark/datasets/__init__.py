@@ -1,0 +1,1 @@
+"""Datasets: clip tables read by layouts, splits made by rules, and synthetic stand-ins."""

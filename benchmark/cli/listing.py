@@ -1,0 +1,183 @@
+"""`benchmark list`, `benchmark show` and `benchmark doctor`: what there is. Never imports torch to list or show."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmark.cli.output import add_json, note, print_json, print_table
+from benchmark.errors import UsageError
+from benchmark.registry import Registry, registry, unknown_name
+from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
+
+KINDS = ("protocols", "methods", "augmentations", "datasets", "metrics", "plugins")
+
+
+def add_commands(commands: Any) -> None:
+    """Declare the commands of this module."""
+    lister = commands.add_parser("list", help="list what is installed")
+    lister.add_argument("kind", choices=KINDS)
+    add_json(lister)
+    lister.set_defaults(function=list_kind)
+
+    shower = commands.add_parser("show", help="everything about one protocol, method, augmentation, dataset or metric")
+    shower.add_argument("name")
+    shower.add_argument("--splits", action="store_true", help="for a protocol: sizes and class counts of every fold")
+    shower.add_argument("--export", type=Path, metavar="DIR", help="with --splits: write the id lists to DIR")
+    shower.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie")
+    add_json(shower)
+    shower.set_defaults(function=show)
+
+    doctor = commands.add_parser("doctor", help="check this environment")
+    add_json(doctor)
+    doctor.set_defaults(function=examine)
+
+
+def list_kind(options: argparse.Namespace) -> None:
+    """`benchmark list KIND`."""
+    found = registry()
+    if options.kind == "plugins":
+        rows = [dataclasses.asdict(plugin) for plugin in found.plugins]
+        if options.json:
+            print_json({"plugins": rows, "problems": found.problems})
+            return
+        print_table([list(row.values()) for row in rows], ["plugin", "distribution", "version"])
+    else:
+        entries = [_summary(found, options.kind, name) for name in sorted(getattr(found, options.kind))]
+        if options.json:
+            print_json(entries)
+            return
+        print_table([list(entry.values()) for entry in entries], list(entries[0]) if entries else ["name"])
+    for problem in found.problems:
+        note(f"warning: {problem}")
+
+
+def _summary(found: Registry, kind: str, name: str) -> dict[str, Any]:
+    spec = getattr(found, kind)[name]
+    origin = {"plugin": found.origin[kind, name]}
+    if kind == "protocols":
+        from benchmark.protocol import load_protocol
+
+        protocol = load_protocol(spec)
+        return {"name": name, "version": protocol.version, "title": protocol.title, "hash": protocol.hash[:12], **origin}
+    if isinstance(spec, MethodSpec):
+        paper = spec.presets["paper"] if "paper" in spec.presets else next(iter(spec.presets.values()))
+        return {
+            "name": name,
+            "title": spec.title,
+            "input": f"{paper.sampling.frames}x{paper.size}x{paper.size}",
+            "presets": ", ".join(spec.presets),
+            "labels": ", ".join(spec.label_modes),
+            "pretraining": paper.pretraining,
+            **origin,
+        }
+    if isinstance(spec, AugmentationSpec):
+        options = ", ".join(f"{key}={value}" for key, value in spec.options.items())
+        return {"name": name, "title": spec.title, "touches": ", ".join(sorted(spec.touches)), "options": options, **origin}
+    return {"name": name, "title": spec.title, **origin}
+
+
+def show(options: argparse.Namespace) -> None:
+    """`benchmark show NAME`."""
+    found = registry()
+    if options.splits or options.name in found.protocols or options.name.endswith((".yaml", ".yml")):
+        from benchmark.run.plan import find_protocol
+
+        protocol = find_protocol(options.name)
+        if options.splits:
+            from benchmark.cli.splits import show_splits
+
+            show_splits(protocol, options)
+        elif options.json:
+            print_json({**protocol.canonical(), "hash": protocol.hash})
+        else:
+            import yaml
+
+            print(yaml.safe_dump(protocol.canonical(), sort_keys=False, allow_unicode=True, width=100), end="")
+            print(f"hash: {protocol.hash}")
+        return
+    spec = _find_any(found, options.name)
+    if options.json:
+        print_json(_plain(spec))
+    elif isinstance(spec, MethodSpec):
+        _print_method(spec)
+    else:
+        _print_fields(_plain(spec))
+
+
+def _find_any(found: Registry, name: str) -> MethodSpec | AugmentationSpec | DatasetLayout | MetricSpec:
+    for kind in ("methods", "augmentations", "datasets", "metrics"):
+        if name in getattr(found, kind):
+            return getattr(found, kind)[name]
+    known = [known for kind in KINDS[:-1] for known in getattr(found, kind)]
+    raise UsageError(unknown_name("name", name, known))
+
+
+def _plain(spec: Any) -> dict[str, Any]:
+    """A spec as JSON-like values, without the import paths of its code."""
+    value = {}
+    for field in dataclasses.fields(spec):
+        item = getattr(spec, field.name)
+        if isinstance(item, str) and ":" in item and " " not in item and "\n" not in item:
+            continue
+        value[field.name] = _json_like(item)
+    if isinstance(spec, MethodSpec):
+        value["presets"] = {name: _plain(preset) for name, preset in spec.presets.items()}
+    return value
+
+
+def _json_like(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, dict):
+        return {str(key): _json_like(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _print_method(spec: MethodSpec) -> None:
+    fields = _plain(spec)
+    del fields["presets"]
+    _print_fields(fields)
+    rows: dict[str, list[str]] = {}
+    for preset in spec.presets.values():
+        sampling = preset.sampling
+        facts = {
+            "input": f"{sampling.frames} frames of {preset.size}x{preset.size}",
+            "sampling": f"{sampling.clips} x {sampling.length} frames, stride {sampling.stride}",
+            "mean": ", ".join(f"{value:g}" for value in preset.mean),
+            "std": ", ".join(f"{value:g}" for value in preset.std),
+            "epochs": str(preset.epochs),
+            "batch size": str(preset.batch_size),
+            "pre-training": preset.pretraining,
+            "model": ", ".join(f"{key}={value}" for key, value in preset.model.items()) or "-",
+        }
+        for key, value in facts.items():
+            rows.setdefault(key, []).append(value)
+    print()
+    print_table([[key, *values] for key, values in rows.items()], ["preset", *spec.presets])
+
+
+def _print_fields(fields: dict[str, Any]) -> None:
+    width = max(map(len, fields)) + 2
+    for key, value in fields.items():
+        if value not in (None, [], {}):
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            print(f"{key + ':':<{width}}" + text.replace("\n", "\n" + " " * width))
+
+
+def examine(options: argparse.Namespace) -> int:
+    """`benchmark doctor`."""
+    from benchmark.cli.environment import checks
+
+    results = checks()
+    if options.json:
+        print_json([dataclasses.asdict(result) for result in results])
+    else:
+        print_table([["ok" if r.ok else "PROBLEM", r.subject, r.finding] for r in results], ["", "check", "finding"])
+    sys.stdout.flush()
+    return 0 if all(result.ok for result in results) else 3

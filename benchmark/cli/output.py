@@ -1,0 +1,31 @@
+"""What every command prints with: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The option that every reading command has."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> None:
+    """A plain table on stdout."""
+    from tabulate import tabulate
+
+    print(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
+
+
+def note(message: str) -> None:
+    """A line for the person at the terminal."""
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,202 @@
+"""`benchmark run`: from a protocol's name to a leaderboard."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.cli.output import add_json, note, print_json, print_table
+from benchmark.errors import UsageError
+from benchmark.registry import registry
+
+if TYPE_CHECKING:
+    from benchmark.run.plan import Data, Request
+    from benchmark.run.units import Unit
+
+# The demo: three kinds of model, and one of them again with votes and mixing.
+DEMO_CLIPS = 420
+DEMO_SEED = 0
+DEMO_ROWS = (("tsm", (), "hard"), ("former-dfer", (), "hard"), ("videomae", (), "hard"), ("tsm", ("midas",), "soft"))
+
+
+def add_commands(commands: Any) -> None:
+    """Declare the commands of this module."""
+    run = commands.add_parser("run", help="train, select, predict and score under a protocol; resumes by itself")
+    run.add_argument("--protocol", required=True, metavar="P", help="a name from `benchmark list protocols`, or a file")
+    run.add_argument("--method", action="append", metavar="M", help="repeatable; default: every method")
+    run.add_argument("--augment", action="append", default=[], metavar="A[:k=v,...]", help="repeatable; in this order")
+    run.add_argument("--labels", choices=("hard", "soft"), help="learn from labels or from votes; default: hard")
+    run.add_argument("--folds", type=_numbers, metavar="1-5", help="default: all of the protocol's folds")
+    run.add_argument("--seeds", type=_numbers, default=(0,), metavar="0,1")
+    run.add_argument("--preset", metavar="NAME", help="paper (default) or small (default with --demo)")
+    run.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie; or BENCHMARK_DATA_ROOT")
+    run.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (official or our format)")
+    run.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
+    run.add_argument("--workers", type=int, help="processes that read clips; default: by device and cores")
+    run.add_argument("--set", action="append", default=[], dest="settings", metavar="K=V", help="change a setting")
+    run.add_argument("--unofficial", action="store_true", help="allow --set protocol.<key>=...; never ranked")
+    run.add_argument("--limit", type=int, metavar="N", help="at most N clips per split, to try things; never ranked")
+    run.add_argument("--demo", action="store_true", help="on synthetic data, made here, with the small presets")
+    run.add_argument("--dry-run", action="store_true", help="print the units and stop")
+    run.add_argument("-o", "--output", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    add_json(run)
+    run.set_defaults(function=run_command)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """`1-3,5` as (1, 2, 3, 5)."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        try:
+            numbers += range(int(first), int(last or first) + 1)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is not like 1-5 or 0,1") from None
+    if not numbers:
+        raise argparse.ArgumentTypeError(f"'{text}' names nothing")
+    return tuple(dict.fromkeys(numbers))
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """`benchmark run`."""
+    from benchmark.run.plan import check_frames, default_root, load_data, make_units, resolve_protocol
+    from benchmark.run.run import unfinished
+
+    request = _request(options)
+    protocol = resolve_protocol(request)
+    if options.demo and options.data_root:
+        raise UsageError("--demo makes its own data; leave out --data-root")
+    root = _demo_data(protocol.dataset) if options.demo else default_root(options.data_root)
+    data = load_data(protocol, root, votes=any(row.labels == "soft" for row in request.rows))
+    units = make_units(request, protocol, data)
+    todo = unfinished(units, options.output)
+    if options.dry_run:
+        _print_plan(units, todo, options)
+        return 0
+    if todo and protocol.frames.unreadable == "fail":
+        check_frames(data, protocol.frames.source)
+    if data.synthetic:
+        note(f"SYNTHETIC DATA in {data.root}: these numbers say nothing about real faces")
+    failed = _run(units, todo, data, options) if todo else []
+    return _report(request, units, failed, data, options)
+
+
+def _request(options: argparse.Namespace) -> Request:
+    from benchmark.run.plan import Request, Row, parse_augmentation
+
+    if options.limit is not None and options.limit < 1:
+        raise UsageError("--limit must be at least 1")
+    if options.init and not options.init.is_file():
+        raise UsageError(f"--init {options.init}: no such file")
+    chosen = options.method or options.augment or options.labels
+    if options.demo and not chosen:
+        rows = [Row(m, tuple(map(parse_augmentation, a)), labels) for m, a, labels in DEMO_ROWS]
+    else:
+        augmentations = tuple(map(parse_augmentation, options.augment))
+        methods = dict.fromkeys(options.method or sorted(registry().methods))
+        rows = [Row(method, augmentations, options.labels or "hard") for method in methods]
+    return Request(
+        protocol=options.protocol,
+        rows=tuple(rows),
+        preset=options.preset or ("small" if options.demo else "paper"),
+        folds=options.folds,
+        seeds=options.seeds,
+        settings=tuple(options.settings),
+        unofficial=options.unofficial,
+        limit=options.limit,
+        init=options.init,
+    )
+
+
+def _demo_data(dataset: str) -> Path:
+    """The synthetic stand-in, made once and kept in the cache."""
+    from benchmark.cli.progress import counting
+    from benchmark.run.plan import SYNTHETIC_MARK
+    from benchmark.specs import load_object
+    from benchmark.video.cache import cache_folder
+
+    layout = registry().find("datasets", dataset)
+    out = cache_folder() / "demo" / f"{dataset}-{DEMO_CLIPS}-{DEMO_SEED}"
+    if not (out / SYNTHETIC_MARK).is_file():
+        with counting(f"synthesizing {dataset}") as report:
+            load_object(layout.synthesize)(out, DEMO_CLIPS, DEMO_SEED, report)
+    return out
+
+
+def _print_plan(units: Sequence[Unit], todo: Sequence[Unit], options: argparse.Namespace) -> None:
+    waiting = {unit.identity for unit in todo}
+    rows = [
+        {
+            "unit": str(unit.folder),
+            "identity": unit.identity[:12],
+            "to do": "yes" if unit.identity in waiting else "finished",
+        }
+        for unit in units
+    ]
+    if options.json:
+        print_json(rows)
+    else:
+        print_table([list(row.values()) for row in rows], list(rows[0]))
+        note(f"{len(units)} units, {len(todo)} to do")
+
+
+def _run(
+    units: Sequence[Unit], todo: Sequence[Unit], data: Data, options: argparse.Namespace
+) -> list[tuple[Unit, str]]:
+    """Run what is missing. Only now is torch imported."""
+    from benchmark.cli.progress import RunProgress
+    from benchmark.run.execute import Machine
+    from benchmark.run.run import run_units
+    from benchmark.training.config import build_config, chosen_preset
+    from benchmark.training.unit import select_device
+    from benchmark.video.cache import cache_folder
+
+    device = select_device(options.device)
+    workers = options.workers
+    if workers is None:
+        # With two cores or the frame cache, reading in this process is faster than handing arrays between processes.
+        workers = 0 if device == "cpu" else min(8, max((os.cpu_count() or 1) - 1, 0))
+    machine = Machine(options.output, data.root, cache_folder() / "frames", options.device, workers, options.init)
+    epochs = {}
+    for unit in todo:
+        if unit.row not in epochs:
+            # Refuse what does not fit together before the first hour is spent.
+            build_config(unit, options.output / unit.folder, data.root, machine.cache, workers)
+            method = registry().find("methods", unit.method)
+            epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
+    note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
+    with RunProgress(len(todo), epochs, units[0].protocol.selection.metric) as progress:
+        return run_units(todo, data, machine, progress).failed
+
+
+def _report(
+    request: Request,
+    units: Sequence[Unit],
+    failed: Sequence[tuple[Unit, str]],
+    data: Data,
+    options: argparse.Namespace,
+) -> int:
+    """Write the records, add them to the run's own leaderboard, print it."""
+    from benchmark.leaderboard import add, build, table
+    from benchmark.run.assemble import write_records
+
+    paths = write_records(request, units, dict((unit.identity, reason) for unit, reason in failed), data, options.output)
+    board = options.output / "leaderboard"
+    records = [add(path, board) for path in paths]
+    build(board)
+    if options.json:
+        print_json([record.model_dump(mode="json") for record in records])
+    elif records:
+        print(table(records))
+    for path in paths:
+        note(f"record: {path}")
+    if failed:
+        note(f"{len(failed)} of {len(units)} units failed; the same command tries them again:")
+        for unit, reason in failed:
+            note(f"  {unit.folder}: {reason}")
+        return 1
+    note(f"leaderboard: {board / ('SYNTHETIC.md' if data.synthetic else 'README.md')}")
+    return 0

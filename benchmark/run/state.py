@@ -1,0 +1,142 @@
+"""A unit's state on disk: which step it has reached, and what it cost."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.errors import BenchmarkError, IntegrityError
+from benchmark.files import hash_file, write_text
+from benchmark.run.units import Unit
+
+STATE = "state.json"
+SPLITS = "splits"
+CHECKPOINTS = "checkpoints"
+METRICS = "metrics.jsonl"
+CONFIG = "config.py"
+SCORES = "scores.json"
+
+Status = Literal["pending", "training", "selected", "predicted", "scored", "failed"]
+
+
+def predictions_name(split: str) -> str:
+    """File name of a split's predictions inside a unit's folder."""
+    return f"predictions.{split}.csv.gz"
+
+
+class UnitBusy(BenchmarkError):
+    """Another process is running the unit."""
+
+
+class Selected(BaseModel):
+    """The checkpoint that is reported."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    epoch: int
+    epochs: int
+    value: float
+    sha256: str
+
+
+class SplitFacts(BaseModel):
+    """Size and identity of a split's id list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clips: int
+    sha256: str
+
+
+class Cost(BaseModel):
+    """Summed over resumes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train_seconds: float = 0.0
+    predict_seconds: float = 0.0
+    device: str = ""
+
+
+class UnitState(BaseModel):
+    """`state.json`: pending -> training -> selected -> predicted -> scored, or failed with the reason."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    identity: str
+    unit: Unit
+    status: Status = "pending"
+    heartbeat: float = 0.0
+    attempts: int = 0
+    epoch: int = 0
+    error: str | None = None
+    splits: dict[str, SplitFacts] = {}
+    dropped: list[str] = []
+    selected: Selected | None = None
+    parameters: int | None = None
+    predictions: dict[str, str] = {}
+    test_looks: int = 0
+    cost: Cost = Cost()
+
+
+def load_state(folder: Path, unit: Unit) -> UnitState:
+    """The unit's state, or a new one; a folder that holds another unit's work is refused."""
+    state = read_state(folder)
+    if state is None:
+        return UnitState(identity=unit.identity, unit=unit)
+    if state.identity != unit.identity:
+        changed = ", ".join(state.unit.differences(unit)) or "identity version"
+        raise IntegrityError(
+            f"{folder}: holds a unit that differs in: {changed}; nothing was changed. "
+            "Use another --output, or delete that folder to start again"
+        )
+    return state
+
+
+def read_state(folder: Path) -> UnitState | None:
+    """The state written in `folder`, or None where there is none yet."""
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    try:
+        return UnitState.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise IntegrityError(f"{path}: is not a unit's state: {where}: {first['msg']}") from error
+
+
+def save_state(folder: Path, state: UnitState) -> None:
+    """Write the state, whole or not at all, with the time as heartbeat."""
+    state.heartbeat = time.time()
+    write_text(folder / STATE, state.model_dump_json(indent=2, by_alias=True) + "\n")
+
+
+def is_done(folder: Path, state: UnitState) -> bool:
+    """Whether the unit is scored and its predictions are still the ones that were scored."""
+    if state.status != "scored" or not (folder / SCORES).is_file():
+        return False
+    for split, expected in state.predictions.items():
+        path = folder / predictions_name(split)
+        if not path.is_file() or hash_file(path) != expected:
+            raise IntegrityError(f"{path}: is missing or not what was scored; delete {folder} to run the unit again")
+    return True
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the unit against other processes; a killed process lets go by itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnitBusy(f"{folder}: another process is running this unit") from None
+        yield

@@ -1,0 +1,87 @@
+"""Units: the smallest things that run, resume and cache, as frozen values with an identity and a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.files import canonical_json, hash_value
+from benchmark.protocol import Protocol
+
+# Raised whenever the same unit would give another result for a reason that its fields do not show.
+IDENTITY_VERSION = 1
+
+
+class ChosenAugmentation(BaseModel):
+    """An augmentation, with those options that differ from its version's defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: str
+    options: dict[str, Any]
+
+
+class Unit(BaseModel):
+    """One (protocol, method, augmentations, label mode, seed, fold), with all that determines its result.
+
+    Run-time options (device, workers, paths) are not part of it: it can be written down, handed to another machine
+    with the same code and data, and run there. `data` is the fingerprint of the clip table, `init` the SHA-256 of
+    the initial weights, `overrides` the `--set` changes to the method's recipe.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    protocol: Protocol
+    method: str
+    method_version: str
+    preset: str
+    augmentations: tuple[ChosenAugmentation, ...] = ()
+    labels: Literal["hard", "soft"]
+    seed: int
+    fold: int
+    data: str
+    synthetic: bool
+    overrides: dict[str, Any] = {}
+    init: str | None = None
+    limit: int | None = None
+    official: bool = True
+
+    @property
+    def identity(self) -> str:
+        """Versioned SHA-256 of what determines the result."""
+        return hash_value({"identity": IDENTITY_VERSION, **self.model_dump(mode="json", by_alias=True)})
+
+    @property
+    def random_seed(self) -> str:
+        """What every random stream of the unit is derived from."""
+        return f"{self.seed}/{self.fold}"
+
+    @property
+    def row(self) -> str:
+        """The part of the unit that is a row of a leaderboard: method, preset, augmentations and other choices."""
+        name = self.method if self.preset == "paper" else f"{self.method}@{self.preset}"
+        for augmentation in self.augmentations:
+            options = "".join(f",{key}={value}" for key, value in sorted(augmentation.options.items()))
+            name += f"+{augmentation.name}{options}"
+        extra = {"overrides": self.overrides, "init": self.init, "limit": self.limit}
+        changed = {key: value for key, value in extra.items() if value}
+        return name + (f"~{hash_value(changed)[:8]}" if changed else "")
+
+    @property
+    def folder(self) -> Path:
+        """Where the unit lives, relative to the folder of all runs."""
+        return self.record_folder / f"seed-{self.seed}" / f"fold-{self.fold}"
+
+    @property
+    def record_folder(self) -> Path:
+        """Where the record over this unit's seeds and folds lives."""
+        protocol = self.protocol.name if self.official else f"{self.protocol.name}~{self.protocol.hash[:8]}"
+        return Path(protocol + ("-synthetic" if self.synthetic else "")) / self.row / self.labels
+
+    def differences(self, other: Unit) -> list[str]:
+        """The fields in which two units differ."""
+        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return [key for key in mine if canonical_json(mine[key]) != canonical_json(theirs[key])]

@@ -1,0 +1,116 @@
+"""The one module that knows what is broken in the installed MMEngine and MMAction2, and works round it.
+
+Every work-around has a test in tests/training/test_adapter.py; one that is no longer needed can go with its test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer, MMLogger
+from mmengine.runner import Runner
+
+CPU_DDP_WRAPPER = {"type": "MMDistributedDataParallel", "device_ids": None}
+
+
+def import_mmaction() -> None:
+    """Import every MMAction2 model, transform and loss, so that their type names can be built.
+
+    The 1.2.0 wheel lacks the package `mmaction.models.localizers.drn`, which `mmaction.models` imports; an empty
+    stand-in under that name lets everything else load. mmcv-lite warns about operators nobody here uses.
+    """
+    package = "mmaction.models.localizers.drn"
+    if package not in sys.modules:
+        stand_in, module = types.ModuleType(package), types.ModuleType(f"{package}.drn")
+        stand_in.__path__ = []  # type: ignore[attr-defined]
+        module.DRN = type("DRN", (), {})  # type: ignore[attr-defined]
+        sys.modules[package], sys.modules[f"{package}.drn"] = stand_in, module
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mmaction.datasets.transforms
+        import mmaction.engine
+        import mmaction.models  # noqa: F401
+
+
+def mmengine_globals() -> list[Any]:
+    """Exactly the classes that an MMEngine checkpoint needs beyond tensors.
+
+    torch >= 2.6 reads checkpoints with `weights_only=True` and refuses MMEngine's log buffers; they are allowed by
+    name, and the safety stays on.
+    """
+    dtypes = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")]
+    return [HistoryBuffer, np.ndarray, np.dtype, *dtypes, _reconstruct(), _scalar(), getattr]
+
+
+def _reconstruct() -> Any:
+    return np.ndarray.__reduce__(np.zeros(1))[0]
+
+
+def _scalar() -> Any:
+    return np.float64(0).__reduce__()[0]
+
+
+class UnitRunner(Runner):
+    """MMEngine's Runner, quiet on the terminal, leaving one log file, and able to resume under torch >= 2.6."""
+
+    def build_logger(self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any) -> MMLogger:
+        """A logger that writes to `log.txt` in the unit's folder and nowhere else (stdout carries results)."""
+        logger = MMLogger.get_instance(
+            name=self._experiment_name, logger_name="mmengine", log_level=log_level, log_file=str(_log_file(self))
+        )
+        for handler in [h for h in logger.handlers if not isinstance(h, logging.FileHandler)]:
+            logger.removeHandler(handler)
+        return logger
+
+    def _log_env(self, env_cfg: dict) -> None:
+        """Left out: it starts compilers to ask their versions, and the record holds the environment."""
+
+    def dump_config(self) -> None:
+        """Left out: the unit's `config.py` is written before training."""
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> Any:
+        """Read a checkpoint of our own with exactly MMEngine's classes allowed."""
+        with torch.serialization.safe_globals(mmengine_globals()):
+            return super().load_checkpoint(filename, *args, **kwargs)
+
+
+def _log_file(runner: Runner) -> Path:
+    folder = Path(runner.work_dir)
+    # Runner has just made an empty folder named after the time of day.
+    with contextlib.suppress(OSError):
+        os.rmdir(runner._log_dir)
+    return folder / "log.txt"
+
+
+def close_logger(runner: Runner) -> None:
+    """Release the log file; MMEngine keeps every logger it ever made."""
+    for handler in list(runner.logger.handlers):
+        handler.close()
+        runner.logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def cpu_process_group(rank: int, world_size: int, store: Path) -> Iterator[None]:
+    """A gloo process group for data-parallel training without an accelerator.
+
+    MMEngine's own initialisation calls `torch.cuda.set_device`; it skips that when a group exists already. A config
+    that runs inside must also set `model_wrapper_cfg=CPU_DDP_WRAPPER`, since MMEngine passes device ids otherwise.
+    """
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=world_size, timeout=timedelta(minutes=2)
+    )
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()

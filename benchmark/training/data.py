@@ -1,0 +1,117 @@
+"""From a split file to batches: the dataset, the sampler that fixes each clip's random stream, and the transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmaction.models.data_preprocessors import ActionDataPreprocessor
+from mmaction.registry import DATA_SAMPLERS, DATASETS, MODELS, TRANSFORMS
+from mmengine.dataset import BaseDataset, DefaultSampler
+
+from benchmark.specs import Sampling
+from benchmark.training.randomness import clip_stream, derive_seed
+from benchmark.video.cache import CachedFrames
+from benchmark.video.frames import UnreadableClip, open_clip
+from benchmark.video.sampling import reorder, sample_frames
+
+
+@DATASETS.register_module()
+class ClipDataset(BaseDataset):
+    """Clips of one split, listed in an MMEngine annotation file (`clip_id`, `path`; for train and val also `label`
+    and `target`, the class distribution to learn).
+
+    An index may be a pair (epoch, index): the clip's random stream is then that of (seed, epoch, clip id), whichever
+    worker or process reads it, and however often the run was resumed.
+    """
+
+    def __init__(self, seed: str, **kwargs: Any) -> None:
+        self.seed = seed
+        super().__init__(data_prefix={}, **kwargs)
+
+    def __getitem__(self, index: int | tuple[int, int]) -> dict:
+        epoch, position = index if isinstance(index, tuple) else (0, index)
+        info = self.get_data_info(position)
+        clip_id = info["clip_id"]
+        try:
+            with clip_stream(derive_seed(self.seed, epoch, clip_id)):
+                return self.pipeline(info)
+        except UnreadableClip as error:
+            raise UnreadableClip(f"clip {clip_id}: {error}") from None
+
+
+@DATA_SAMPLERS.register_module()
+class EpochSampler(DefaultSampler):
+    """MMEngine's sampler, yielding (epoch, index) so that the epoch reaches the clip's random stream."""
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:  # type: ignore[override]
+        return ((self.epoch, index) for index in super(EpochSampler, self).__iter__())
+
+
+@TRANSFORMS.register_module()
+class ReadFrames:
+    """Choose a clip's frames and decode them.
+
+    Adds `imgs` (list of T uint8 RGB arrays, H x W x 3) and the keys that MMAction2's transforms expect.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        sampling: dict[str, int],
+        random: bool,
+        order: str = "temporal",
+        decode_size: int | None = None,
+        cache: str | None = None,
+    ) -> None:
+        self.data_root = Path(data_root)
+        self.sampling = Sampling(**sampling)
+        self.random = random
+        self.order = order
+        self.decode_size = decode_size
+        self.cache = Path(cache) if cache else None
+
+    def __call__(self, results: dict) -> dict:
+        """Read the clip that `results["path"]` names, relative to the dataset's root."""
+        reader = open_clip(self.data_root / results["path"])
+        if self.decode_size and self.cache:
+            reader = CachedFrames(reader, self.decode_size, self.cache)
+        indices = sample_frames(reader.count, self.sampling, np.random if self.random else None)
+        frames = reader.read(reorder(indices, self.order, np.random))
+        results.update(
+            imgs=frames,
+            modality="RGB",
+            num_clips=1,
+            clip_len=len(frames),
+            original_shape=frames[0].shape[:2],
+            img_shape=frames[0].shape[:2],
+        )
+        return results
+
+
+@TRANSFORMS.register_module()
+class TargetToTensor:
+    """Make the class distribution a float tensor: MMAction2 turns lists into integers without a word."""
+
+    def __call__(self, results: dict) -> dict:
+        """Replace the list `target` (K,) by a float32 tensor."""
+        results["target"] = torch.tensor(results["target"], dtype=torch.float32)
+        return results
+
+
+@MODELS.register_module()
+class ClipPreprocessor(ActionDataPreprocessor):
+    """MMAction2's preprocessor (normalisation and mixing on the device), learning from `target`.
+
+    Validation and testing keep the hard label.
+    """
+
+    def preprocess(self, inputs: list, data_samples: list, training: bool = False) -> tuple:
+        """Stack and normalise `inputs`; in training, mix and hand the class distribution to the loss."""
+        if training:
+            for sample in data_samples:
+                sample.set_gt_label(sample.target)
+        return super().preprocess(inputs, data_samples, training)

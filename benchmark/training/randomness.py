@@ -1,0 +1,39 @@
+"""Random streams that depend on what is being done, not on who does it or how often it was interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+
+def derive_seed(*parts: object) -> int:
+    """A 32-bit seed from the parts, the same on every machine."""
+    return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:4], "big")
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch (all devices)."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+@contextlib.contextmanager
+def clip_stream(seed: int) -> Iterator[None]:
+    """Inside, every random generator starts from `seed`; afterwards the outer streams go on as if nothing happened."""
+    python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    # Not torch.manual_seed: that would also reset the accelerator's generator, which transforms never use.
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)

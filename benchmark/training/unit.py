@@ -1,0 +1,186 @@
+"""Training a unit and predicting with it: the only code that runs a model inside the benchmark.
+
+Neither function is given a test label: the test split's file lists ids and paths only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from benchmark.errors import EnvironmentProblem, UnitFailed
+from benchmark.files import write_text
+from benchmark.registry import registry
+from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
+from benchmark.run.units import Unit
+from benchmark.scoring.predictions import Predictions
+from benchmark.specs import load_object
+from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction, mmengine_globals
+from benchmark.training.config import build_config
+
+import_mmaction()
+
+from mmaction.registry import MODELS  # noqa: E402
+
+from benchmark.training.hooks import (  # noqa: E402
+    BEST,
+    LAST,
+    EpochRow,
+    KeepCheckpoints,
+    ReportSteps,
+    SeedEpochs,
+    ValidationScores,
+    best_epoch,
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A unit with the run-time choices of this machine."""
+
+    unit: Unit
+    folder: Path
+    dataset_root: Path
+    cache: Path
+    workers: int
+    init: Path | None = None
+
+    def config(self) -> Config:
+        """The unit's MMEngine config; also makes sure that every type name in it is registered."""
+        config = build_config(self.unit, self.folder, self.dataset_root, self.cache, self.workers)
+        for module in config.custom_imports.imports:
+            importlib.import_module(module)
+        init_default_scope("mmaction")
+        return config
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves: the selected epoch, its value on val, and how many epochs ran."""
+
+    epoch: int
+    value: float
+    epochs: int
+    checkpoint: Path
+
+
+def select_device(name: str) -> str:
+    """Make `auto`, `cpu`, `cuda` or `cuda:N` the device of this process, and say which it is.
+
+    Must be called before the first use of an accelerator.
+    """
+    if name == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif name.startswith("cuda:"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = name.removeprefix("cuda:")
+    available = torch.cuda.is_available()
+    if name.startswith("cuda") and not available:
+        raise EnvironmentProblem(f"--device {name}: torch {torch.__version__} sees no such device; try --device cpu")
+    return torch.cuda.get_device_name(0) if available else "cpu"
+
+
+def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable[[EpochRow], None]) -> Trained:
+    """Train on train, score on val after every epoch, keep the last and the best checkpoint; resumes by itself."""
+    unit, config = job.unit, job.config()
+    select = unit.protocol.selection.metric if unit.protocol.selection.policy == "val" else None
+    checkpoints = job.folder / CHECKPOINTS
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    write_text(job.folder / CONFIG, config.pretty_text)
+    keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, select, on_epoch)
+    hooks = [SeedEpochs(unit.random_seed), keeper, ReportSteps(on_step)]
+    metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
+    last = checkpoints / LAST
+    runner = UnitRunner(
+        model=config.model,
+        work_dir=str(job.folder),
+        train_dataloader=_at_most_one_batch_dropped(config.train_dataloader),
+        val_dataloader=config.val_dataloader,
+        train_cfg=config.train_cfg,
+        val_cfg={},
+        val_evaluator=[ValidationScores(len(unit.protocol.classes), metrics)],
+        optim_wrapper=config.optim_wrapper,
+        param_scheduler=config.param_scheduler,
+        default_hooks={"logger": None, "timer": None, "checkpoint": None},
+        custom_hooks=hooks,
+        load_from=str(last) if last.is_file() else None,
+        resume=last.is_file(),
+        env_cfg=config.env_cfg,
+        default_scope="mmaction",
+        randomness=config.randomness,
+        # MMEngine keeps loggers by name for ever; a name used twice would write to a closed one.
+        experiment_name=f"{job.folder}-{time.monotonic_ns()}",
+        visualizer={"type": "Visualizer", "vis_backends": []},
+        cfg=config,
+    )
+    try:
+        if job.init and not last.is_file():
+            _start_from(runner, job)
+        runner.train()
+    finally:
+        close_logger(runner)
+    epoch = best_epoch(keeper.history, select)
+    row = keeper.history[epoch - 1]
+    return Trained(
+        epoch, row["val"][unit.protocol.selection.metric], len(keeper.history), checkpoints / (BEST if select else LAST)
+    )
+
+
+def predict(job: Job, checkpoint: Path, on_step: Callable[[int, int], None]) -> tuple[dict[str, Predictions], int]:
+    """Class probabilities of every val and test clip under the checkpoint, and the model's number of parameters."""
+    config = job.config()
+    model = MODELS.build(config.model)
+    with torch.serialization.safe_globals(mmengine_globals()):
+        model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    loaders = {split: Runner.build_dataloader(config[f"{split}_dataloader"]) for split in ("val", "test")}
+    total, done = sum(len(loader) for loader in loaders.values()), 0
+    results = {}
+    for split, loader in loaders.items():
+        ids: list[str] = []
+        rows: list[np.ndarray] = []
+        for batch in loader:
+            with torch.inference_mode():
+                samples = model.test_step(batch)
+            ids += [sample.metainfo["clip_id"] for sample in samples]
+            rows += [sample.pred_score.float().cpu().numpy() for sample in samples]
+            done += 1
+            on_step(done, total)
+        probabilities = np.stack(rows)
+        if not np.isfinite(probabilities).all():
+            broken = ids[int(np.argmin(np.isfinite(probabilities).all(axis=1)))]
+            raise UnitFailed(f"the model's output for clip {broken} is not a number")
+        results[split] = Predictions(tuple(ids), probabilities)
+    return results, sum(parameter.numel() for parameter in model.parameters())
+
+
+def _at_most_one_batch_dropped(loader: Mapping[str, Any]) -> dict[str, Any]:
+    """Training drops its last, incomplete batch; a split smaller than one batch is used as a whole instead."""
+    from benchmark.files import read_json
+
+    clips = len(read_json(Path(loader["dataset"]["ann_file"]))["data_list"])
+    return {**loader, "batch_size": min(loader["batch_size"], clips)}
+
+
+def _start_from(runner: Runner, job: Job) -> None:
+    """Load initial weights, written to the log with everything that did not fit."""
+    from benchmark.training.checkpoints import load_into, read_weights
+
+    method = registry().find("methods", job.unit.method)
+    keys = load_object(method.checkpoint_keys) if method.checkpoint_keys else None
+    assert job.init is not None
+    # The Runner initialises lazily; without this it would overwrite what is loaded here.
+    runner._init_model_weights()
+    runner._init_model_weights = lambda: None  # type: ignore[method-assign]
+    report = load_into(runner.model, read_weights(job.init), keys)
+    runner.logger.info(f"initial weights {job.init}: {report}")

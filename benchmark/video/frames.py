@@ -1,0 +1,122 @@
+"""Reading frames: folders of JPEGs through OpenCV, video files through decord; always uint8 RGB."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from benchmark.errors import BenchmarkError
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
+_JPEG_END = b"\xff\xd9"
+
+
+class UnreadableClip(BenchmarkError):
+    """A clip's frames are missing or damaged; the message says which file and how."""
+
+    exit_code = 4
+
+
+class FrameReader(Protocol):
+    """An opened clip."""
+
+    count: int
+
+    def signature(self) -> str:
+        """Changes whenever a file of the clip changes; two clips never share one."""
+
+    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """Frames (H, W, 3), uint8 RGB, in the order of `indices`."""
+
+
+def open_clip(path: Path) -> FrameReader:
+    """A reader for a folder of JPEGs or for a video file."""
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return VideoFile(path)
+    return JpegFolder(path)
+
+
+class JpegFolder:
+    """A folder whose sorted `*.jpg` are the frames."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with os.scandir(path) as entries:
+                self._files = sorted(
+                    ((e.name, e.stat()) for e in entries if e.name.lower().endswith((".jpg", ".jpeg"))),
+                    key=lambda item: item[0],
+                )
+        except (FileNotFoundError, NotADirectoryError):
+            raise UnreadableClip(f"{path}: no such folder of frames") from None
+        if not self._files:
+            raise UnreadableClip(f"{path}: holds no JPEG")
+        self.count = len(self._files)
+
+    def signature(self) -> str:
+        """Path, and every file's name, size and time of change."""
+        return f"{self.path.resolve()}|" + "|".join(f"{n}:{s.st_size}:{s.st_mtime_ns}" for n, s in self._files)
+
+    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """Frames (H, W, 3), uint8 RGB; a frame asked for twice is decoded once."""
+        decoded = {index: self._decode(self.path / self._files[index][0]) for index in {int(i) for i in indices}}
+        return [decoded[int(index)] for index in indices]
+
+    @staticmethod
+    def _decode(path: Path) -> np.ndarray:
+        data = path.read_bytes()
+        # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
+        if _JPEG_END not in data[-64:]:
+            raise UnreadableClip(f"{path}: truncated JPEG ({len(data)} bytes, no end marker)")
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise UnreadableClip(f"{path}: not a JPEG that OpenCV can decode")
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+class VideoFile:
+    """A video file decoded by decord on one thread."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise UnreadableClip(f"{path}: no such video file")
+        # decord retries 10,240 times at a damaged end of file; a few tell the same.
+        os.environ.setdefault("DECORD_EOF_RETRY_MAX", "64")
+        import decord
+
+        decord.logging.set_level(decord.logging.QUIET)
+        self.path = path
+        with _decord_errors(path):
+            self._reader = decord.VideoReader(str(path), num_threads=1)
+        self.count = len(self._reader)
+        if not self.count:
+            raise UnreadableClip(f"{path}: holds no frame")
+
+    def signature(self) -> str:
+        """Path, size and time of change."""
+        status = self.path.stat()
+        return f"{self.path.resolve()}|{status.st_size}:{status.st_mtime_ns}"
+
+    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """Frames (H, W, 3), uint8 RGB; a frame asked for twice is decoded once."""
+        # One by one: get_batch can hang, holding the interpreter lock, when a file promises more frames than it has.
+        with _decord_errors(self.path):
+            decoded = {index: self._reader[index].asnumpy() for index in sorted({int(i) for i in indices})}
+        return [decoded[int(index)] for index in indices]
+
+
+@contextlib.contextmanager
+def _decord_errors(path: Path) -> Iterator[None]:
+    import decord
+
+    try:
+        yield
+    except (decord.DECORDError, RuntimeError, IndexError, StopIteration) as error:
+        reason = str(error).strip().splitlines() or ["damaged"]
+        raise UnreadableClip(f"{path}: decord cannot read it: {reason[-1][:160]}") from None

@@ -1,0 +1,39 @@
+"""Which frames of a clip are seen: one rule for training, one deterministic rule for validation and testing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmark.specs import Sampling
+
+
+def sample_frames(count: int, sampling: Sampling, rng: Any | None) -> np.ndarray:
+    """Frame indices, shape (sampling.frames,), ascending within each run, out of a clip of `count` frames.
+
+    The clip is divided into `sampling.clips` segments. With `rng` (a RandomState, or `numpy.random` itself; training) each run starts at a random place inside
+    its segment; without (validation, testing) in the segment's middle (Wang et al., Temporal Segment Networks, ECCV
+    2016). A run that leaves the clip repeats the last frame.
+    """
+    span = (sampling.length - 1) * sampling.stride + 1
+    starts_possible = max(count - span + 1, 1)
+    segment = starts_possible / sampling.clips
+    if rng is None:
+        starts = (segment * (np.arange(sampling.clips) + 0.5)).astype(np.int64)
+    elif starts_possible >= sampling.clips:
+        width = starts_possible // sampling.clips
+        starts = np.arange(sampling.clips) * width + rng.randint(width, size=sampling.clips)
+    else:
+        starts = np.sort(rng.randint(starts_possible, size=sampling.clips))
+    runs = starts[:, None] + np.arange(sampling.length) * sampling.stride
+    return np.minimum(runs.reshape(-1), count - 1)
+
+
+def reorder(indices: np.ndarray, order: str, rng: Any) -> np.ndarray:
+    """The control conditions of a protocol's `frames.order`: `shuffled` frames, or the middle frame repeated."""
+    if order == "shuffled":
+        return rng.permutation(indices)
+    if order == "single":
+        return np.full_like(indices, indices[len(indices) // 2])
+    return indices
