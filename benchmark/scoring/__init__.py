@@ -1,0 +1,1 @@
+"""Scoring: from predictions and labels to scores with intervals. Works without torch."""

@@ -1,0 +1,141 @@
+"""The columns of a leaderboard's tables: each a title, and what it shows of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmark.leaderboard.markdown import escape, percent
+from benchmark.protocol import Protocol
+from benchmark.records import Record, Summary
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its title and the cell of a record, both as escaped markdown."""
+
+    title: str
+    cell: Callable[[Record], str]
+
+
+def name_columns() -> list[Column]:
+    """What was run."""
+    return [
+        Column("Method", lambda record: f"{escape(record.method.title)} ({escape(record.method.preset)})"),
+        Column("Augmentations", _augmentations),
+        Column("Labels", lambda record: record.label_mode),
+    ]
+
+
+def score_columns(protocol: Protocol, titles: Mapping[str, str]) -> list[Column]:
+    """The ranking metric with its interval and its pooled value, the other metrics, the groupings.
+
+    titles: metric titles by name; names stand in for missing ones.
+    """
+    title = {name: escape(titles.get(name, name)) for name in protocol.metrics}
+    ranking = protocol.ranking
+    others = [name for name in protocol.metrics if name != ranking]
+    return [
+        Column(title[ranking], lambda record: _with_interval(summary_of(record, ranking))),
+        Column(f"{title[ranking]} pooled", lambda record: _pooled(summary_of(record, ranking))),
+        *(_metric_column(title[name], name) for name in others),
+        *(_grouping_column(title, grouping.name) for grouping in protocol.groupings),
+    ]
+
+
+def _metric_column(title: str, metric: str) -> Column:
+    return Column(title, lambda record: _mean(summary_of(record, metric)))
+
+
+def _grouping_column(titles: Mapping[str, str], grouping: str) -> Column:
+    """All metrics of a grouping in one cell."""
+    return Column(
+        f"{escape(grouping)}: {' / '.join(titles.values())}",
+        lambda record: " / ".join(_mean(summary_of(record, metric, grouping)) for metric in titles),
+    )
+
+
+def recall_columns(protocol: Protocol) -> list[Column]:
+    """The recall of each class."""
+    return [_recall_column(name) for name in protocol.classes]
+
+
+def _recall_column(name: str) -> Column:
+    return Column(
+        escape(name), lambda record: percent(record.aggregates.recall.get(name) if record.aggregates else None)
+    )
+
+
+def cost_columns() -> list[Column]:
+    """What the model is and builds on."""
+    return [
+        Column("Parameters", lambda record: f"{record.method.parameters / 1e6:.2f} M"),
+        Column("Pre-training", _pretraining),
+    ]
+
+
+def run_columns() -> list[Column]:
+    """How much was run, when, and what to know about it."""
+    return [
+        Column("Seeds x folds", _seeds_and_folds),
+        Column("Date", lambda record: record.created.date().isoformat()),
+        Column("Marks", lambda record: "; ".join(map(escape, marks(record))) or "-"),
+    ]
+
+
+def marks(record: Record) -> list[str]:
+    """What a reader should know beside the scores, as plain text."""
+    collapsed = record.aggregates.collapsed if record.aggregates else []
+    looks = max((unit.test_looks for unit in record.units), default=0)
+    dropped = sum(len(unit.dropped) for unit in record.units)
+    notes = {
+        "synthetic": record.marks.synthetic,
+        "unofficial": record.marks.unofficial,
+        "incomplete": record.marks.incomplete,
+        f"collapsed: {', '.join(collapsed)}": collapsed,
+        f"recipe changed: {', '.join(sorted(record.overrides.recipe))}": record.overrides.recipe,
+        f"{looks} test looks": looks > 1,
+        f"{dropped} train clips dropped": dropped,
+        "uncommitted code": record.code.dirty,
+    }
+    return [note for note, holds in notes.items() if holds]
+
+
+def summary_of(record: Record, metric: str, grouping: str | None = None) -> Summary | None:
+    """A metric's aggregate, of the classes or of a grouping; None if the record has none."""
+    if record.aggregates is None:
+        return None
+    found = record.aggregates.metrics if grouping is None else record.aggregates.groupings.get(grouping, {})
+    return found.get(metric)
+
+
+def _augmentations(record: Record) -> str:
+    used = []
+    for augmentation in record.augmentations:
+        options = ", ".join(f"{key}={value}" for key, value in sorted(augmentation.options.items()))
+        used.append(escape(f"{augmentation.name} ({options})" if options else augmentation.name))
+    return " + ".join(used) or "none"
+
+
+def _pretraining(record: Record) -> str:
+    files: Sequence[str] = sorted(record.init or {})
+    return escape("; ".join([record.method.pretraining or "none", *(f"weights from {name}" for name in files)]))
+
+
+def _seeds_and_folds(record: Record) -> str:
+    return f"{len({unit.seed for unit in record.units})} x {len({unit.fold for unit in record.units})}"
+
+
+def _mean(summary: Summary | None) -> str:
+    return percent(summary.mean if summary else None)
+
+
+def _pooled(summary: Summary | None) -> str:
+    return percent(summary.pooled if summary else None)
+
+
+def _with_interval(summary: Summary | None) -> str:
+    if summary is None:
+        return percent(None)
+    spread = "" if summary.std is None else f" ± {percent(summary.std)}"
+    return f"{percent(summary.mean)} [{percent(summary.low)}, {percent(summary.high)}]{spread}"

@@ -1,0 +1,56 @@
+"""Records: the JSON that describes a finished run, with every number recomputable from the predictions beside it."""
+
+from benchmark.records.aggregates import Aggregates, Summary, aggregate
+from benchmark.records.assemble import assemble_record, incomplete_reasons, unofficial_reasons
+from benchmark.records.model import (
+    AugmentationUse,
+    CodeState,
+    Cost,
+    DataUse,
+    Environment,
+    FailedUnit,
+    FileReference,
+    Marks,
+    MethodUse,
+    Overrides,
+    PredictionFiles,
+    ProtocolUse,
+    Record,
+    Splits,
+    SplitUse,
+    UnitRecord,
+    UnitScores,
+    read_record,
+    write_record,
+)
+from benchmark.records.verify import protocol_of, verify_record
+
+__all__ = [
+    "Aggregates",
+    "AugmentationUse",
+    "CodeState",
+    "Cost",
+    "DataUse",
+    "Environment",
+    "FailedUnit",
+    "FileReference",
+    "Marks",
+    "MethodUse",
+    "Overrides",
+    "PredictionFiles",
+    "ProtocolUse",
+    "Record",
+    "SplitUse",
+    "Splits",
+    "Summary",
+    "UnitRecord",
+    "UnitScores",
+    "aggregate",
+    "assemble_record",
+    "incomplete_reasons",
+    "protocol_of",
+    "read_record",
+    "unofficial_reasons",
+    "verify_record",
+    "write_record",
+]

@@ -1,0 +1,105 @@
+"""Putting a record together: what follows from the units is computed here, never handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from benchmark.protocol import Protocol
+from benchmark.records.aggregates import aggregate
+from benchmark.records.model import (
+    AugmentationUse,
+    CodeState,
+    DataUse,
+    Environment,
+    FailedUnit,
+    Marks,
+    MethodUse,
+    Overrides,
+    ProtocolUse,
+    Record,
+    UnitRecord,
+)
+from benchmark.specs import MetricSpec
+
+
+def assemble_record(
+    *,
+    protocol: Protocol,
+    metrics: Sequence[MetricSpec],
+    method: MethodUse,
+    augmentations: Sequence[AugmentationUse],
+    label_mode: str,
+    overrides: Overrides,
+    init: dict[str, str] | None,
+    data: DataUse,
+    units: Iterable[UnitRecord],
+    failed: Iterable[FailedUnit],
+    environment: Environment,
+    code: CodeState,
+    unofficial: Iterable[str] = (),
+    incomplete: Iterable[str] = (),
+    created: datetime | None = None,
+) -> Record:
+    """The record of a run, with aggregates, marks and eligibility computed.
+
+    protocol: as it was run, overrides applied. unofficial, incomplete: reasons beyond those that the record itself
+    shows. created: an aware UTC time; now, if left out.
+    """
+    ordered = sorted(units, key=lambda unit: (unit.seed, unit.fold))
+    failures = sorted(failed, key=lambda unit: (unit.seed, unit.fold))
+    marks = Marks(
+        synthetic=data.synthetic,
+        unofficial=_unique([*unofficial_reasons(overrides), *unofficial]),
+        incomplete=_unique([*incomplete_reasons(ordered, failures, protocol), *incomplete]),
+    )
+    return Record(
+        protocol=ProtocolUse(
+            name=protocol.name,
+            version=protocol.version,
+            hash=protocol.hash,
+            definition=protocol.canonical(),
+        ),
+        method=method,
+        augmentations=list(augmentations),
+        label_mode=label_mode,  # type: ignore[arg-type]  # pydantic checks it
+        overrides=overrides,
+        init=init,
+        data=data,
+        units=ordered,
+        aggregates=aggregate(ordered, protocol, metrics) if ordered else None,
+        failed=failures,
+        marks=marks,
+        eligible=is_eligible(marks, protocol),
+        environment=environment,
+        code=code,
+        created=(created or datetime.now(UTC)).replace(microsecond=0),
+    )
+
+
+def unofficial_reasons(overrides: Overrides) -> list[str]:
+    """Why a record with these overrides is not official: one reason per changed protocol key."""
+    return [f"protocol key {key} was set to {value!r}" for key, value in sorted(overrides.protocol.items())]
+
+
+def incomplete_reasons(units: Sequence[UnitRecord], failed: Sequence[FailedUnit], protocol: Protocol) -> list[str]:
+    """What is missing from folds x seeds: every seed that was tried must have every fold of the protocol."""
+    if not units and not failed:
+        return ["no unit was finished"]
+    done = {(unit.seed, unit.fold) for unit in units}
+    broken = {(unit.seed, unit.fold) for unit in failed} - done
+    reasons = [f"seed {seed}, fold {fold} failed" for seed, fold in sorted(broken)]
+    for seed in sorted({seed for seed, _ in done | broken}):
+        missing = [str(fold) for fold in protocol.folds if (seed, fold) not in done | broken]
+        if missing:
+            reasons.append(f"seed {seed}: fold {', '.join(missing)} not run")
+    return reasons
+
+
+def is_eligible(marks: Marks, protocol: Protocol) -> bool:
+    """Whether a record may be ranked: official, complete, and its checkpoints selected on val."""
+    return not marks.unofficial and not marks.incomplete and protocol.selection.policy == "val"
+
+
+def _unique(reasons: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(reasons))

@@ -1,0 +1,252 @@
+"""The record's schema, and reading and writing it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
+
+from benchmark.errors import IntegrityError
+from benchmark.files import write_json
+from benchmark.records.aggregates import Aggregates
+from benchmark.scoring.scores import FileModel, SplitScores
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+def _inside(path: str) -> str:
+    """Refuse paths that could leave the record's folder: records come from strangers."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or ":" in path or not path.isprintable():
+        raise ValueError(f"'{path}' is not a plain path below the record's folder")
+    return path
+
+
+class ProtocolUse(FileModel):
+    """The protocol as it was run, overrides included; `hash` is the SHA-256 of `definition`'s canonical JSON."""
+
+    name: Name
+    version: int
+    hash: Sha256
+    definition: dict[str, JsonValue]
+
+
+class MethodUse(FileModel):
+    """The method; `parameters` counts the model's weights, `pretraining` is the declared one."""
+
+    name: Name
+    title: Name
+    version: Name
+    preset: Name
+    pretraining: str
+    parameters: int = Field(ge=0)
+    official_evaluation: str
+
+
+class AugmentationUse(FileModel):
+    """One augmentation and its options as they were used."""
+
+    name: Name
+    version: Name
+    options: dict[str, JsonValue]
+
+
+class Overrides(FileModel):
+    """Keys that `--set` changed, with their new values: of the protocol (never official) and of the recipe."""
+
+    protocol: dict[str, JsonValue] = Field(default_factory=dict)
+    recipe: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class DataUse(FileModel):
+    """The data; `fingerprint` identifies its content, `clips` counts those of the clip table."""
+
+    dataset: Name
+    frame_source: Name
+    synthetic: bool
+    fingerprint: Name
+    clips: int = Field(ge=1)
+
+
+class SplitUse(FileModel):
+    """The clips of one split: how many, and `hash_ids` of their ids."""
+
+    clips: int = Field(ge=1)
+    sha256: Sha256
+
+
+class Splits(FileModel):
+    """The clips that were trained on, selected on and tested on."""
+
+    train: SplitUse
+    val: SplitUse
+    test: SplitUse
+
+
+class FileReference(FileModel):
+    """A file beside the record: POSIX path relative to the record's folder, and the SHA-256 of its bytes."""
+
+    path: Annotated[str, AfterValidator(_inside)]
+    sha256: Sha256
+
+
+class PredictionFiles(FileModel):
+    """The predictions files of a unit."""
+
+    val: FileReference
+    test: FileReference
+
+
+class UnitScores(FileModel):
+    """The scores of a unit, from its predictions files."""
+
+    val: SplitScores
+    test: SplitScores
+
+
+class Cost(FileModel):
+    """What a unit took, summed over all its attempts."""
+
+    train_seconds: Seconds
+    predict_seconds: Seconds
+    attempts: int = Field(ge=1)
+    device: str
+
+
+class UnitRecord(FileModel):
+    """One finished unit.
+
+    identity: versioned hash of what determines the unit's result.
+    selection_value: the selection metric on val at the selected epoch, as training saw it.
+    test_looks: how often scoring has joined this unit's test labels.
+    dropped: ids of train clips that could not be read and that the protocol allows to leave out.
+    """
+
+    seed: int
+    fold: int
+    identity: Name
+    selected_epoch: int = Field(ge=0)
+    epochs: int = Field(ge=0)
+    selection_value: float | None
+    splits: Splits
+    checkpoint_sha256: Sha256
+    predictions: PredictionFiles
+    scores: UnitScores
+    cost: Cost
+    test_looks: int = Field(ge=0)
+    dropped: list[str]
+
+
+class FailedUnit(FileModel):
+    """A unit that could not be finished, and why."""
+
+    seed: int
+    fold: int
+    error: str
+
+
+class Marks(FileModel):
+    """What a reader must know before comparing; a reason under `unofficial` or `incomplete` takes the rank away."""
+
+    synthetic: bool
+    unofficial: list[str]
+    incomplete: list[str]
+
+
+class Environment(FileModel):
+    """The software that ran; `packages` maps name to version."""
+
+    python: str
+    platform: str
+    packages: dict[str, str]
+
+
+class CodeState(FileModel):
+    """The benchmark's version; commit and whether the tree had changes, where git knows."""
+
+    version: str
+    commit: str | None
+    dirty: bool | None
+
+
+class Record(FileModel):
+    """A finished run of one protocol, method, augmentations and label mode: several folds and seeds.
+
+    `aggregates` is None when no unit was finished. `init` maps the file name of initial weights to its SHA-256.
+    `eligible`, whether the record may be ranked, follows from the rest; `verify_record` checks that it does.
+    """
+
+    schema_version: Literal[1] = 1
+    protocol: ProtocolUse
+    method: MethodUse
+    augmentations: list[AugmentationUse]
+    label_mode: Literal["hard", "soft"]
+    overrides: Overrides
+    init: dict[Name, Sha256] | None
+    data: DataUse
+    units: list[UnitRecord]
+    aggregates: Aggregates | None
+    failed: list[FailedUnit]
+    marks: Marks
+    eligible: bool
+    environment: Environment
+    code: CodeState
+    created: AwareDatetime
+
+    @field_validator("created")
+    @classmethod
+    def _utc(cls, value: AwareDatetime) -> AwareDatetime:
+        if value.utcoffset() != timedelta(0):
+            raise ValueError("must be in UTC")
+        return value
+
+    def canonical(self) -> dict[str, Any]:
+        """The record as a plain JSON value."""
+        return self.model_dump(mode="json")
+
+
+def read_record(path: Path) -> Record:
+    """Read and validate a record; IntegrityError names the file, the key and what is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
+        return Record.model_validate_json(text)
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False)
+        key = ".".join(str(part) for part in first["loc"])
+        more = f" (and {len(others)} more)" if others else ""
+        raise IntegrityError(f"{path}: {key}: {first['msg']}{more}") from error
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{path}: there is no record") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise IntegrityError(f"{path}: is not a JSON record: {error}") from error
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record as indented JSON, whole or not at all."""
+    write_json(path, record.canonical())
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A key given twice lets two readers see two records."""
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise ValueError(f"a key is given twice: {sorted({key for key in keys if keys.count(key) > 1})}")
+    return dict(pairs)

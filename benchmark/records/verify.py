@@ -1,0 +1,160 @@
+"""Checking a record against the predictions beside it: every score, every hash, every mark."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from benchmark.datasets.splits import hash_ids
+from benchmark.errors import IntegrityError
+from benchmark.files import hash_file, hash_value
+from benchmark.protocol import Protocol
+from benchmark.records.aggregates import aggregate
+from benchmark.records.assemble import incomplete_reasons, is_eligible, unofficial_reasons
+from benchmark.records.model import FileReference, Record, SplitUse, UnitRecord
+from benchmark.scoring.builtin import METRICS
+from benchmark.scoring.predictions import Predictions, read_predictions
+from benchmark.scoring.scores import DECIMALS, SplitScores, score_confusion, score_split
+from benchmark.specs import MetricSpec
+
+
+def verify_record(
+    record: Record,
+    folder: Path,
+    labels: Mapping[str, str] | None = None,
+    metrics: Sequence[MetricSpec] = METRICS,
+) -> None:
+    """Recompute everything in `record` from the predictions files below `folder`.
+
+    With `labels` (class name by clip id, of all clips) every score is recomputed from predictions and labels. Without
+    them the stored confusions are taken for the join, and all that follows from them or must agree with the
+    predictions is checked: clip counts, ids, how often each class was predicted, every metric, interval and aggregate.
+    Raises IntegrityError with one line: the file, and what differs.
+    """
+    where = folder / "record.json"
+    protocol = protocol_of(record, where)
+    for (seed, fold), times in Counter((unit.seed, unit.fold) for unit in record.units).items():
+        if times > 1 or fold not in protocol.folds:
+            problem = "is there twice" if times > 1 else f"is not a fold of {protocol.name}"
+            raise IntegrityError(f"{where}: seed {seed}, fold {fold} {problem}")
+    for unit in record.units:
+        _verify_unit(unit, protocol, folder, labels, metrics)
+    computed = aggregate(record.units, protocol, metrics) if record.units else None
+    _same(
+        record.aggregates and record.aggregates.model_dump(),
+        computed and computed.model_dump(),
+        f"{where}: aggregates",
+    )
+    _verify_marks(record, protocol, where)
+
+
+def protocol_of(record: Record, where: Path | str = "record") -> Protocol:
+    """The protocol that a record was made under; IntegrityError if its definition is not what its hash names."""
+    stated = record.protocol
+    try:
+        protocol = Protocol.model_validate(stated.definition)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, ("protocol", "definition", *first["loc"])))
+        raise IntegrityError(f"{where}: {key}: {first['msg']}") from error
+    if hash_value(stated.definition) != stated.hash or protocol.hash != stated.hash:
+        raise IntegrityError(
+            f"{where}: protocol.definition hashes to {hash_value(stated.definition)}, protocol.hash is {stated.hash}"
+        )
+    _same([stated.name, stated.version], [protocol.name, protocol.version], f"{where}: protocol name, version")
+    return protocol
+
+
+def _verify_unit(
+    unit: UnitRecord,
+    protocol: Protocol,
+    folder: Path,
+    labels: Mapping[str, str] | None,
+    metrics: Sequence[MetricSpec],
+) -> None:
+    here = f"{folder / 'record.json'}: seed {unit.seed}, fold {unit.fold}"
+    seen: dict[str, str] = {}
+    for split in ("val", "test"):
+        path = _referenced(folder, getattr(unit.predictions, split))
+        predictions = read_predictions(path, protocol.classes)
+        use: SplitUse = getattr(unit.splits, split)
+        _same(use.clips, len(predictions.ids), f"{here}: splits.{split}.clips")
+        _same(use.sha256, hash_ids(predictions.ids), f"{here}: splits.{split}.sha256")
+        shared = [clip_id for clip_id in predictions.ids if seen.setdefault(clip_id, split) != split]
+        if shared:
+            raise IntegrityError(f"{here}: clip {shared[0]!r} is in val and in test")
+        stored: SplitScores = getattr(unit.scores, split)
+        try:
+            computed = _rescore(stored, predictions, protocol, labels, metrics)
+        except IntegrityError as error:
+            raise IntegrityError(f"{here}: scores.{split}: {error}") from error
+        _same(stored.model_dump(), computed.model_dump(), f"{here}: scores.{split}")
+
+
+def _referenced(folder: Path, reference: FileReference) -> Path:
+    """The file that a record refers to, once its hash has been checked."""
+    path = folder / reference.path
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise IntegrityError(f"{path}: leads out of the record's folder")
+    if not path.is_file():
+        raise IntegrityError(f"{path}: the predictions file is missing")
+    actual = hash_file(path)
+    if actual != reference.sha256:
+        raise IntegrityError(f"{path}: its SHA-256 is {actual}, the record says {reference.sha256}")
+    return path
+
+
+def _rescore(
+    stored: SplitScores,
+    predictions: Predictions,
+    protocol: Protocol,
+    labels: Mapping[str, str] | None,
+    metrics: Sequence[MetricSpec],
+) -> SplitScores:
+    if labels is not None:
+        own = {clip_id: labels[clip_id] for clip_id in predictions.ids if clip_id in labels}
+        return score_split(predictions, own, protocol, metrics)
+    size = len(protocol.classes)
+    _same(len(stored.confusion), size, "confusion: number of classes")
+    confusion = np.array(stored.confusion, dtype=np.int64)
+    counted = np.bincount(predictions.predicted, minlength=size)
+    for k, name in enumerate(protocol.classes):
+        _same(int(confusion[:, k].sum()), int(counted[k]), f"confusion: number of clips predicted as {name}")
+    return score_confusion(confusion, protocol, metrics)
+
+
+def _verify_marks(record: Record, protocol: Protocol, where: Path) -> None:
+    """What the record says of itself must follow from the rest of it."""
+    _same(record.data.dataset, protocol.dataset, f"{where}: data.dataset")
+    _same(record.data.frame_source, protocol.frames.source, f"{where}: data.frame_source")
+    _same(record.marks.synthetic, record.data.synthetic, f"{where}: marks.synthetic")
+    for name, computed in (
+        ("unofficial", unofficial_reasons(record.overrides)),
+        ("incomplete", incomplete_reasons(record.units, record.failed, protocol)),
+    ):
+        hidden = [reason for reason in computed if reason not in getattr(record.marks, name)]
+        if hidden:
+            raise IntegrityError(f"{where}: marks.{name} leaves out: {hidden[0]}")
+    _same(record.eligible, is_eligible(record.marks, protocol), f"{where}: eligible")
+
+
+def _same(stored: Any, computed: Any, where: str) -> None:
+    """Compare key by key, scores by the decimals that are stored; IntegrityError at the first difference."""
+    if isinstance(stored, dict) and isinstance(computed, dict):
+        if sorted(stored) != sorted(computed):
+            raise IntegrityError(f"{where} has {list(stored)}, expected {list(computed)}")
+        for key, value in stored.items():
+            _same(value, computed[key], f"{where}.{key}")
+    elif isinstance(stored, (list, tuple)) and isinstance(computed, (list, tuple)) and len(stored) == len(computed):
+        for index, (one, other) in enumerate(zip(stored, computed, strict=True)):
+            _same(one, other, f"{where}[{index}]")
+    elif isinstance(stored, float) and isinstance(computed, float):
+        if not abs(stored - computed) < 0.5 * 10**-DECIMALS:
+            raise IntegrityError(f"{where} is {stored}, recomputed {computed}")
+    elif stored != computed:
+        raise IntegrityError(f"{where} is {stored!r}, expected {computed!r}")

@@ -1,0 +1,82 @@
+"""Metrics as pure functions of confusion counts.
+
+A confusion is an integer array (..., K, K): rows are true classes, columns predicted ones, in the protocol's class
+order. Leading axes are a batch, so that thousands of bootstrap resamples are scored in one call. With TP_k the
+diagonal, n_k the row sums and m_k the column sums:
+
+    recall_k = TP_k / n_k                    UAR      = mean of recall_k over classes with n_k > 0
+    WAR      = sum_k TP_k / sum_k n_k        macro-F1 = mean of 2 TP_k / (n_k + m_k) over all K classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, num_classes: int) -> np.ndarray:
+    """Counts (K, K) of clips by true class (row) and predicted class (column), from two index vectors (N,)."""
+    true, guess = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    if true.shape != guess.shape or true.ndim != 1:
+        raise ValueError(f"labels {true.shape} and predicted {guess.shape} must be vectors of equal length")
+    if true.size and (min(true.min(), guess.min()) < 0 or max(true.max(), guess.max()) >= num_classes):
+        raise ValueError(f"class indices must lie in 0..{num_classes - 1}")
+    cells = np.bincount(true * num_classes + guess, minlength=num_classes**2)
+    return cells.reshape(num_classes, num_classes)
+
+
+def per_class_recall(confusion: np.ndarray) -> np.ndarray:
+    """Recall of each class, (..., K) in 0..1; NaN for a class without true clips, where recall is undefined."""
+    correct = np.diagonal(confusion, axis1=-2, axis2=-1)
+    total = confusion.sum(axis=-1)
+    return np.divide(correct, total, out=np.full(total.shape, np.nan), where=total > 0)
+
+
+def uar(confusion: np.ndarray) -> np.ndarray:
+    """Unweighted average recall, (...) in 0..1: the mean recall over the class list.
+
+    A class without true clips has no recall and is left out of the mean; equals scikit-learn's
+    `recall_score(average="macro", labels=<classes with true clips>)`. NaN without any clip.
+    Source: Schuller et al., The INTERSPEECH 2009 Emotion Challenge, section 3; Jiang et al., DFEW, ACM MM 2020.
+    """
+    recall = per_class_recall(confusion)
+    defined = ~np.isnan(recall)
+    with np.errstate(invalid="ignore"):
+        return recall.sum(axis=-1, where=defined) / defined.sum(axis=-1)
+
+
+def war(confusion: np.ndarray) -> np.ndarray:
+    """Weighted average recall, (...) in 0..1: recall weighted by class size, which is accuracy.
+
+    NaN without any clip. Source: as for UAR.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
+
+
+def macro_f1(confusion: np.ndarray) -> np.ndarray:
+    """Mean F1 over the class list, (...) in 0..1.
+
+    Every class of the list counts: one that is neither in the labels nor predicted has F1 = 0. Equals scikit-learn's
+    `f1_score(average="macro", labels=<all classes>, zero_division=0)`.
+    Source: Opitz and Burst, Macro F1 and Macro F1, 2019, "averaged F1" (the mean of F1 scores, not the F1 of means).
+    """
+    correct = np.diagonal(confusion, axis1=-2, axis2=-1)
+    total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    return np.divide(2.0 * correct, total, out=np.zeros(total.shape), where=total > 0).mean(axis=-1)
+
+
+def group_confusion(confusion: np.ndarray, classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """Counts (..., G, G) by group: a prediction is right when it falls in the label's group.
+
+    groups: a partition of `classes`; the order of its keys is the order of the rows and columns.
+    """
+    members = np.zeros((len(groups), len(classes)), dtype=confusion.dtype)
+    for row, names in enumerate(groups.values()):
+        for name in names:
+            members[row, list(classes).index(name)] = 1
+    if not (members.sum(axis=0) == 1).all():
+        raise ValueError(f"groups {dict(groups)} must hold each of {list(classes)} exactly once")
+    return members @ confusion @ members.T

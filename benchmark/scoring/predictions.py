@@ -1,0 +1,145 @@
+"""Predictions files: per clip its id and class probabilities; the truth from which every score is computed."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.errors import IntegrityError
+from benchmark.files import replacing
+
+SUM_TOLERANCE = 1e-3
+# A published file is untrusted: a few kilobytes of gzip can hold gigabytes. No DFER dataset comes near this.
+MAX_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Class probabilities of N clips: `ids` (N), `probabilities` (N, K) float32 in a protocol's class order."""
+
+    ids: tuple[str, ...]
+    probabilities: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.probabilities.ndim != 2 or len(self.ids) != len(self.probabilities):
+            raise ValueError(f"{len(self.ids)} ids with probabilities of shape {self.probabilities.shape}")
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Index of the most probable class, (N,); of equally probable classes the one with the lowest index."""
+        return self.probabilities.argmax(axis=1)
+
+
+def write_predictions(path: Path, predictions: Predictions, classes: Sequence[str]) -> None:
+    """Write `clip_id,p_<class>...` as gzip CSV, whole or not at all.
+
+    Rows are sorted by clip id, numbers are the shortest that give the same float32 again, and the gzip header holds
+    neither a time nor a name: equal predictions give equal bytes. Raises IntegrityError for what could not be read
+    back: a wrong shape, repeated ids, ids with commas, quotes or control characters, rows that are not probabilities.
+    """
+    probabilities = np.asarray(predictions.probabilities, dtype=np.float32) + np.float32(0)  # -0.0 becomes 0.0
+    if probabilities.shape[1] != len(classes):
+        raise IntegrityError(f"{path}: {probabilities.shape[1]} probabilities per clip for {len(classes)} classes")
+    for clip_id in predictions.ids:
+        if not clip_id or not clip_id.isprintable() or "," in clip_id or '"' in clip_id:
+            raise IntegrityError(f"{path}: clip id {clip_id!r} cannot stand in a predictions file")
+    order = sorted(range(len(predictions.ids)), key=predictions.ids.__getitem__)
+    ids = [predictions.ids[i] for i in order]
+    probabilities = probabilities[order]
+    _check(path, ids, probabilities)
+    # numpy prints a float32 as the shortest decimal that reads back as the same float32.
+    numbers = probabilities.astype("U")
+    lines = [",".join([clip_id, *row]) for clip_id, row in zip(ids, numbers.tolist(), strict=True)]
+    text = "\n".join([_header(classes), *lines, ""])
+    with (
+        replacing(path) as temporary,
+        open(temporary, "wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as file,
+    ):
+        file.write(text.encode())
+
+
+def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
+    """Read what `write_predictions` wrote.
+
+    Raises IntegrityError, naming the file, the line and the reason, when the file is missing, cut off or not gzip, when
+    its header is not `clip_id` and the classes in this order, when an id is repeated, or when a row is not a
+    probability distribution (not a number, negative, or a sum further than 1e-3 from 1).
+    """
+    lines = _text(path).split("\n")
+    if lines[0] != _header(classes):
+        raise IntegrityError(f"{path}: line 1: header is '{lines[0][:200]}', expected '{_header(classes)}'")
+    if lines.pop() != "":
+        raise IntegrityError(f"{path}: line {len(lines) + 1}: the last line does not end; the file is cut off")
+    rows = lines[1:]
+    for number, row in enumerate(rows, start=2):
+        if row.count(",") != len(classes):
+            raise IntegrityError(f"{path}: line {number}: {row.count(',') + 1} fields, expected {len(classes) + 1}")
+    parts = [row.partition(",") for row in rows]
+    ids = [part[0] for part in parts]
+    probabilities = _numbers(path, [part[2] for part in parts], len(classes))
+    _check(path, ids, probabilities)
+    return Predictions(tuple(ids), probabilities)
+
+
+def _header(classes: Sequence[str]) -> str:
+    return ",".join(["clip_id", *(f"p_{name}" for name in classes)])
+
+
+def _text(path: Path) -> str:
+    try:
+        with gzip.open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise IntegrityError(f"{path}: holds more than {MAX_BYTES} bytes")
+        return content.decode()
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{path}: the predictions file is missing") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
+        raise IntegrityError(f"{path}: not a whole gzip file of UTF-8 text: {error}") from error
+    except OSError as error:
+        raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _numbers(path: Path, rows: list[str], width: int) -> np.ndarray:
+    if not rows:
+        return np.zeros((0, width), np.float32)
+    try:
+        return np.loadtxt(rows, delimiter=",", dtype=np.float32, comments=None, ndmin=2)
+    except ValueError:
+        pass  # Read again, slowly, to say which line it is.
+    for number, row in enumerate(rows, start=2):
+        for field in row.split(","):
+            try:
+                float(field)
+            except ValueError:
+                raise IntegrityError(f"{path}: line {number}: '{field[:50]}' is not a number") from None
+    raise IntegrityError(f"{path}: holds something that is not a number")
+
+
+def _check(path: Path, ids: list[str], probabilities: np.ndarray) -> None:
+    """Refuse repeated ids and rows that are not distributions; rows are counted from line 2."""
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        for number, clip_id in enumerate(ids, start=2):
+            if clip_id in seen:
+                raise IntegrityError(f"{path}: line {number}: clip id '{clip_id}' is there twice")
+            seen.add(clip_id)
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    # A comparison with NaN is false, so "not close" also catches rows with NaN.
+    wrong = (probabilities < 0).any(axis=1) | ~(np.abs(sums - 1) <= SUM_TOLERANCE)
+    if wrong.any():
+        row = int(wrong.argmax())
+        values = probabilities[row]
+        if np.isnan(values).any():
+            reason = "a probability is not a number"
+        elif (values < 0).any():
+            reason = f"a probability is negative ({values.min()})"
+        else:
+            reason = f"the probabilities sum to {sums[row]:.6g}, not 1"
+        raise IntegrityError(f"{path}: line {row + 2}: clip '{ids[row]}': {reason}")
