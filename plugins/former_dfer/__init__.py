@@ -1,0 +1,40 @@
+"""Former-DFER (ACM MM 2021): a spatial transformer inside a ResNet-18, and a temporal transformer on top of it."""
+
+from benchmark.specs import UNIT_MEAN, UNIT_STD, MethodSpec, Preset, Sampling
+
+METHOD = MethodSpec(
+    name="former-dfer",
+    title="Former-DFER",
+    citation=(
+        "Zengqun Zhao and Qingshan Liu. Former-DFER: Dynamic Facial Expression Recognition Transformer. "
+        "ACM International Conference on Multimedia, 2021, pp. 1553-1561."
+    ),
+    licence="MIT (official code)",
+    recipe="benchmark_plugins.former_dfer.recipe:recipe",
+    checkpoint_keys="benchmark_plugins.former_dfer.recipe:official_keys",
+    class_order=("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"),
+    presets={
+        "paper": Preset(
+            size=112,
+            sampling=Sampling(clips=8, length=2),
+            epochs=100,
+            batch_size=32,
+            mean=UNIT_MEAN,
+            std=UNIT_STD,
+        ),
+        "small": Preset(
+            size=32,
+            sampling=Sampling(clips=4, length=2),
+            epochs=12,
+            batch_size=16,
+            mean=UNIT_MEAN,
+            std=UNIT_STD,
+            decode_size=40,
+            model={"width": 16, "depth": 1, "heads": 4, "area_range": (0.9, 1.0)},
+        ),
+    },
+    official_evaluation=(
+        "Evaluates the test fold after every epoch and reports the best epoch; there is no validation set. "
+        "Prints accuracy (WAR) only."
+    ),
+)

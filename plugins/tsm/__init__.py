@@ -1,0 +1,36 @@
+"""TSM (ICCV 2019): a 2D ResNet that shifts an eighth of its channels to the next and the previous frame."""
+
+from benchmark.specs import MethodSpec, Preset, Sampling
+
+METHOD = MethodSpec(
+    name="tsm",
+    title="TSM (ResNet-18)",
+    citation=(
+        "Ji Lin, Chuang Gan and Song Han. TSM: Temporal Shift Module for Efficient Video Understanding. "
+        "IEEE/CVF International Conference on Computer Vision, 2019, pp. 7083-7093."
+    ),
+    licence="MIT (official code); Apache-2.0 (MMAction2's implementation, used here)",
+    recipe="benchmark_plugins.tsm.recipe:recipe",
+    checkpoint_keys="benchmark_plugins.tsm.recipe:official_keys",
+    presets={
+        "paper": Preset(
+            size=224,
+            sampling=Sampling(clips=8),
+            epochs=50,
+            batch_size=128,
+            pretraining="none (paper: ImageNet)",
+        ),
+        "small": Preset(
+            size=32,
+            sampling=Sampling(clips=8),
+            epochs=14,
+            batch_size=16,
+            decode_size=40,
+            model={"width": 16, "dropout": 0.2, "lr": 0.005, "scales": (1, 0.875)},
+        ),
+    },
+    official_evaluation=(
+        "No facial-expression script. For action recognition it reports the epoch with the best validation accuracy, "
+        "optionally averaged over several crops and two temporal samples, and replaces a missing clip by a random one."
+    ),
+)

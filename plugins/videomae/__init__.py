@@ -1,0 +1,47 @@
+"""VideoMAE (NeurIPS 2022): a plain vision transformer over space-time tubes, pre-trained by masked reconstruction."""
+
+from benchmark.specs import MethodSpec, Preset, Sampling
+
+METHOD = MethodSpec(
+    name="videomae",
+    title="VideoMAE (ViT-B/16)",
+    citation=(
+        "Zhan Tong, Yibing Song, Jue Wang and Limin Wang. VideoMAE: Masked Autoencoders are Data-Efficient Learners "
+        "for Self-Supervised Video Pre-Training. Advances in Neural Information Processing Systems 35, 2022, "
+        "pp. 10078-10093."
+    ),
+    licence="CC-BY-NC 4.0 (official code and weights); Apache-2.0 (MMAction2's implementation, used here)",
+    recipe="benchmark_plugins.videomae.recipe:recipe",
+    checkpoint_keys="benchmark_plugins.videomae.recipe:official_keys",
+    presets={
+        "paper": Preset(
+            size=224,
+            sampling=Sampling(clips=1, length=16, stride=4),
+            epochs=75,
+            batch_size=64,
+            pretraining="none (paper: self-supervised, on the videos of the task)",
+        ),
+        "small": Preset(
+            size=32,
+            sampling=Sampling(clips=1, length=4, stride=4),
+            epochs=30,
+            batch_size=8,
+            decode_size=40,
+            model={
+                "patch": 8,
+                "dim": 64,
+                "depth": 2,
+                "heads": 2,
+                "lr": 2e-3,
+                "layer_decay": 1.0,
+                "drop_path": 0.0,
+                "warmup": 2,
+                "area_range": (0.95, 1.0),
+            },
+        ),
+    },
+    official_evaluation=(
+        "No facial-expression script. For action recognition it keeps the epoch with the best validation accuracy and "
+        "tests 5 temporal segments x 3 crops, averaged."
+    ),
+)

@@ -1,0 +1,87 @@
+"""VideoMAE's fine-tuning as its official Kinetics-400 script describes it, without that script's mixing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.specs import Preset, Recipe
+
+
+def recipe(preset: Preset, num_classes: int) -> Recipe:
+    """AdamW with layer decay 0.75, 5 epochs of warm-up, cosine per iteration, random resized crop and flip."""
+    size, options = preset.size, preset.model
+    dim, depth = options.get("dim", 768), options.get("depth", 12)
+    warmup = options.get("warmup", 5)
+    return Recipe(
+        model=dict(
+            type="Recognizer3D",
+            backbone=dict(
+                type="FusedVisionTransformer",
+                img_size=size,
+                patch_size=options.get("patch", 16),
+                embed_dims=dim,
+                depth=depth,
+                num_heads=options.get("heads", 12),
+                num_frames=preset.sampling.frames,
+                tubelet_size=2,
+                drop_path_rate=options.get("drop_path", 0.1),
+            ),
+            cls_head=dict(type="ScaledTimeSformerHead", num_classes=num_classes, in_channels=dim, average_clips="prob"),
+        ),
+        format_shape="NCTHW",
+        train_transforms=[
+            dict(
+                type="RandomResizedCrop",
+                area_range=options.get("area_range", (0.08, 1.0)),
+                aspect_ratio_range=(3 / 4, 4 / 3),
+            ),
+            dict(type="Resize", scale=(size, size), keep_ratio=False),
+            dict(type="Flip", flip_ratio=0.5),
+        ],
+        test_transforms=[dict(type="Resize", scale=(-1, size)), dict(type="CenterCrop", crop_size=size)],
+        optim_wrapper=dict(
+            constructor="LearningRateDecayOptimizerConstructor",
+            paramwise_cfg=dict(num_layers=depth, decay_rate=options.get("layer_decay", 0.75), decay_type="layer_wise"),
+            optimizer=dict(
+                type="AdamW",
+                lr=options.get("lr", 5e-4 * preset.batch_size / 256),
+                betas=(0.9, 0.999),
+                weight_decay=0.05,
+            ),
+        ),
+        param_scheduler=[
+            # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
+            dict(type="LinearLR", start_factor=1e-12, begin=0, end=warmup, convert_to_iter_based=True),
+            # The official floor is 1e-6 for a peak of 5e-4, and each layer's floor is scaled like its peak.
+            dict(
+                type="CosineAnnealingLR",
+                eta_min_ratio=1e-6 / 5e-4,
+                begin=warmup,
+                end=preset.epochs,
+                convert_to_iter_based=True,
+            ),
+        ],
+        imports=["benchmark_plugins.videomae.model"],
+    )
+
+
+def official_keys(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the tensors of an official checkpoint to MMAction2's names.
+
+    Takes a fine-tuned model or the encoder of a pre-trained one; the decoder and the final norm of the latter, which
+    fine-tuning does not use, are dropped.
+    """
+    return {ours: tensor for key, tensor in state.items() if (ours := _our_key(key))}
+
+
+def _our_key(key: str) -> str | None:
+    if key.startswith(("decoder.", "encoder_to_decoder.", "encoder.norm.")) or key == "mask_token":
+        return None
+    key = key.removeprefix("encoder.").removeprefix("backbone.")
+    if key.startswith("head."):
+        return f"cls_head.fc_cls.{key.removeprefix('head.')}"
+    key = key.replace("patch_embed.proj.", "patch_embed.projection.")
+    # MMCV's feed-forward network nests its first layer with the activation.
+    key = key.replace(".mlp.fc1.", ".mlp.layers.0.0.").replace(".mlp.fc2.", ".mlp.layers.1.")
+    return f"backbone.{key}"

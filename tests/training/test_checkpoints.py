@@ -1,0 +1,207 @@
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import types
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from benchmark.errors import EnvironmentProblem, IntegrityError
+from benchmark.specs import load_object
+from benchmark.training.checkpoints import load_into, read_weights
+from benchmark_plugins.former_dfer import METHOD
+from tests.golden import reference
+
+KEYS = load_object(METHOD.checkpoint_keys)
+
+
+@pytest.fixture(scope="module")
+def official_file(tmp_path_factory):
+    """A file as Former-DFER's training script writes it: by a process whose `__main__` defines RecorderMeter."""
+    folder = tmp_path_factory.mktemp("official")
+    torch.save(reference.official_state("former_dfer"), folder / "bare.pt")
+    script = """
+        import sys
+        import numpy as np
+        import torch
+
+        class RecorderMeter:
+            def __init__(self, epochs):
+                self.epoch_losses = np.zeros((epochs, 2), dtype=np.float32)
+                self.best = np.float64(0.5)
+
+        bare, out = sys.argv[1:]
+        state = {f"module.{key}": tensor for key, tensor in torch.load(bare).items()}
+        weight = torch.nn.Parameter(torch.zeros(2))
+        optimizer = torch.optim.SGD([weight], lr=0.01, momentum=0.9)
+        weight.sum().backward()
+        optimizer.step()
+        torch.save(
+            {
+                "epoch": 100,
+                "state_dict": state,
+                "best_acc": torch.tensor(66.2),
+                "optimizer": optimizer.state_dict(),
+                "recorder": RecorderMeter(100),
+            },
+            out,
+        )
+    """
+    out = folder / "model_best.pth"
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script), folder / "bare.pt", out], check=True)
+    return out
+
+
+def test_an_official_former_dfer_file_gives_the_official_logits(official_file):
+    recipe, model = reference.build(METHOD)
+    report = load_into(model, read_weights(official_file), KEYS)
+    assert (report.missing, report.unexpected, report.reinitialised) == ((), (), ())
+    frames = reference.make_scene_frames(0, 2, 16, 112, 112)
+    torch.testing.assert_close(
+        reference.logits(recipe, model, frames),
+        reference.golden_logits("former_dfer", "golden_scene.json", "default"),
+        atol=1e-5,
+        rtol=1e-5,
+    )
+
+
+def test_reading_creates_no_recorder_and_leaves_the_process_as_it_was(official_file):
+    before = torch.serialization.get_safe_globals()
+    state = read_weights(official_file)
+    assert all(type(tensor) is torch.Tensor for tensor in state.values())
+    assert torch.serialization.get_safe_globals() == before
+    assert not hasattr(sys.modules["__main__"], "RecorderMeter")
+
+
+def test_the_classifier_starts_afresh_for_another_number_of_classes(official_file):
+    _, model = reference.build(METHOD, num_classes=11)
+    fresh = model.cls_head.fc_cls.weight.clone()
+    report = load_into(model, read_weights(official_file), KEYS)
+    assert set(report.reinitialised) == {"cls_head.fc_cls.weight", "cls_head.fc_cls.bias"}
+    assert torch.equal(model.cls_head.fc_cls.weight, fresh)
+    assert torch.equal(model.backbone.s_former.conv1.weight, read_weights(official_file)["s_former.conv1.weight"])
+
+
+def test_another_size_of_the_same_model_is_refused(official_file):
+    _, model = reference.build(METHOD, "small")
+    with pytest.raises(IntegrityError, match="another size of the model"):
+        load_into(model, read_weights(official_file), KEYS)
+
+
+def test_another_model_is_refused(official_file):
+    with pytest.raises(IntegrityError, match="another model"):
+        load_into(torch.nn.Linear(2, 2), read_weights(official_file), KEYS)
+
+
+def test_our_own_names_need_no_renaming():
+    _, model = reference.build(METHOD, "small")
+    _, other = reference.build(METHOD, "small")
+    report = load_into(other, model.state_dict(), KEYS)
+    assert (report.missing, report.unexpected) == ((), ())
+    assert torch.equal(other.cls_head.fc_cls.weight, model.cls_head.fc_cls.weight)
+
+
+def test_missing_and_unexpected_tensors_are_reported():
+    report = load_into(torch.nn.Linear(2, 3), {"weight": torch.ones(3, 2), "scale": torch.ones(1)})
+    assert (report.missing, report.unexpected) == (("bias",), ("scale",))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"weight": torch.ones(2)},
+        {"state_dict": {"module.weight": torch.ones(2)}, "epoch": 3},
+        {"model": {"weight": torch.ones(2)}, "args": types.SimpleNamespace},
+        {"module": {"weight": torch.ones(2)}},
+        {"model_state_dict": {"weight": torch.ones(2)}, "loss": np.float32(1.0), "when": np.int64(3)},
+        {"model": {"state_dict": {"weight": torch.nn.Parameter(torch.ones(2))}}},
+    ],
+    ids=["bare", "state_dict", "model and args", "module", "model_state_dict", "nested"],
+)
+def test_wrappers_of_training_scripts_are_taken_off(tmp_path, content):
+    if "args" in content:
+        from argparse import Namespace
+
+        content = {**content, "args": Namespace(lr=0.1, output="runs")}
+    torch.save(content, tmp_path / "weights.pth")
+    state = read_weights(tmp_path / "weights.pth")
+    assert list(state) == ["weight"]
+    assert torch.equal(state["weight"], torch.ones(2))
+
+
+def test_safetensors_are_read(tmp_path):
+    save_file({"module.weight": torch.ones(2)}, tmp_path / "weights.safetensors")
+    assert list(read_weights(tmp_path / "weights.safetensors")) == ["weight"]
+
+
+class Malicious:
+    def __init__(self, function, *arguments):
+        self.call = (function, arguments)
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize("function", [os.system, eval, getattr, subprocess.check_call], ids=lambda f: f.__name__)
+def test_a_malicious_file_is_refused_and_runs_nothing(tmp_path, function, legacy):
+    trace = tmp_path / "trace"
+    payload = {"system": f"touch {trace}", "eval": f"open({str(trace)!r}, 'w')", "check_call": ["touch", str(trace)]}
+    arguments = (torch, "load") if function is getattr else (payload[function.__name__],)
+    if function is getattr:
+        arguments = ("text", "upper")
+    content = {"state_dict": {"weight": torch.ones(2)}, "recorder": Malicious(function, *arguments)}
+    path = tmp_path / "weights.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(IntegrityError, match=function.__name__) as refusal:
+        read_weights(path)
+    assert "safetensors" in str(refusal.value)
+    assert "weights_only" not in str(refusal.value)
+    assert not trace.exists()
+
+
+def test_a_plain_pickle_is_refused(tmp_path):
+    trace = tmp_path / "trace"
+    (tmp_path / "weights.pkl").write_bytes(pickle.dumps(Malicious(os.system, f"touch {trace}"), protocol=2))
+    with pytest.raises(IntegrityError, match="system"):
+        read_weights(tmp_path / "weights.pkl")
+    assert not trace.exists()
+
+
+def test_what_the_process_allows_for_its_own_files_is_not_allowed_here(tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"state_dict": {"weight": torch.ones(2)}, "extra": Malicious(getattr, "text", "upper")}, path)
+    with torch.serialization.safe_globals([getattr]), pytest.raises(IntegrityError, match="getattr"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
+def test_a_truncated_file_is_reported_as_damaged(tmp_path, official_file, kept):
+    whole = official_file.read_bytes()
+    path = tmp_path / "half.pth"
+    path.write_bytes(whole[: kept if isinstance(kept, int) else int(kept * len(whole))])
+    with pytest.raises(IntegrityError, match=r"half\.pth cannot be read") as refusal:
+        read_weights(path)
+    assert "weights_only" not in str(refusal.value)
+
+
+def test_a_truncated_safetensors_file_is_reported_as_damaged(tmp_path):
+    save_file({"weight": torch.ones(100)}, tmp_path / "half.safetensors")
+    (tmp_path / "half.safetensors").write_bytes((tmp_path / "half.safetensors").read_bytes()[:-50])
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        read_weights(tmp_path / "half.safetensors")
+
+
+def test_a_file_without_tensors_is_refused(tmp_path):
+    torch.save({"epoch": 3}, tmp_path / "weights.pth")
+    with pytest.raises(IntegrityError, match="no named tensors"):
+        read_weights(tmp_path / "weights.pth")
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(EnvironmentProblem, match="no weight file"):
+        read_weights(tmp_path / "absent.pth")
