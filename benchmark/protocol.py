@@ -99,15 +99,11 @@ class Protocol(_Strict):
         if self.ranking not in self.metrics:
             raise ValueError(f"ranking: '{self.ranking}' is not one of metrics {list(self.metrics)}")
         if self.selection.metric not in self.metrics:
-            raise ValueError(
-                f"selection.metric: '{self.selection.metric}' is not one of metrics {list(self.metrics)}"
-            )
+            raise ValueError(f"selection.metric: '{self.selection.metric}' is not one of metrics {list(self.metrics)}")
         for grouping in self.groupings:
             grouped = [name for names in grouping.groups.values() for name in names]
             if sorted(grouped) != sorted(self.classes):
-                raise ValueError(
-                    f"groupings: '{grouping.name}' must hold each of {list(self.classes)} exactly once"
-                )
+                raise ValueError(f"groupings: '{grouping.name}' must hold each of {list(self.classes)} exactly once")
         return self
 
     @property
@@ -128,9 +124,7 @@ class Protocol(_Strict):
             for parent in parents:
                 target = target.get(parent, {}) if isinstance(target, dict) else {}
             if not isinstance(target, dict) or last not in target:
-                raise UsageError(
-                    f"protocol {self.name} has no key '{key}'; `benchmark show {self.name}` lists them"
-                )
+                raise UsageError(f"protocol {self.name} has no key '{key}'; `benchmark show {self.name}` lists them")
             target[last] = new
         return _validated(value, f"protocol {self.name} with --set")
 
@@ -193,11 +187,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Protocol
     for part in location[:-1]:
         field = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
-        if (
-            field is None
-            or not isinstance(field.annotation, type)
-            or not issubclass(field.annotation, BaseModel)
-        ):
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
             break
         model = field.annotation
     return [field.alias or name for name, field in model.model_fields.items()]

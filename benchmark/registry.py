@@ -60,7 +60,7 @@ def unknown_name(noun: str, name: str, known: Any) -> str:
     return f"unknown {noun} '{name}'; {hint}"
 
 
-_KINDS: dict[str, tuple[str, type]] = {
+_KINDS: dict[str, tuple[str, type[Any]]] = {
     "methods": ("benchmark_methods", MethodSpec),
     "augmentations": ("benchmark_augmentations", AugmentationSpec),
     "datasets": ("benchmark_datasets", DatasetLayout),
@@ -111,7 +111,7 @@ def _register(result: Registry, module: Any, plugin: Plugin) -> None:
             _add(result, kind, expected, value, plugin, hook)
 
 
-def _add(result: Registry, kind: str, expected: type, value: Any, plugin: Plugin, hook: str) -> None:
+def _add(result: Registry, kind: str, expected: type[Any], value: Any, plugin: Plugin, hook: str) -> None:
     if not isinstance(value, expected):
         result.problems.append(
             f"plugin '{plugin.name}' ({plugin.distribution}): {hook} returned {type(value).__name__}, "

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.output import add_json, note, print_json, print_table
+from benchmark.cli.output import add_json, note, positive, print_json, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import registry
 from benchmark.specs import load_object
@@ -27,23 +27,16 @@ def add_commands(commands: Any) -> None:
     check.add_argument("name")
     check.add_argument("--root", type=Path, required=True, metavar="DIR")
     check.add_argument("--source", action="append", metavar="NAME", help="frame source to decode; default: all present")
-    check.add_argument("--workers", type=_positive, default=os.cpu_count() or 1)
+    check.add_argument("--workers", type=positive, default=os.cpu_count() or 1)
     add_json(check)
     check.set_defaults(function=check_data)
 
     synthesize = actions.add_parser("synthesize", help="write a synthetic stand-in in the dataset's own tree")
     synthesize.add_argument("name")
     synthesize.add_argument("out", type=Path)
-    synthesize.add_argument("--clips", type=_positive, default=420)
+    synthesize.add_argument("--clips", type=positive, default=420)
     synthesize.add_argument("--seed", type=int, default=0)
     synthesize.set_defaults(function=synthesize_data)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 def list_datasets(options: argparse.Namespace) -> None:

@@ -62,7 +62,13 @@ def _summary(found: Registry, kind: str, name: str) -> dict[str, Any]:
         from benchmark.protocol import load_protocol
 
         protocol = load_protocol(spec)
-        return {"name": name, "version": protocol.version, "title": protocol.title, "hash": protocol.hash[:12], **origin}
+        return {
+            "name": name,
+            "version": protocol.version,
+            "title": protocol.title,
+            "hash": protocol.hash[:12],
+            **origin,
+        }
     if isinstance(spec, MethodSpec):
         paper = spec.presets["paper"] if "paper" in spec.presets else next(iter(spec.presets.values()))
         return {
@@ -76,7 +82,13 @@ def _summary(found: Registry, kind: str, name: str) -> dict[str, Any]:
         }
     if isinstance(spec, AugmentationSpec):
         options = ", ".join(f"{key}={value}" for key, value in spec.options.items())
-        return {"name": name, "title": spec.title, "touches": ", ".join(sorted(spec.touches)), "options": options, **origin}
+        return {
+            "name": name,
+            "title": spec.title,
+            "touches": ", ".join(sorted(spec.touches)),
+            "options": options,
+            **origin,
+        }
     return {"name": name, "title": spec.title, **origin}
 
 

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from benchmark.cli.output import note
 from benchmark.run.units import Unit
@@ -49,19 +57,17 @@ def counting(what: str) -> Iterator[ReportProgress]:
 
 
 class RunProgress:
-    """Watches a run: one bar over units, one over the current unit's iterations, one line per finished unit."""
+    """Watches a run: one bar over all units, one for each unit at work, one line per finished unit."""
 
     def __init__(self, units: int, epochs: Mapping[str, int], metric: str) -> None:
         self._units = units
         self._epochs = epochs
         self._metric = metric
-        self._number = 0
-        self._unit: Unit | None = None
-        self._best: float | None = None
+        self._finished = 0
+        self._best: dict[str, float] = {}
+        self._rows: dict[str, TaskID] = {}
         self._bars = _bars() if sys.stderr.isatty() else None
-        if self._bars:
-            self._all = self._bars.add_task("units", total=units)
-            self._one = self._bars.add_task("", total=None, visible=False)
+        self._all = self._bars.add_task("units", total=units) if self._bars else TaskID(0)
 
     def __enter__(self) -> RunProgress:
         if self._bars:
@@ -72,71 +78,62 @@ class RunProgress:
         if self._bars:
             self._bars.stop()
 
-    def skipped(self) -> None:
-        """A unit was finished before."""
-        self._advance()
-
     def started(self, unit: Unit, done: int) -> None:
         """The unit begins, or resumes after `done` epochs."""
-        self._unit, self._best = unit, None
-        resumed = f", resuming after epoch {done}" if done else ""
         if self._bars:
-            self._bars.update(self._one, description=self._name(), completed=0, total=None, visible=True)
+            self._rows[unit.identity] = self._bars.add_task(_name(unit), total=None)
         else:
-            note(f"[{self._number + 1}/{self._units}] {self._name()}{resumed}")
+            note(f"{_name(unit)}: {f'resuming after epoch {done}' if done else 'starting'}")
 
-    def step(self, epoch: int, iteration: int, iterations: int) -> None:
+    def step(self, unit: Unit, epoch: int, iteration: int, iterations: int) -> None:
         """One training iteration is over."""
-        if self._bars and self._unit:
-            total = self._epochs[self._unit.row]
-            best = f" val {self._metric} {100 * self._best:.1f}" if self._best is not None else ""
+        if self._bars:
+            total = self._epochs[unit.row]
+            best = self._best.get(unit.identity)
             self._bars.update(
-                self._one,
-                description=f"{self._name()} epoch {epoch}/{total}{best}",
+                self._rows[unit.identity],
+                description=f"{_name(unit)} epoch {epoch}/{total}"
+                + (f" val {self._metric} {100 * best:.1f}" if best is not None else ""),
                 completed=(epoch - 1) * iterations + iteration,
                 total=total * iterations,
             )
 
-    def epoch(self, row: Mapping[str, Any]) -> None:
+    def epoch(self, unit: Unit, row: Mapping[str, Any]) -> None:
         """One epoch is over."""
         value = row["val"][self._metric]
-        self._best = max(value, self._best or 0.0)
-        if not self._bars and self._unit:
-            total = self._epochs[self._unit.row]
+        self._best[unit.identity] = max(value, self._best.get(unit.identity, 0.0))
+        if not self._bars:
             note(
-                f"    epoch {row['epoch']}/{total}  loss {row['loss']:.3f}  val {self._metric} {100 * value:.2f}  "
-                f"{row['seconds']:.1f} s"
+                f"{_name(unit)}: epoch {row['epoch']}/{self._epochs[unit.row]}  loss {row['loss']:.3f}  "
+                f"val {self._metric} {100 * value:.2f}  {row['seconds']:.1f} s"
             )
 
-    def predicting(self, done: int, total: int) -> None:
+    def predicting(self, unit: Unit, done: int, total: int) -> None:
         """Batches of val and test predicted so far."""
         if self._bars:
-            self._bars.update(self._one, description=f"{self._name()} predicting", completed=done, total=total)
+            description = f"{_name(unit)} predicting"
+            self._bars.update(self._rows[unit.identity], description=description, completed=done, total=total)
 
     def scored(self, unit: Unit, scores: SplitScores) -> None:
         """The unit is finished."""
         values = "  ".join(f"{name} {100 * estimate.value:.2f}" for name, estimate in scores.metrics.items())
-        self._line(f"[{self._number + 1}/{self._units}] {self._name()}: test {values}")
-        self._advance()
+        self._finish(unit, f"{_name(unit)}: test {values}")
 
-    def failed(self, unit: Unit, error: Exception) -> None:
+    def failed(self, unit: Unit, reason: str) -> None:
         """The unit failed; the others go on."""
-        self._line(f"[{self._number + 1}/{self._units}] {self._name()} FAILED: {error}")
-        self._advance()
+        self._finish(unit, f"{_name(unit)}: FAILED: {reason}")
 
-    def _name(self) -> str:
-        if self._unit is None:
-            return ""
-        return f"{self._unit.row} {self._unit.labels} seed {self._unit.seed} fold {self._unit.fold}"
-
-    def _line(self, text: str) -> None:
-        if self._bars:
-            self._bars.console.print(text, highlight=False, markup=False)
-        else:
+    def _finish(self, unit: Unit, text: str) -> None:
+        self._finished += 1
+        text = f"[{self._finished}/{self._units}] {text}"
+        if not self._bars:
             note(text)
+            return
+        self._bars.console.print(text, highlight=False, markup=False)
+        self._bars.advance(self._all)
+        if unit.identity in self._rows:
+            self._bars.remove_task(self._rows.pop(unit.identity))
 
-    def _advance(self) -> None:
-        self._number += 1
-        if self._bars:
-            self._bars.advance(self._all)
-            self._bars.update(self._one, visible=False)
+
+def _name(unit: Unit) -> str:
+    return f"{unit.row} {unit.labels} seed {unit.seed} fold {unit.fold}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.output import add_json, note, print_json, print_table
+from benchmark.cli.output import add_json, note, positive, print_json, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import registry
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DEMO_CLIPS = 420
 DEMO_SEED = 0
 DEMO_ROWS = (("tsm", (), "hard"), ("former-dfer", (), "hard"), ("videomae", (), "hard"), ("tsm", ("midas",), "soft"))
+
+# Units at a time on a processor, if nothing else is asked for.
+MOST_JOBS = 4
 
 
 def add_commands(commands: Any) -> None:
@@ -36,9 +39,12 @@ def add_commands(commands: Any) -> None:
     run.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (official or our format)")
     run.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
     run.add_argument("--workers", type=int, help="processes that read clips; default: by device and cores")
+    run.add_argument("--jobs", type=positive, metavar="N", help="units at a time; default: by device and cores")
     run.add_argument("--set", action="append", default=[], dest="settings", metavar="K=V", help="change a setting")
     run.add_argument("--unofficial", action="store_true", help="allow --set protocol.<key>=...; never ranked")
-    run.add_argument("--limit", type=int, metavar="N", help="at most N clips per split, to try things; never ranked")
+    run.add_argument(
+        "--limit", type=positive, metavar="N", help="at most N clips per split, to try things; never ranked"
+    )
     run.add_argument("--demo", action="store_true", help="on synthetic data, made here, with the small presets")
     run.add_argument("--dry-run", action="store_true", help="print the units and stop")
     run.add_argument("-o", "--output", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
@@ -81,14 +87,12 @@ def run_command(options: argparse.Namespace) -> int:
     if data.synthetic:
         note(f"SYNTHETIC DATA in {data.root}: these numbers say nothing about real faces")
     failed = _run(units, todo, data, options) if todo else []
-    return _report(request, units, failed, data, options)
+    return _report(units, failed, data, options)
 
 
 def _request(options: argparse.Namespace) -> Request:
     from benchmark.run.plan import Request, Row, parse_augmentation
 
-    if options.limit is not None and options.limit < 1:
-        raise UsageError("--limit must be at least 1")
     if options.init and not options.init.is_file():
         raise UsageError(f"--init {options.init}: no such file")
     chosen = options.method or options.augment or options.labels
@@ -151,15 +155,24 @@ def _run(
     from benchmark.run.execute import Machine
     from benchmark.run.run import run_units
     from benchmark.training.config import build_config, chosen_preset
-    from benchmark.training.unit import select_device
+    from benchmark.training.unit import use_device
     from benchmark.video.cache import cache_folder
 
-    device = select_device(options.device)
-    workers = options.workers
-    if workers is None:
-        # With two cores or the frame cache, reading in this process is faster than handing arrays between processes.
-        workers = 0 if device == "cpu" else min(8, max((os.cpu_count() or 1) - 1, 0))
-    machine = Machine(options.output, data.root, cache_folder() / "frames", options.device, workers, options.init)
+    cores = os.cpu_count() or 1
+    on_cpu = use_device(options.device, cores) == "cpu"
+    # One unit keeps an accelerator busy, while small models leave most of a processor idle. Neither number may depend
+    # on how much is left to do: with other threads a resumed unit would differ in its last digits.
+    jobs = options.jobs or (min(cores, MOST_JOBS) if on_cpu else 1)
+    workers = options.workers if options.workers is not None else (0 if on_cpu else min(8, cores - 1))
+    machine = Machine(
+        runs=options.output,
+        dataset_root=data.root,
+        cache=cache_folder() / "frames",
+        device=options.device,
+        threads=max(cores // jobs, 1),
+        workers=workers,
+        init=options.init,
+    )
     epochs = {}
     for unit in todo:
         if unit.row not in epochs:
@@ -169,34 +182,30 @@ def _run(
             epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
     with RunProgress(len(todo), epochs, units[0].protocol.selection.metric) as progress:
-        return run_units(todo, data, machine, progress).failed
+        return run_units(todo, data, machine, progress, jobs).failed
 
 
-def _report(
-    request: Request,
-    units: Sequence[Unit],
-    failed: Sequence[tuple[Unit, str]],
-    data: Data,
-    options: argparse.Namespace,
-) -> int:
-    """Write the records, add them to the run's own leaderboard, print it."""
-    from benchmark.leaderboard import add, build, table
-    from benchmark.run.assemble import write_records
+def _report(units: Sequence[Unit], failed: Sequence[tuple[Unit, str]], data: Data, options: argparse.Namespace) -> int:
+    """Write the records, render the pages over everything in the output folder, print this run's table."""
+    from benchmark.leaderboard import overview, table
+    from benchmark.records import write_record
+    from benchmark.run.record import RECORD, make_record
 
-    paths = write_records(request, units, dict((unit.identity, reason) for unit, reason in failed), data, options.output)
-    board = options.output / "leaderboard"
-    records = [add(path, board) for path in paths]
-    build(board)
+    records = []
+    for folder in dict.fromkeys(options.output / unit.record_folder for unit in units):
+        record = make_record(folder, data.layout.name, data.clips)
+        write_record(folder / RECORD, record)
+        note(f"record: {folder / RECORD}")
+        records.append(record)
+    overview(options.output)
     if options.json:
-        print_json([record.model_dump(mode="json") for record in records])
-    elif records:
+        print_json([record.canonical() for record in records])
+    else:
         print(table(records))
-    for path in paths:
-        note(f"record: {path}")
+    for unit, reason in failed:
+        note(f"failed: {unit.folder}: {reason}")
     if failed:
-        note(f"{len(failed)} of {len(units)} units failed; the same command tries them again:")
-        for unit, reason in failed:
-            note(f"  {unit.folder}: {reason}")
+        note(f"{len(failed)} of {len(units)} units failed; the same command tries them again")
         return 1
-    note(f"leaderboard: {board / ('SYNTHETIC.md' if data.synthetic else 'README.md')}")
+    note(f"leaderboard: {options.output / ('SYNTHETIC.md' if data.synthetic else 'README.md')}")
     return 0

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from benchmark.cli.output import note, print_json, print_table
-from benchmark.datasets.splits import SPLITS, class_counts, split_hash
+from benchmark.datasets.splits import SPLITS, class_counts, hash_ids
 from benchmark.files import write_text
 from benchmark.protocol import Protocol
 from benchmark.run.plan import default_root, load_data
@@ -21,7 +21,7 @@ def show_splits(protocol: Protocol, options: argparse.Namespace) -> None:
         for name in SPLITS:
             clips = fold.split(name)
             per_class = class_counts(clips, protocol.classes)
-            facts[name] = {"clips": len(clips), "per_class": per_class, "sha256": split_hash(clips)}
+            facts[name] = {"clips": len(clips), "per_class": per_class, "sha256": hash_ids(clip.id for clip in clips)}
             if options.export:
                 path = options.export / f"{protocol.name}@{protocol.version}" / f"fold-{number}.{name}.txt"
                 write_text(path, "".join(f"{clip.id}\n" for clip in clips))

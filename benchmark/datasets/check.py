@@ -53,7 +53,9 @@ def check_dataset(
     return result
 
 
-def _unexpected(expected: Mapping[str, Mapping[str, Any]], found: Mapping[str, Mapping[str, Any]], fold: int) -> list[str]:
+def _unexpected(
+    expected: Mapping[str, Mapping[str, Any]], found: Mapping[str, Mapping[str, Any]], fold: int
+) -> list[str]:
     return [
         f"fold {fold}, {part}: {key} is {found.get(part, {}).get(key)}, the official list has {value}"
         for part, facts in expected.items()

@@ -41,7 +41,9 @@ def read(root: Path, votes: bool) -> list[Clip]:
                 if fold in parts.setdefault(clip_id, {}):
                     raise IntegrityError(f"{path}: clip {clip_id} is listed twice in fold {fold}")
                 if labels.setdefault(clip_id, label) != label:
-                    raise IntegrityError(f"{path}: clip {clip_id} is {label} here and {labels[clip_id]} in another list")
+                    raise IntegrityError(
+                        f"{path}: clip {clip_id} is {label} here and {labels[clip_id]} in another list"
+                    )
                 parts[clip_id][fold] = part
     vote_table = _read_votes(root / VOTES) if votes else {}
     without = sorted(set(labels) - set(vote_table)) if votes else []
@@ -58,7 +60,9 @@ def _list_path(root: Path, part: str, fold: int) -> Path:
     for path in candidates:
         if path.is_file():
             return path
-    raise EnvironmentProblem(f"DFEW: fold list missing: {candidates[0]}; `benchmark show dfew` prints the expected tree")
+    raise EnvironmentProblem(
+        f"DFEW: fold list missing: {candidates[0]}; `benchmark show dfew` prints the expected tree"
+    )
 
 
 def _read_list(path: Path) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.errors import IntegrityError
@@ -28,9 +28,9 @@ class Fold:
         return getattr(self, name)
 
 
-def split_hash(clips: Sequence[Clip]) -> str:
-    """SHA-256 of the sorted clip ids, one per line."""
-    return hashlib.sha256("".join(f"{clip_id}\n" for clip_id in sorted(clip.id for clip in clips)).encode()).hexdigest()
+def hash_ids(ids: Iterable[str]) -> str:
+    """The SHA-256, in hex, that stands for a split: of its clip ids, sorted, one per line."""
+    return hashlib.sha256("".join(f"{clip_id}\n" for clip_id in sorted(ids)).encode()).hexdigest()
 
 
 def class_counts(clips: Sequence[Clip], classes: Sequence[str]) -> dict[str, int]:
@@ -84,7 +84,8 @@ def _check(clips: Sequence[Clip], protocol: Protocol) -> None:
     foreign = [f"{clip.id} ({clip.label})" for clip in clips if clip.label not in protocol.classes]
     if foreign:
         raise IntegrityError(
-            f"{protocol.dataset}: label outside the classes of {protocol.name} {list(protocol.classes)}: {_some(foreign)}"
+            f"{protocol.dataset}: label outside the classes {list(protocol.classes)} of {protocol.name}: "
+            f"{_some(foreign)}"
         )
     for number in protocol.folds:
         parts = Counter(clip.parts.get(number) for clip in clips)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmark.datasets.splits import SPLITS as SPLIT_NAMES
-from benchmark.datasets.splits import Fold, split_hash
+from benchmark.datasets.splits import Fold, hash_ids
 from benchmark.errors import BenchmarkError, IntegrityError
 from benchmark.files import hash_file, write_json
 from benchmark.registry import registry
@@ -40,6 +41,7 @@ class Machine:
     dataset_root: Path
     cache: Path
     device: str = "auto"
+    threads: int = 1
     workers: int = 0
     init: Path | None = None
 
@@ -50,19 +52,19 @@ class Watcher(Protocol):
     def started(self, unit: Unit, done: int) -> None:
         """The unit begins, or resumes after `done` epochs."""
 
-    def step(self, epoch: int, iteration: int, iterations: int) -> None:
+    def step(self, unit: Unit, epoch: int, iteration: int, iterations: int) -> None:
         """One training iteration is over; all are counted from 1."""
 
-    def epoch(self, row: Mapping[str, Any]) -> None:
+    def epoch(self, unit: Unit, row: Mapping[str, Any]) -> None:
         """One epoch is over; the row goes to metrics.jsonl."""
 
-    def predicting(self, done: int, total: int) -> None:
+    def predicting(self, unit: Unit, done: int, total: int) -> None:
         """Batches of val and test predicted so far."""
 
     def scored(self, unit: Unit, scores: SplitScores) -> None:
         """The unit is finished, with its test scores."""
 
-    def failed(self, unit: Unit, error: Exception) -> None:
+    def failed(self, unit: Unit, reason: str) -> None:
         """The unit failed; the others go on."""
 
 
@@ -96,7 +98,7 @@ def limited(fold: Fold, limit: int | None) -> Fold:
     """At most `limit` clips of each split, the same ones every time."""
     if limit is None:
         return fold
-    chosen = {name: tuple(sorted(fold.split(name), key=lambda c: split_hash([c]))[:limit]) for name in SPLIT_NAMES}
+    chosen = {name: tuple(sorted(fold.split(name), key=lambda c: hash_ids([c.id]))[:limit]) for name in SPLIT_NAMES}
     return Fold(fold.number, **chosen)
 
 
@@ -104,7 +106,8 @@ def _prepare(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder:
     """Write the split files: labels and targets for train, labels for val, neither for test."""
     fold = limited(fold, unit.limit)
     state.splits = {
-        name: SplitFacts(clips=len(fold.split(name)), sha256=split_hash(fold.split(name))) for name in SPLIT_NAMES
+        name: SplitFacts(clips=len(fold.split(name)), sha256=hash_ids(clip.id for clip in fold.split(name)))
+        for name in SPLIT_NAMES
     }
     if unit.protocol.frames.unreadable == "drop-train":
         state.dropped = _unreadable(fold.train, unit, machine)
@@ -124,7 +127,9 @@ def _row(clip: Clip, unit: Unit, split: str) -> dict[str, Any]:
         votes: Mapping[str, float] = clip.votes or {} if unit.labels == "soft" else {clip.label: 1.0}
         total = sum(votes.get(name, 0.0) for name in classes)
         if not total:
-            raise IntegrityError(f"clip {clip.id}: no vote for any of {list(classes)}; --labels hard does not need votes")
+            raise IntegrityError(
+                f"clip {clip.id}: no vote for any of {list(classes)}; --labels hard does not need votes"
+            )
         row["target"] = [votes.get(name, 0.0) / total for name in classes]
     return row
 
@@ -143,10 +148,10 @@ def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str
 
 
 def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher: Watcher) -> None:
-    from benchmark.training.unit import select_device, train
+    from benchmark.training.unit import train, use_device
 
     state.status = "training"
-    state.cost.device = select_device(machine.device)
+    state.cost.device = use_device(machine.device, machine.threads)
     save_state(folder, state)
     clock = time.monotonic()
 
@@ -156,9 +161,9 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
         state.cost.train_seconds += now - clock
         clock, state.epoch = now, row["epoch"]
         save_state(folder, state)
-        watcher.epoch(row)
+        watcher.epoch(unit, row)
 
-    trained = train(_job(unit, machine, folder), watcher.step, on_epoch)
+    trained = train(_job(unit, machine, folder), partial(watcher.step, unit), on_epoch)
     state.selected = Selected(
         epoch=trained.epoch, epochs=trained.epochs, value=trained.value, sha256=hash_file(trained.checkpoint)
     )
@@ -168,15 +173,15 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
 
 def _predict(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher: Watcher) -> None:
     from benchmark.training.hooks import BEST, LAST
-    from benchmark.training.unit import predict, select_device
+    from benchmark.training.unit import predict, use_device
 
     assert state.selected is not None
     checkpoint = folder / CHECKPOINTS / (BEST if unit.protocol.selection.policy == "val" else LAST)
     if not checkpoint.is_file() or hash_file(checkpoint) != state.selected.sha256:
         raise IntegrityError(f"{checkpoint}: is missing or not the one selected; delete {folder} to run the unit again")
-    select_device(machine.device)
+    use_device(machine.device, machine.threads)
     clock = time.monotonic()
-    predictions, state.parameters = predict(_job(unit, machine, folder), checkpoint, watcher.predicting)
+    predictions, state.parameters = predict(_job(unit, machine, folder), checkpoint, partial(watcher.predicting, unit))
     for split, values in predictions.items():
         path = folder / predictions_name(split)
         write_predictions(path, values, unit.protocol.classes)

@@ -111,9 +111,7 @@ def find_root(layout: DatasetLayout, data_root: Path | None) -> Path:
 
 def make_units(request: Request, protocol: Protocol, data: Data) -> list[Unit]:
     """The units asked for, row by row, seed by seed, fold by fold."""
-    changes = parse_settings(request.settings)
-    official = find_protocol(request.protocol)
-    overrides = {key: value for key, value in changes.items() if not key.startswith(PROTOCOL_PREFIX)}
+    overrides = {key: value for key, value in parse_settings(request.settings).items() if not _locked(key)}
     folds = request.folds or protocol.folds
     unknown = sorted(set(folds) - set(protocol.folds))
     if unknown:
@@ -134,8 +132,8 @@ def make_units(request: Request, protocol: Protocol, data: Data) -> list[Unit]:
             synthetic=data.synthetic,
             overrides=overrides,
             init=hash_file(request.init) if request.init else None,
+            protocol_overrides=protocol_overrides(request),
             limit=request.limit,
-            official=protocol.hash == official.hash,
         )
         for row in request.rows
         for seed in request.seeds
@@ -146,11 +144,7 @@ def make_units(request: Request, protocol: Protocol, data: Data) -> list[Unit]:
 def resolve_protocol(request: Request) -> Protocol:
     """The protocol with `--set protocol.key=value` applied, which needs `--unofficial`."""
     protocol = find_protocol(request.protocol)
-    changes = {
-        key.removeprefix(PROTOCOL_PREFIX): value
-        for key, value in parse_settings(request.settings).items()
-        if key.startswith(PROTOCOL_PREFIX)
-    }
+    changes = protocol_overrides(request)
     if changes and not request.unofficial:
         raise UsageError(
             f"--set {PROTOCOL_PREFIX}{next(iter(changes))}: the protocol's keys are locked, so that results compare; "
@@ -159,12 +153,14 @@ def resolve_protocol(request: Request) -> Protocol:
     return protocol.override(changes) if changes else protocol
 
 
-def unofficial_reasons(request: Request) -> list[str]:
-    """Why the run's records cannot be ranked; empty for an honest run."""
-    reasons = [f"--set {setting}" for setting in request.settings if setting.startswith(PROTOCOL_PREFIX)]
-    if request.limit is not None:
-        reasons.append(f"--limit {request.limit}")
-    return reasons
+def protocol_overrides(request: Request) -> dict[str, Any]:
+    """The `--set protocol.key=value` changes, by key."""
+    settings = parse_settings(request.settings)
+    return {key.removeprefix(PROTOCOL_PREFIX): value for key, value in settings.items() if _locked(key)}
+
+
+def _locked(key: str) -> bool:
+    return key.startswith(PROTOCOL_PREFIX)
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -213,7 +209,9 @@ def _check_row(row: Row, preset: str) -> None:
     if preset not in method.presets:
         raise UsageError(f"{method.name} has no preset '{preset}'; it has: {', '.join(method.presets)}")
     if row.labels not in method.label_modes:
-        raise UsageError(f"{method.name} cannot learn from {row.labels} labels; it accepts: {', '.join(method.label_modes)}")
+        raise UsageError(
+            f"{method.name} cannot learn from {row.labels} labels; it accepts: {', '.join(method.label_modes)}"
+        )
     specs = [registry().find("augmentations", chosen.name) for chosen in row.augmentations]
     mixers = [spec.name for spec in specs if "batch" in spec.touches]
     if len(mixers) > 1:
@@ -225,12 +223,13 @@ def _check_row(row: Row, preset: str) -> None:
 
 def check_frames(data: Data, source: str) -> None:
     """Every clip's frames must be there before hours are spent; what they hold is seen when they are read."""
-    clips = {clip.id: clip.frames[source] for fold in data.folds.values() for name in SPLITS for clip in fold.split(name)}
-    missing = sorted(clip_id for clip_id, path in clips.items() if not (data.root / path).exists())
+    paths = {c.id: c.frames[source] for fold in data.folds.values() for name in SPLITS for c in fold.split(name)}
+    missing = sorted(clip_id for clip_id, path in paths.items() if not (data.root / path).exists())
     if missing:
         raise EnvironmentProblem(
-            f"{data.layout.title}: {len(missing)} of {len(clips)} clips have no frames, the first is clip {missing[0]}: "
-            f"{data.root / clips[missing[0]]}; `benchmark data check {data.layout.name} --root {data.root}` lists them all"
+            f"{data.layout.title}: {len(missing)} of {len(paths)} clips have no frames, the first is clip "
+            f"{missing[0]}: {data.root / paths[missing[0]]}; "
+            f"`benchmark data check {data.layout.name} --root {data.root}` lists them all"
         )
 
 

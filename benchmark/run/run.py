@@ -1,13 +1,21 @@
-"""A run: every unit asked for, one after the other; a unit that fails costs only itself."""
+"""A run: every unit asked for, one after the other or several at a time; a unit that fails costs only itself."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import multiprocessing
+import os
 import shutil
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from benchmark.datasets.splits import Fold
 from benchmark.errors import BenchmarkError, EnvironmentProblem
 from benchmark.run.execute import Machine, Watcher, run_unit
 from benchmark.run.plan import Data
@@ -31,24 +39,57 @@ def unfinished(units: Sequence[Unit], runs: Path) -> list[Unit]:
     return [unit for unit in units if not is_done(runs / unit.folder, load_state(runs / unit.folder, unit))]
 
 
-def run_units(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher) -> Outcome:
-    """Run every unit; KeyboardInterrupt and a full disk end the run, everything else only the unit."""
+def run_units(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int = 1) -> Outcome:
+    """Run every unit, `jobs` at a time, each in a process of its own when there are several.
+
+    KeyboardInterrupt and a full disk end the run, everything else only the unit.
+    """
     outcome = Outcome()
-    for unit in todo:
-        try:
-            run_unit(unit, data.folds[unit.fold], machine, watcher)
-        # A unit runs foreign code (plugins, models): whatever it raises must not stop the others.
-        except Exception as error:
-            _stop_when_disk_full(error, machine.runs)
-            watcher.failed(unit, error)
-            outcome.failed.append((unit, _message(error)))
-        else:
+    results = _in_parallel if jobs > 1 else _one_by_one
+    for unit, reason in results(todo, data, machine, watcher, jobs):
+        if reason is None:
             outcome.done.append(unit)
+        else:
+            watcher.failed(unit, reason)
+            outcome.failed.append((unit, reason))
     return outcome
 
 
-def _message(error: Exception) -> str:
-    return str(error) if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {error}"
+Result = tuple[Unit, str | None]
+
+
+def _one_by_one(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
+    for unit in todo:
+        yield unit, _attempt(unit, data.folds[unit.fold], machine, watcher)
+
+
+def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
+    # Forking a process that has used an accelerator or threads is not safe.
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, _listening(manager.Queue(), watcher) as events:
+        pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(events,))
+        try:
+            futures = {pool.submit(_work, unit, data.folds[unit.fold], machine): unit for unit in todo}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            # Whatever the workers have finished is on disk; waiting for the rest could take hours.
+            for process in list(pool._processes.values()):
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str | None:
+    """Run the unit; the reason if it failed."""
+    try:
+        run_unit(unit, fold, machine, watcher)
+    # A unit runs foreign code (plugins, models): whatever it raises must not stop the others.
+    except Exception as error:
+        _stop_when_disk_full(error, machine.runs)
+        return str(error) if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {error}"
+    return None
 
 
 def _stop_when_disk_full(error: Exception, runs: Path) -> None:
@@ -60,3 +101,53 @@ def _stop_when_disk_full(error: Exception, runs: Path) -> None:
         raise EnvironmentProblem(
             f"no space left in {runs}; nothing finished is lost: free some space and run the same command again"
         ) from error
+
+
+class _Sender:
+    """A watcher in a worker that sends what it is told to the process at the terminal."""
+
+    def __init__(self, events: Any) -> None:
+        self._events = events
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self._events.put((name, arguments))
+
+
+_sender: _Sender
+
+
+def _start_worker(events: Any) -> None:
+    """Prepare a worker: interrupts are the parent's business, and the parent's death is the worker's end."""
+    global _sender
+    _sender = _Sender(events)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _work(unit: Unit, fold: Fold, machine: Machine) -> str | None:
+    return _attempt(unit, fold, machine, _sender)
+
+
+@contextlib.contextmanager
+def _listening(events: Any, watcher: Watcher) -> Iterator[Any]:
+    """Pass on what the workers send, in a thread, until the block ends."""
+
+    def listen() -> None:
+        while (event := events.get()) is not None:
+            name, arguments = event
+            getattr(watcher, name)(*arguments)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield events
+    finally:
+        events.put(None)
+        listener.join()

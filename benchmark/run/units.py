@@ -29,7 +29,8 @@ class Unit(BaseModel):
 
     Run-time options (device, workers, paths) are not part of it: it can be written down, handed to another machine
     with the same code and data, and run there. `data` is the fingerprint of the clip table, `init` the SHA-256 of
-    the initial weights, `overrides` the `--set` changes to the method's recipe.
+    the initial weights, `overrides` the `--set` changes to the method's recipe, `protocol_overrides` those to the
+    protocol (already applied in `protocol`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,8 +47,8 @@ class Unit(BaseModel):
     synthetic: bool
     overrides: dict[str, Any] = {}
     init: str | None = None
+    protocol_overrides: dict[str, Any] = {}
     limit: int | None = None
-    official: bool = True
 
     @property
     def identity(self) -> str:
@@ -78,7 +79,9 @@ class Unit(BaseModel):
     @property
     def record_folder(self) -> Path:
         """Where the record over this unit's seeds and folds lives."""
-        protocol = self.protocol.name if self.official else f"{self.protocol.name}~{self.protocol.hash[:8]}"
+        protocol = self.protocol.name
+        if self.protocol_overrides:
+            protocol += f"~{self.protocol.hash[:8]}"
         return Path(protocol + ("-synthetic" if self.synthetic else "")) / self.row / self.labels
 
     def differences(self, other: Unit) -> list[str]:

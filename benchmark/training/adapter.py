@@ -33,7 +33,7 @@ def import_mmaction() -> None:
     package = "mmaction.models.localizers.drn"
     if package not in sys.modules:
         stand_in, module = types.ModuleType(package), types.ModuleType(f"{package}.drn")
-        stand_in.__path__ = []  # type: ignore[attr-defined]
+        stand_in.__path__ = []
         module.DRN = type("DRN", (), {})  # type: ignore[attr-defined]
         sys.modules[package], sys.modules[f"{package}.drn"] = stand_in, module
     with warnings.catch_warnings():

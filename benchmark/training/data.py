@@ -30,7 +30,7 @@ class ClipDataset(BaseDataset):
 
     def __init__(self, seed: str, **kwargs: Any) -> None:
         self.seed = seed
-        super().__init__(data_prefix={}, **kwargs)
+        super().__init__(data_prefix={}, serialize_data=False, **kwargs)
 
     def __getitem__(self, index: int | tuple[int, int]) -> dict:
         epoch, position = index if isinstance(index, tuple) else (0, index)
@@ -47,8 +47,8 @@ class ClipDataset(BaseDataset):
 class EpochSampler(DefaultSampler):
     """MMEngine's sampler, yielding (epoch, index) so that the epoch reaches the clip's random stream."""
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:  # type: ignore[override]
-        return ((self.epoch, index) for index in super(EpochSampler, self).__iter__())
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return ((self.epoch, index) for index in super().__iter__())
 
 
 @TRANSFORMS.register_module()

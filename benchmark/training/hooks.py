@@ -75,7 +75,9 @@ class KeepCheckpoints(Hook):
 
     priority = "VERY_LOW"
 
-    def __init__(self, folder: Path, metrics_file: Path, select: str | None, report: Callable[[EpochRow], None]) -> None:
+    def __init__(
+        self, folder: Path, metrics_file: Path, select: str | None, report: Callable[[EpochRow], None]
+    ) -> None:
         self.folder = folder
         self.metrics_file = metrics_file
         self.select = select

@@ -75,11 +75,13 @@ class Trained:
     checkpoint: Path
 
 
-def select_device(name: str) -> str:
+def use_device(name: str, threads: int) -> str:
     """Make `auto`, `cpu`, `cuda` or `cuda:N` the device of this process, and say which it is.
 
-    Must be called before the first use of an accelerator.
+    Must be called before the first use of an accelerator. `threads` is the number that torch computes with on the CPU;
+    it is the caller's to fix, because another number adds in another order and so gives other last digits.
     """
+    torch.set_num_threads(threads)
     if name == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     elif name.startswith("cuda:"):
@@ -121,7 +123,7 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
         # MMEngine keeps loggers by name for ever; a name used twice would write to a closed one.
         experiment_name=f"{job.folder}-{time.monotonic_ns()}",
         visualizer={"type": "Visualizer", "vis_backends": []},
-        cfg=config,
+        # Without the config itself: MMEngine would format it anew for every checkpoint, and config.py holds it.
     )
     try:
         if job.init and not last.is_file():
@@ -181,6 +183,6 @@ def _start_from(runner: Runner, job: Job) -> None:
     assert job.init is not None
     # The Runner initialises lazily; without this it would overwrite what is loaded here.
     runner._init_model_weights()
-    runner._init_model_weights = lambda: None  # type: ignore[method-assign]
+    runner._init_model_weights = lambda: None
     report = load_into(runner.model, read_weights(job.init), keys)
     runner.logger.info(f"initial weights {job.init}: {report}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -40,7 +40,7 @@ class CachedFrames:
         """The underlying clip's signature and the size."""
         return f"{self.reader.signature()}@{self.size}"
 
-    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+    def read(self, indices: Iterable[int]) -> list[np.ndarray]:
         """Frames (size, size, 3), uint8 RGB."""
         frames = self._load()
         # Copies, because transforms such as flipping work in place.
@@ -49,7 +49,7 @@ class CachedFrames:
     def _load(self) -> np.ndarray:
         try:
             return np.load(self._path, mmap_mode="r")
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             frames = np.stack([resize(frame, self.size) for frame in self.reader.read(range(self.count))])
         try:
             with replacing(self._path) as temporary, open(temporary, "wb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -31,7 +31,7 @@ class FrameReader(Protocol):
     def signature(self) -> str:
         """Changes whenever a file of the clip changes; two clips never share one."""
 
-    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+    def read(self, indices: Iterable[int]) -> list[np.ndarray]:
         """Frames (H, W, 3), uint8 RGB, in the order of `indices`."""
 
 
@@ -63,7 +63,7 @@ class JpegFolder:
         """Path, and every file's name, size and time of change."""
         return f"{self.path.resolve()}|" + "|".join(f"{n}:{s.st_size}:{s.st_mtime_ns}" for n, s in self._files)
 
-    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+    def read(self, indices: Iterable[int]) -> list[np.ndarray]:
         """Frames (H, W, 3), uint8 RGB; a frame asked for twice is decoded once."""
         decoded = {index: self._decode(self.path / self._files[index][0]) for index in {int(i) for i in indices}}
         return [decoded[int(index)] for index in indices]
@@ -103,7 +103,7 @@ class VideoFile:
         status = self.path.stat()
         return f"{self.path.resolve()}|{status.st_size}:{status.st_mtime_ns}"
 
-    def read(self, indices: Sequence[int]) -> list[np.ndarray]:
+    def read(self, indices: Iterable[int]) -> list[np.ndarray]:
         """Frames (H, W, 3), uint8 RGB; a frame asked for twice is decoded once."""
         # One by one: get_batch can hang, holding the interpreter lock, when a file promises more frames than it has.
         with _decord_errors(self.path):

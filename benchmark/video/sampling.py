@@ -12,9 +12,9 @@ from benchmark.specs import Sampling
 def sample_frames(count: int, sampling: Sampling, rng: Any | None) -> np.ndarray:
     """Frame indices, shape (sampling.frames,), ascending within each run, out of a clip of `count` frames.
 
-    The clip is divided into `sampling.clips` segments. With `rng` (a RandomState, or `numpy.random` itself; training) each run starts at a random place inside
-    its segment; without (validation, testing) in the segment's middle (Wang et al., Temporal Segment Networks, ECCV
-    2016). A run that leaves the clip repeats the last frame.
+    The clip is divided into `sampling.clips` segments. With `rng` (training; a RandomState, or `numpy.random` itself)
+    each run starts at a random place inside its segment; without (validation, testing) in the segment's middle (Wang et
+    al., Temporal Segment Networks, ECCV 2016). A run that leaves the clip repeats the last frame.
     """
     span = (sampling.length - 1) * sampling.stride + 1
     starts_possible = max(count - span + 1, 1)

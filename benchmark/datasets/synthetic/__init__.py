@@ -1,0 +1,1 @@
+"""Procedurally drawn stand-ins for gated datasets, written in the datasets' own file trees."""

@@ -1,0 +1,37 @@
+"""Shared by all tests: a small synthetic DFEW, a cache of its own, and the command line as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SYNTHETIC_CLIPS = 60
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_cache(tmp_path_factory):
+    """No test reads or fills the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["BENCHMARK_CACHE"] = str(folder)
+    os.environ.pop("BENCHMARK_DATA_ROOT", None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def synthetic_root(tmp_path_factory) -> Path:
+    """A synthetic DFEW of 60 clips; not to be changed by a test (copy it instead)."""
+    from benchmark.datasets.synthetic.dfew import synthesize
+
+    out = tmp_path_factory.mktemp("data") / "DFEW"
+    synthesize(out, SYNTHETIC_CLIPS, 0, lambda done, total: None)
+    return out
+
+
+def benchmark(*arguments: object, **options) -> subprocess.CompletedProcess:
+    """Run the installed command line; nothing is checked."""
+    command = [sys.executable, "-m", "benchmark", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)

@@ -1,0 +1,93 @@
+"""Long runs are interrupted: by SIGKILL, by Ctrl-C, by a scheduler. Nothing finished may be lost or changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+EPOCHS = 5
+# Mixing and random crops draw from every random stream there is.
+ROW = ["--method", "tsm", "--augment", "midas", "--labels", "soft", "--preset", "small", "--set", f"epochs={EPOCHS}"]
+
+
+def command(data: Path, out: Path) -> list[str]:
+    where = ["--data-root", str(data), "-o", str(out), "--device", "cpu", "--folds", "1"]
+    return [sys.executable, "-m", "benchmark", "run", "--protocol", "dfew-5fold", *ROW, *where]
+
+
+def start(data: Path, out: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        command(data, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def unit_folder(out: Path) -> Path:
+    return out / "dfew-5fold-synthetic" / f"tsm@small+midas~{suffix(out)}" / "soft" / "seed-0" / "fold-1"
+
+
+def suffix(out: Path) -> str:
+    (row,) = (out / "dfew-5fold-synthetic").iterdir()
+    return row.name.rpartition("~")[2]
+
+
+def epochs_done(out: Path) -> int:
+    lines = [path.read_text().splitlines() for path in out.rglob("metrics.jsonl")]
+    return len(lines[0]) if lines else 0
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(synthetic_root, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed")
+    done = subprocess.run(command(synthetic_root, out), capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return unit_folder(out)
+
+
+def test_a_run_killed_at_three_random_moments_ends_with_the_same_predictions(synthetic_root, undisturbed, tmp_path):
+    seed = time.time_ns()
+    print(f"random moments from seed {seed}")
+    rng = random.Random(seed)
+    lost = []
+    for after in sorted(rng.sample(range(EPOCHS), 3)):
+        process = start(synthetic_root, tmp_path)
+        wait_for(lambda after=after: epochs_done(tmp_path) >= after, process)
+        time.sleep(rng.uniform(0, 1.0))
+        before = epochs_done(tmp_path)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL or before >= EPOCHS
+        lost.append((after, before, epochs_done(tmp_path)))
+    final = subprocess.run(command(synthetic_root, tmp_path), capture_output=True, text=True, timeout=300, check=False)
+    assert final.returncode == 0, final.stderr
+    folder = unit_folder(tmp_path)
+    assert all(before <= now for _, before, now in lost)
+    for name in ("predictions.val.csv.gz", "predictions.test.csv.gz", "scores.json"):
+        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes(), lost
+    assert json.loads((folder / "state.json").read_text())["attempts"] > 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_how_to_go_on(synthetic_root, tmp_path, number, code):
+    process = start(synthetic_root, tmp_path)
+    wait_for(lambda: epochs_done(tmp_path) >= 1, process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "the same command goes on from here" in err
+    assert "Traceback" not in err
+    state = json.loads((unit_folder(tmp_path) / "state.json").read_text())
+    assert state["status"] == "training"

@@ -1,0 +1,212 @@
+"""Units end to end, on real files, with the smallest training that is one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from benchmark.datasets.splits import SPLITS
+from benchmark.errors import IntegrityError
+from benchmark.run.execute import Machine, run_unit
+from benchmark.run.plan import Request, Row, load_data, make_units, parse_augmentation, resolve_protocol
+from benchmark.run.run import run_units, unfinished
+from benchmark.run.state import UnitBusy, exclusive
+
+
+class Silent:
+    """A watcher that only remembers."""
+
+    def __init__(self):
+        self.epochs = []
+        self.failures = []
+
+    def started(self, unit, done): ...
+
+    def step(self, unit, epoch, iteration, iterations): ...
+
+    def epoch(self, unit, row):
+        self.epochs.append(row["epoch"])
+
+    def predicting(self, unit, done, total): ...
+
+    def scored(self, unit, scores): ...
+
+    def failed(self, unit, reason):
+        self.failures.append(reason)
+
+
+@pytest.fixture
+def setting(synthetic_root, tmp_path):
+    """Data, machine and a maker of units for training of two epochs."""
+
+    def make(root=synthetic_root, **changes):
+        request = Request(
+            **{
+                "protocol": "dfew-5fold",
+                "rows": (Row("tsm"),),
+                "preset": "small",
+                "folds": (1,),
+                "settings": ("epochs=2",),
+                **changes,
+            }
+        )
+        protocol = resolve_protocol(request)
+        data = load_data(protocol, root, votes=any(row.labels == "soft" for row in request.rows))
+        machine = Machine(tmp_path / "runs", data.root, tmp_path / "cache", device="cpu", init=request.init)
+        return make_units(request, protocol, data), data, machine
+
+    return make
+
+
+def test_a_unit_runs_to_its_scores_and_a_second_time_does_nothing(setting):
+    units, data, machine = setting()
+    watcher = Silent()
+    assert unfinished(units, machine.runs) == units
+    run_units(units, data, machine, watcher)
+    folder = machine.runs / units[0].folder
+    assert watcher.epochs == [1, 2]
+    assert json.loads((folder / "state.json").read_text())["status"] == "scored"
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
+    assert unfinished(units, machine.runs) == []
+    state = run_unit(units[0], data.folds[1], machine, watcher)
+    assert watcher.epochs == [1, 2]
+    assert state.test_looks == 1
+
+
+def test_no_test_label_is_written_where_training_reads(setting):
+    units, data, machine = setting()
+    run_units(units, data, machine, Silent())
+    folder = machine.runs / units[0].folder
+    rows = {name: json.loads((folder / "splits" / f"{name}.json").read_text())["data_list"] for name in SPLITS}
+    assert {key for row in rows["test"] for key in row} == {"clip_id", "path"}
+    assert len(rows["test"]) == len(data.folds[1].test)
+    test_ids = {row["clip_id"] for row in rows["test"]}
+    assert not test_ids & {row["clip_id"] for name in ("train", "val") for row in rows[name]}
+
+
+def test_the_config_that_was_run_can_be_read_again(setting):
+    from mmengine.config import Config
+
+    units, data, machine = setting(settings=("epochs=1", "optim_wrapper.optimizer.lr=0.004"))
+    run_units(units, data, machine, Silent())
+    config = Config.fromfile(machine.runs / units[0].folder / "config.py", import_custom_modules=False)
+    assert config.optim_wrapper.optimizer.lr == 0.004
+    assert config.train_cfg.max_epochs == 1
+
+
+def test_soft_labels_and_midas_train(setting):
+    units, data, machine = setting(rows=(Row("tsm", (parse_augmentation("midas"),), "soft"),))
+    outcome = run_units(units, data, machine, Silent())
+    assert outcome.failed == []
+    rows = json.loads((machine.runs / units[0].folder / "splits/train.json").read_text())["data_list"]
+    assert all(sum(row["target"]) == pytest.approx(1) for row in rows)
+    assert any(0 < max(row["target"]) < 1 for row in rows)
+
+
+def test_an_unreadable_clip_fails_its_units_by_name_and_no_other(setting, synthetic_root, tmp_path):
+    root = shutil.copytree(synthetic_root, tmp_path / "DFEW")
+    units, data, machine = setting(root, folds=(1, 2))
+    victim = next(c for c in data.folds[1].val if c.id not in {x.id for x in data.folds[2].val + data.folds[2].test})
+    in_second = victim.id in {clip.id for name in SPLITS for clip in data.folds[2].split(name)}
+    frame = sorted((root / victim.frames["clip_224x224"]).iterdir())[1]
+    frame.write_bytes(frame.read_bytes()[:100])
+    watcher = Silent()
+    outcome = run_units(units[:1], data, machine, watcher)
+    assert in_second
+    assert len(outcome.failed) == 1
+    assert f"clip {victim.id}" in watcher.failures[0]
+    assert f"{frame.name}: truncated JPEG" in watcher.failures[0]
+    state = json.loads((machine.runs / units[0].folder / "state.json").read_text())
+    assert state["status"] == "failed"
+    assert victim.id in state["error"]
+
+
+def test_a_failing_unit_does_not_stop_the_others(setting):
+    units, data, machine = setting(folds=(1, 2))
+    broken = units[0].model_copy(update={"overrides": {"epochs": 1, "optim_wrapper.optimizer.lr": 1e30}})
+    watcher = Silent()
+    outcome = run_units([broken, units[1]], data, machine, watcher)
+    assert [unit.fold for unit, _ in outcome.failed] == [1]
+    assert "loss became" in watcher.failures[0]
+    assert [unit.fold for unit in outcome.done] == [2]
+
+
+def test_unreadable_training_clips_are_left_out_only_under_that_policy(setting, synthetic_root, tmp_path):
+    root = shutil.copytree(synthetic_root, tmp_path / "DFEW")
+    units, data, machine = setting(
+        root, settings=("epochs=1", "protocol.frames.unreadable=drop-train"), unofficial=True
+    )
+    victim = data.folds[1].train[0]
+    shutil.rmtree(root / victim.frames["clip_224x224"])
+    state = run_unit(units[0], data.folds[1], machine, Silent())
+    assert state.dropped == [victim.id]
+    assert state.status == "scored"
+
+
+def test_frames_come_from_video_files_when_the_protocol_says_so(setting):
+    units, data, machine = setting(settings=("epochs=1", "protocol.frames.source=original"), unofficial=True)
+    outcome = run_units(units, data, machine, Silent())
+    assert outcome.failed == []
+    rows = json.loads((machine.runs / units[0].folder / "splits/test.json").read_text())["data_list"]
+    assert all(row["path"].endswith(".mp4") for row in rows)
+
+
+def test_another_units_work_is_never_overwritten(setting):
+    units, data, machine = setting()
+    run_units(units, data, machine, Silent())
+    other = units[0].model_copy(update={"data": "0" * 64})
+    before = (machine.runs / units[0].folder / "state.json").read_bytes()
+    with pytest.raises(IntegrityError, match="differs in: data"):
+        unfinished([other], machine.runs)
+    assert (machine.runs / units[0].folder / "state.json").read_bytes() == before
+
+
+def test_changed_predictions_are_noticed(setting):
+    units, data, machine = setting()
+    run_units(units, data, machine, Silent())
+    (machine.runs / units[0].folder / "predictions.test.csv.gz").write_bytes(b"")
+    with pytest.raises(IntegrityError, match=r"predictions\.test\.csv\.gz: is missing or not what was scored"):
+        unfinished(units, machine.runs)
+
+
+def test_a_unit_that_another_process_runs_is_left_alone(setting):
+    units, data, machine = setting()
+    with exclusive(machine.runs / units[0].folder), pytest.raises(UnitBusy, match="another process"):
+        run_unit(units[0], data.folds[1], machine, Silent())
+
+
+def test_a_full_disk_ends_the_run_with_advice(setting, monkeypatch):
+    import errno
+
+    from benchmark.errors import EnvironmentProblem
+    from benchmark.training.hooks import KeepCheckpoints
+
+    def full(self, runner):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(KeepCheckpoints, "_save", full)
+    units, data, machine = setting()
+    with pytest.raises(EnvironmentProblem, match="no space left .* run the same command again"):
+        run_units(units, data, machine, Silent())
+
+
+def test_initial_weights_are_loaded_and_part_of_the_identity(setting):
+    units, data, machine = setting()
+    run_units(units, data, machine, Silent())
+    trained = machine.runs / units[0].folder / "checkpoints/best.pth"
+    # Our own checkpoints hold MMEngine's buffers as well; what others are given is the state dict.
+    import torch
+    from safetensors.torch import save_file
+
+    from benchmark.training.adapter import mmengine_globals
+
+    with torch.serialization.safe_globals(mmengine_globals()):
+        save_file(torch.load(trained, weights_only=True)["state_dict"], machine.runs / "w.safetensors")
+    tuned, data, machine = setting(init=machine.runs / "w.safetensors", settings=("epochs=1",))
+    assert tuned[0].identity != units[0].identity
+    outcome = run_units(tuned, data, machine, Silent())
+    assert outcome.failed == []
+    log = (machine.runs / tuned[0].folder / "log.txt").read_text()
+    assert "missing=()" in log

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import EnvironmentProblem, UsageError
+from benchmark.run.plan import (
+    Request,
+    Row,
+    check_frames,
+    load_data,
+    make_units,
+    parse_augmentation,
+    parse_settings,
+    resolve_protocol,
+)
+from benchmark.run.units import Unit
+
+
+@pytest.fixture
+def units_for(synthetic_root):
+    def make(**changes) -> list[Unit]:
+        request = Request(**{"protocol": "dfew-5fold", "rows": (Row("tsm"),), "preset": "small", **changes})
+        protocol = resolve_protocol(request)
+        return make_units(request, protocol, load_data(protocol, synthetic_root, votes=False))
+
+    return make
+
+
+def test_every_row_seed_and_fold_is_one_unit(units_for):
+    units = units_for(rows=(Row("tsm"), Row("videomae")), seeds=(0, 1), folds=(2, 5))
+    assert [(u.method, u.seed, u.fold) for u in units] == [
+        (method, seed, fold) for method in ("tsm", "videomae") for seed in (0, 1) for fold in (2, 5)
+    ]
+
+
+def test_a_unit_survives_being_written_down(units_for):
+    (unit,) = units_for(rows=(Row("tsm", (parse_augmentation("midas:alpha=0.4"),), "soft"),), folds=(1,))
+    copy = Unit.model_validate_json(unit.model_dump_json(by_alias=True))
+    assert copy == unit
+    assert copy.identity == unit.identity
+
+
+def test_the_identity_holds_what_determines_the_result(units_for):
+    base = units_for(folds=(1,))[0]
+    others = [
+        units_for(folds=(2,))[0],
+        units_for(folds=(1,), seeds=(1,))[0],
+        units_for(folds=(1,), preset="paper")[0],
+        units_for(folds=(1,), settings=("epochs=3",))[0],
+        units_for(folds=(1,), limit=5)[0],
+        units_for(folds=(1,), rows=(Row("tsm", labels="soft"),))[0],
+        units_for(folds=(1,), settings=("protocol.frames.order=single",), unofficial=True)[0],
+    ]
+    assert units_for(folds=(1,))[0].identity == base.identity
+    assert len({unit.identity for unit in [base, *others]}) == len(others) + 1
+    assert len({unit.folder for unit in [base, *others]}) == len(others) + 1
+
+
+def test_folders_say_what_is_in_them(units_for):
+    row = Row("tsm", (parse_augmentation("midas:alpha=0.4"),), "soft")
+    assert units_for(rows=(row,), folds=(3,))[0].folder == Path(
+        "dfew-5fold-synthetic/tsm@small+midas,alpha=0.4/soft/seed-0/fold-3"
+    )
+    assert units_for(preset="paper", folds=(3,))[0].folder == Path("dfew-5fold-synthetic/tsm/hard/seed-0/fold-3")
+
+
+def test_protocol_keys_are_locked(units_for):
+    with pytest.raises(UsageError, match=r"protocol\.frames\.source: the protocol's keys are locked.*--unofficial"):
+        units_for(settings=("protocol.frames.source=original",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": (Row("tms"),)}, "did you mean 'tsm'"),
+        ({"preset": "smal"}, "no preset 'smal'"),
+        ({"folds": (6,)}, r"folds \[1, 2, 3, 4, 5\], not \[6\]"),
+        ({"protocol": "dfew-5fld"}, "did you mean 'dfew-5fold'"),
+        ({"settings": ("epochs",)}, "expected key=value"),
+    ],
+)
+def test_what_does_not_exist_is_refused(units_for, changes, message):
+    with pytest.raises(UsageError, match=message):
+        units_for(**changes)
+
+
+def test_two_batch_mixers_are_refused(units_for):
+    row = Row("tsm", (parse_augmentation("midas"), parse_augmentation("midas:alpha=0.1")))
+    with pytest.raises(UsageError, match="both mix the batch"):
+        units_for(rows=(row,))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("midass", "did you mean 'midas'"),
+        ("midas:beta=1", "no option 'beta'; it has: alpha"),
+        ("midas:alpha=big", "alpha must be float"),
+        ("midas:alpha", "expected key=value"),
+    ],
+)
+def test_a_wrong_augmentation_is_refused(text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_augmentation(text)
+
+
+def test_an_option_at_its_default_is_the_same_augmentation():
+    assert parse_augmentation("midas:alpha=0.8") == parse_augmentation("midas")
+
+
+def test_settings_are_read_as_people_write_them():
+    assert parse_settings(["a=1", "b=1e-3", "c=true", "d=0.5", "e=text"]) == {
+        "a": 1,
+        "b": 0.001,
+        "c": True,
+        "d": 0.5,
+        "e": "text",
+    }
+
+
+def test_missing_frames_are_counted_before_anything_runs(synthetic_root, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(synthetic_root, tmp_path / "DFEW")
+    shutil.rmtree(copy / "Clip/clip_224x224/00007")
+    protocol = resolve_protocol(Request("dfew-5fold", ()))
+    data = load_data(protocol, copy, votes=False)
+    with pytest.raises(EnvironmentProblem, match="1 of 60 clips have no frames, the first is clip 00007"):
+        check_frames(data, protocol.frames.source)
+
+
+def test_synthetic_data_is_known_as_such(units_for):
+    assert all(unit.synthetic for unit in units_for())
