@@ -66,8 +66,10 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
 
     The same `clips` and `seed` give the same bytes, whatever `workers` (processes, by default one per CPU) is. The
     tree appears at `out` only when it is whole. Raises UsageError when `out` is not an absent or empty folder, or when
-    `clips` is too small to give every fold a clip of every class.
+    `clips` is too small to give every fold a clip of every class, or `seed` is negative.
     """
+    if seed < 0:
+        raise UsageError(f"The seed of a synthetic dataset cannot be negative, but is {seed}. Use 0 or more.")
     out = Path(out).absolute()
     _refuse_occupied(out)
     plans = _plan(clips, seed)

@@ -15,7 +15,7 @@ MAJORITY = 6
 FOLDS = 5
 
 _BLENDED = 0.25
-_MISREADING = 0.12
+_MISREADING = 0.15
 
 
 @dataclass(frozen=True)
@@ -84,5 +84,5 @@ def _draw_mixture(label: str | None, rng: np.random.Generator) -> dict[str, floa
     if label is not None and rng.uniform() >= _BLENDED:
         return {main: 1.0}
     other = str(rng.choice([name for name in EMOTIONS if name != main]))
-    weight = rng.uniform(0.6, 0.85) if label is not None else rng.uniform(0.4, 0.6)
+    weight = rng.uniform(0.5, 0.8) if label is not None else rng.uniform(0.4, 0.6)
     return {main: weight, other: 1 - weight}

@@ -75,10 +75,11 @@ def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
 def _background(rng: np.random.Generator) -> np.ndarray:
     """A blurred room: (240, 320, 3) uint8."""
     canvas = np.empty((SCENE_HEIGHT, SCENE_WIDTH, 3), np.uint8)
-    canvas[:] = rng.integers(60, 190, 3)
+    wall = rng.integers(90, 170)  # muted colours: the person is what there is to see
+    canvas[:] = wall + rng.integers(-25, 26, 3)
     for _ in range(4):
         corner, size = rng.integers((0, 0), (SCENE_WIDTH, SCENE_HEIGHT)), rng.integers(30, 120, 2)
-        colour = [int(v) for v in rng.integers(50, 200, 3)]
+        colour = [int(v) for v in wall + rng.integers(-60, 61, 3)]
         cv2.rectangle(canvas, corner.tolist(), (corner + size).tolist(), colour, cv2.FILLED)
     return cv2.GaussianBlur(canvas, (0, 0), 6)
 

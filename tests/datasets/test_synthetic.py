@@ -1,0 +1,241 @@
+"""The synthetic DFEW: the distributed tree, the same bytes for a seed, and emotions that only their order tells apart."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import cv2
+import decord
+import numpy as np
+import openpyxl
+import pytest
+
+from benchmark.datasets.synthetic.dfew import synthesize
+from benchmark.datasets.synthetic.emotions import EMOTIONS, HIGHEST, LOWEST, MIRRORED, perform, trajectory
+from benchmark.datasets.synthetic.labels import class_counts, draw_feeling, stratified_folds
+from benchmark.errors import UsageError
+
+CLIPS = 40
+SEED = 3
+HEADER = ("1happy", "2sad", "3neutral", "4angry", "5surprise", "6disgust", "7fear", "order", "label")
+
+
+def quiet(done: int, total: int) -> None:
+    pass
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, int]]]:
+    """A small tree, and the progress that was reported while it was written."""
+    progress: list[tuple[int, int]] = []
+    out = tmp_path_factory.mktemp("synthetic") / "DFEW"
+    synthesize(out, CLIPS, SEED, lambda done, total: progress.append((done, total)), workers=2)
+    return out, progress
+
+
+@pytest.fixture(scope="session")
+def tree(made: tuple[Path, list[tuple[int, int]]]) -> Path:
+    return made[0]
+
+
+@pytest.fixture(scope="session")
+def annotation(tree: Path) -> dict[int, tuple[list[int], int]]:
+    """Votes and label of each clip id in the workbook."""
+    rows = list(openpyxl.load_workbook(tree / "Annotation" / "annotation.xlsx").active.values)
+    assert rows[0] == HEADER
+    return {row[7]: (list(row[:7]), row[8]) for row in rows[1:]}
+
+
+def read_list(tree: Path, part: str, fold: int) -> dict[int, int]:
+    path = tree / "EmoLabel_DataSplit" / f"{part}(single-labeled)" / f"set_{fold}.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["video_name", "label"]
+    labels = {int(clip): int(label) for clip, label in rows[1:]}
+    assert len(labels) == len(rows) - 1
+    return labels
+
+
+def digests(root: Path) -> dict[str, str]:
+    files = (path for path in root.rglob("*") if path.is_file())
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(tree: Path, tmp_path: Path) -> None:
+    synthesize(tmp_path / "again", CLIPS, SEED, quiet, workers=1)
+    assert digests(tmp_path / "again") == digests(tree)
+
+
+def test_another_seed_gives_other_clips(tree: Path, tmp_path: Path) -> None:
+    synthesize(tmp_path / "other", 35, SEED + 1, quiet, workers=1)
+    ours, others = digests(tree), digests(tmp_path / "other")
+    frames = [name for name in others if name.endswith(".jpg") and name in ours]
+    assert frames and all(ours[name] != others[name] for name in frames)
+
+
+def test_the_tree_holds_what_dfew_distributes_and_nothing_else(
+    tree: Path, annotation: dict[int, tuple[list[int], int]]
+) -> None:
+    assert {p.name for p in tree.iterdir()} == {"Annotation", "Clip", "EmoLabel_DataSplit", "SYNTHETIC.json"}
+    assert {p.name for p in (tree / "Clip").iterdir()} == {"original", "clip_224x224", "clip_224x224_16f"}
+    assert {p.name for p in (tree / "Clip" / "original").iterdir()} == {f"{clip}.mp4" for clip in annotation}
+    for source in ("clip_224x224", "clip_224x224_16f"):
+        assert {p.name for p in (tree / "Clip" / source).iterdir()} == {f"{clip:05d}" for clip in annotation}
+    for part in ("train", "test"):
+        lists = {p.name for p in (tree / "EmoLabel_DataSplit" / f"{part}(single-labeled)").iterdir()}
+        assert lists == {f"set_{fold}.csv" for fold in range(1, 6)}
+
+
+def test_the_marker_names_what_was_asked_for(tree: Path) -> None:
+    marker = json.loads((tree / "SYNTHETIC.json").read_text())
+    assert marker == {"dataset": "dfew", "generator": 1, "seed": SEED, "clips": CLIPS}
+
+
+def test_progress_counts_every_clip_once(
+    made: tuple[Path, list[tuple[int, int]]], annotation: dict[int, tuple[list[int], int]]
+) -> None:
+    total = len(annotation)
+    assert made[1] == [(done, total) for done in range(1, total + 1)]
+
+
+def test_ten_votes_a_clip_and_the_label_is_their_majority(annotation: dict[int, tuple[list[int], int]]) -> None:
+    for votes, label in annotation.values():
+        assert sum(votes) == 10
+        expected = int(np.argmax(votes)) + 1 if max(votes) >= 6 else 0
+        assert label == expected
+
+
+def test_the_usable_clips_are_as_many_as_asked_for(annotation: dict[int, tuple[list[int], int]]) -> None:
+    labels = [label for _, label in annotation.values()]
+    assert sum(label > 0 for label in labels) == CLIPS
+    assert labels.count(0) >= 1
+    assert all(labels.count(label) >= 5 for label in range(1, 8))
+
+
+def test_the_five_test_folds_divide_the_single_labelled_clips(
+    tree: Path, annotation: dict[int, tuple[list[int], int]]
+) -> None:
+    usable = {clip: label for clip, (_, label) in annotation.items() if label > 0}
+    tests = [read_list(tree, "test", fold) for fold in range(1, 6)]
+    assert sum(len(fold) for fold in tests) == len(usable)
+    assert {clip: label for fold in tests for clip, label in fold.items()} == usable
+    for number, test in enumerate(tests, start=1):
+        train = read_list(tree, "train", number)
+        assert not train.keys() & test.keys()
+        assert train | test == usable
+        assert set(test.values()) == set(range(1, 8))
+
+
+def test_frames_sort_in_time_order_and_are_224_square(tree: Path) -> None:
+    for folder in (tree / "Clip" / "clip_224x224").iterdir():
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == [f"{folder.name}_{n:05d}.jpg" for n in range(1, len(names) + 1)]
+    assert cv2.imread(str(folder / names[0])).shape == (224, 224, 3)
+
+
+def test_clip_lengths_vary_and_a_few_are_shorter_than_sixteen(tree: Path) -> None:
+    lengths = [len(list(folder.iterdir())) for folder in (tree / "Clip" / "clip_224x224").iterdir()]
+    assert min(lengths) >= 11
+    assert 0 < sum(length < 16 for length in lengths) <= 0.1 * len(lengths)
+    assert len(set(lengths)) > 5
+    assert 20 < np.mean(lengths) < 30
+
+
+def test_interpolated_folders_hold_sixteen_frames(tree: Path) -> None:
+    for folder in (tree / "Clip" / "clip_224x224_16f").iterdir():
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == [f"{folder.name}_{n:05d}.jpg" for n in range(1, 17)]
+
+
+def test_decord_reads_as_many_frames_as_there_are_crops(tree: Path) -> None:
+    for video in (tree / "Clip" / "original").iterdir():
+        crops = tree / "Clip" / "clip_224x224" / f"{int(video.stem):05d}"
+        reader = decord.VideoReader(str(video))
+        assert len(reader) == len(list(crops.iterdir()))
+        assert reader[len(reader) - 1].shape == (240, 320, 3)
+
+
+def test_an_occupied_target_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "DFEW").mkdir()
+    (tmp_path / "DFEW" / "precious.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not an empty folder"):
+        synthesize(tmp_path / "DFEW", CLIPS, SEED, quiet)
+    assert [p.name for p in tmp_path.rglob("*")] == ["DFEW", "precious.txt"]
+    assert (tmp_path / "DFEW" / "precious.txt").read_text() == "mine"
+
+
+def test_an_interrupted_synthesis_leaves_nothing_behind(tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        synthesize(tmp_path / "DFEW", CLIPS, SEED, interrupt, workers=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_clips_are_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="35 or more"):
+        synthesize(tmp_path / "DFEW", 34, SEED, quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="seed"):
+        synthesize(tmp_path / "DFEW", CLIPS, -1, quiet)
+
+
+@pytest.mark.parametrize("clips", [35, 36, 100, 420, 11697])
+def test_class_counts_follow_the_shares_with_five_at_least(clips: int) -> None:
+    shares = {"happy": 2445, "sad": 1894, "neutral": 2669, "angry": 2173, "surprise": 1469, "disgust": 145, "fear": 902}
+    counts = class_counts(clips, shares)
+    assert sum(counts.values()) == clips
+    assert min(counts.values()) >= 5
+    if clips == 11697:
+        assert counts == shares
+
+
+def test_folds_differ_by_one_clip_at_most_in_size_and_in_every_class() -> None:
+    labels = {clip: EMOTIONS[clip % 5 if clip < 60 else clip % 7] for clip in range(1, 101)}
+    folds = stratified_folds(labels, np.random.default_rng(0))
+    groups = [list(folds.values())]
+    groups += [[folds[clip] for clip in labels if labels[clip] == name] for name in EMOTIONS]
+    for group in groups:
+        sizes = [group.count(fold) for fold in range(1, 6)]
+        assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("label", [*EMOTIONS, None])
+def test_feelings_are_convex_mixtures_with_the_label_that_was_planned(label: str | None) -> None:
+    rng = np.random.default_rng(0)
+    feelings = [draw_feeling(label, rng) for _ in range(200)]
+    assert all(feeling.label == label for feeling in feelings)
+    assert all(sum(feeling.mixture.values()) == pytest.approx(1) for feeling in feelings)
+    blended = sum(len(feeling.mixture) > 1 for feeling in feelings)
+    assert blended == 200 if label is None else 20 < blended < 80
+
+
+@pytest.mark.parametrize(("emotion", "original"), MIRRORED.items())
+def test_a_mirrored_emotion_is_the_other_one_backwards(emotion: str, original: str) -> None:
+    moments = np.linspace(0, 1, 21)
+    np.testing.assert_allclose(trajectory(emotion, moments), trajectory(original, moments)[::-1], atol=1e-12)
+
+
+@pytest.mark.parametrize(("emotion", "original"), MIRRORED.items())
+def test_eight_frames_suffice_to_tell_a_mirrored_pair_apart(emotion: str, original: str) -> None:
+    moments = (np.arange(8) + 0.5) / 8
+    difference = np.abs(trajectory(emotion, moments) - trajectory(original, moments))
+    assert (difference.max(axis=1) > 0.3).sum() >= 4
+
+
+def test_every_emotion_starts_and_ends_at_rest() -> None:
+    for emotion in EMOTIONS:
+        np.testing.assert_allclose(trajectory(emotion, np.array([-0.1, 0.0, 1.0, 1.1])), 0, atol=1e-12)
+
+
+def test_a_performance_keeps_to_the_parameters_range() -> None:
+    rng = np.random.default_rng(0)
+    for emotion in EMOTIONS:
+        face = perform({emotion: 1.0}, 24, rng)
+        assert face.shape == (24, 6)
+        assert (face >= LOWEST).all() and (face <= HIGHEST).all()
