@@ -32,7 +32,7 @@ class FrameReader(Protocol):
         """Changes whenever a file of the clip changes; two clips never share one."""
 
     def read(self, indices: Iterable[int]) -> list[np.ndarray]:
-        """Frames (H, W, 3), uint8 RGB, in the order of `indices`."""
+        """Frames (H, W, 3), uint8 RGB, in the order of `indices`; every array is the caller's own."""
 
 
 def open_clip(path: Path) -> FrameReader:
@@ -66,7 +66,7 @@ class JpegFolder:
     def read(self, indices: Iterable[int]) -> list[np.ndarray]:
         """Frames (H, W, 3), uint8 RGB; a frame asked for twice is decoded once."""
         decoded = {index: self._decode(self.path / self._files[index][0]) for index in {int(i) for i in indices}}
-        return [decoded[int(index)] for index in indices]
+        return _owned(decoded, indices)
 
     @staticmethod
     def _decode(path: Path) -> np.ndarray:
@@ -108,7 +108,13 @@ class VideoFile:
         # One by one: get_batch can hang, holding the interpreter lock, when a file promises more frames than it has.
         with _decord_errors(self.path):
             decoded = {index: self._reader[index].asnumpy() for index in sorted({int(i) for i in indices})}
-        return [decoded[int(index)] for index in indices]
+        return _owned(decoded, indices)
+
+
+def _owned(decoded: dict[int, np.ndarray], indices: Iterable[int]) -> list[np.ndarray]:
+    """The frames in the order asked for; a repeated one is copied, because some transforms work in place."""
+    frames = [decoded[int(index)] for index in indices]
+    return [frame.copy() if any(frame is other for other in frames[:n]) else frame for n, frame in enumerate(frames)]
 
 
 @contextlib.contextmanager

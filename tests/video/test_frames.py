@@ -54,6 +54,12 @@ def test_frames_of_a_video_come_in_the_order_asked_for(video):
     assert (first != last).any()
 
 
+def test_a_repeated_frame_can_be_changed_in_place(folder):
+    first, second = open_clip(folder).read([0, 0])
+    first[:] = 0
+    assert second.max() > 0
+
+
 def test_a_truncated_jpeg_is_named(folder):
     path = sorted(folder.iterdir())[3]
     path.write_bytes(path.read_bytes()[:-500])
