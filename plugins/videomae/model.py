@@ -40,12 +40,17 @@ class FusedVisionTransformer(VisionTransformer):
 
 @MODELS.register_module()
 class ScaledTimeSformerHead(TimeSformerHead):
-    """A linear head whose initial weights are multiplied by 0.001, so that training starts from even logits."""
+    """A linear head whose initial weights are multiplied by `init_scale` (0.001 officially).
 
-    init_scale = 0.001
+    Training then starts from even logits, which suits a pre-trained encoder and slows one that starts from nothing.
+    """
+
+    def __init__(self, *args, init_scale: float = 0.001, **options) -> None:
+        super().__init__(*args, **options)
+        self.init_scale = init_scale
 
     def init_weights(self) -> None:
-        """Truncated normal of standard deviation 0.02, times 0.001."""
+        """Truncated normal of standard deviation 0.02, times `init_scale`."""
         super().init_weights()
         with torch.no_grad():
             self.fc_cls.weight.mul_(self.init_scale)

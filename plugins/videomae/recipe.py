@@ -26,8 +26,19 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
                 num_frames=preset.sampling.frames,
                 tubelet_size=2,
                 drop_path_rate=options.get("drop_path", 0.1),
+                # 0.02 is for a width of 768; a narrower network needs as much signal through each layer.
+                init_cfg=[
+                    dict(type="TruncNormal", layer="Linear", std=0.02 * (768 / dim) ** 0.5, bias=0.0),
+                    dict(type="Constant", layer="LayerNorm", val=1.0, bias=0.0),
+                ],
             ),
-            cls_head=dict(type="ScaledTimeSformerHead", num_classes=num_classes, in_channels=dim, average_clips="prob"),
+            cls_head=dict(
+                type="ScaledTimeSformerHead",
+                num_classes=num_classes,
+                in_channels=dim,
+                init_scale=options.get("head_scale", 0.001),
+                average_clips="prob",
+            ),
         ),
         format_shape="NCTHW",
         train_transforms=[

@@ -33,8 +33,8 @@ def _offsets(moments: np.ndarray, **amounts: np.ndarray) -> np.ndarray:
 
 
 def _happy(moments: np.ndarray) -> np.ndarray:
-    """A face that grows gloomy and quickly clears into a smile; backwards it is the sad one, a smile that breaks into gloom."""
-    gloom, smile = _pulse(moments, 0.0, 0.38, 0.53), _pulse(moments, 0.47, 0.62, 1.0)
+    """A gloomy face that clears into a smile; backwards it is the sad one, a smile that gives way to gloom."""
+    gloom, smile = _pulse(moments, 0.0, 0.2, 0.55), _pulse(moments, 0.45, 0.8, 1.0)
     return _offsets(
         moments,
         brow_frown=-0.9 * gloom,
