@@ -2,8 +2,9 @@
 
     python benchmarks/reading.py [--clips 40]
 
-Reads 16 frames of synthetic 224x224 clips on one thread, from a warm disk: JPEG crops by OpenCV (what DFEW ships), the same
-clips as video files by decord and by OpenCV, and the frame cache of small presets. The baseline is named in the table.
+Reads 16 frames of synthetic 224x224 clips on one thread, from a warm disk: JPEG crops by OpenCV (what DFEW ships; the
+baseline), the same clips as video files by decord and by OpenCV, and the frame cache of the small presets, opened anew
+for every clip.
 """
 
 from __future__ import annotations

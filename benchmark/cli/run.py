@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark import __version__
 from benchmark.cli.output import add_json, note, positive, print_json, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import registry
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 # The demo: three kinds of model, and one of them again with votes and mixing.
 DEMO_CLIPS = 420
 DEMO_SEED = 0
-DEMO_ROWS = (("tsm", (), "hard"), ("former-dfer", (), "hard"), ("videomae", (), "hard"), ("tsm", ("midas",), "soft"))
+DEMO_ROWS = (
+    ("tsm", (), "hard"),
+    ("former-dfer", (), "hard"),
+    ("videomae", (), "hard"),
+    ("videomae", ("midas",), "soft"),
+)
 
 # Units at a time on a processor, if nothing else is asked for.
 MOST_JOBS = 4
@@ -123,7 +129,7 @@ def _demo_data(dataset: str) -> Path:
     from benchmark.video.cache import cache_folder
 
     layout = registry().find("datasets", dataset)
-    out = cache_folder() / "demo" / f"{dataset}-{DEMO_CLIPS}-{DEMO_SEED}"
+    out = cache_folder() / "demo" / f"{dataset}-{DEMO_CLIPS}-{DEMO_SEED}-{__version__}"
     if not (out / SYNTHETIC_MARK).is_file():
         with counting(f"synthesizing {dataset}") as report:
             load_object(layout.synthesize)(out, DEMO_CLIPS, DEMO_SEED, report)

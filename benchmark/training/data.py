@@ -14,7 +14,7 @@ from mmengine.dataset import BaseDataset, DefaultSampler
 
 from benchmark.specs import Sampling
 from benchmark.training.randomness import clip_stream, derive_seed
-from benchmark.video.cache import CachedFrames
+from benchmark.video.cache import open_cached
 from benchmark.video.frames import UnreadableClip, open_clip
 from benchmark.video.sampling import reorder, sample_frames
 
@@ -76,9 +76,9 @@ class ReadFrames:
 
     def __call__(self, results: dict) -> dict:
         """Read the clip that `results["path"]` names, relative to the dataset's root."""
-        reader = open_clip(self.data_root / results["path"])
-        if self.decode_size and self.cache:
-            reader = CachedFrames(reader, self.decode_size, self.cache)
+        path = self.data_root / results["path"]
+        cached = self.decode_size and self.cache
+        reader = open_cached(path, self.decode_size, self.cache) if cached else open_clip(path)
         indices = sample_frames(reader.count, self.sampling, np.random if self.random else None)
         frames = reader.read(reorder(indices, self.order, np.random))
         results.update(

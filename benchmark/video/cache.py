@@ -6,6 +6,7 @@ decoded. A changed file gets a new key. Deleting the folder is always safe.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 
 from benchmark.files import replacing
-from benchmark.video.frames import FrameReader
+from benchmark.video.frames import FrameReader, open_clip
 
 
 def cache_folder() -> Path:
@@ -26,6 +27,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dfer-benchmark"
 
 
+@functools.lru_cache(maxsize=4096)
+def open_cached(path: Path, size: int, folder: Path) -> CachedFrames:
+    """The clip at `path` through the cache; opened once per process, so that an epoch does not look at its files."""
+    return CachedFrames(open_clip(path), size, folder)
+
+
 class CachedFrames:
     """A reader whose frames are `size` x `size`, kept under `folder`."""
 
@@ -34,6 +41,7 @@ class CachedFrames:
         self.size = size
         self.count = reader.count
         key = hashlib.sha256(f"{reader.signature()}@{size}".encode()).hexdigest()
+        self._frames: np.ndarray | None = None
         self._path = folder / key[:2] / f"{key}.npy"
 
     def signature(self) -> str:
@@ -42,9 +50,10 @@ class CachedFrames:
 
     def read(self, indices: Iterable[int]) -> list[np.ndarray]:
         """Frames (size, size, 3), uint8 RGB."""
-        frames = self._load()
+        if self._frames is None:
+            self._frames = self._load()
         # Copies, because transforms such as flipping work in place.
-        return [np.array(frames[int(index)]) for index in indices]
+        return [np.array(self._frames[int(index)]) for index in indices]
 
     def _load(self) -> np.ndarray:
         try:

@@ -26,7 +26,7 @@ METHOD = MethodSpec(
             size=32,
             sampling=Sampling(clips=4, length=2),
             epochs=12,
-            batch_size=16,
+            batch_size=8,
             mean=UNIT_MEAN,
             std=UNIT_STD,
             decode_size=40,

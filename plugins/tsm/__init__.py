@@ -24,9 +24,9 @@ METHOD = MethodSpec(
             size=32,
             sampling=Sampling(clips=8),
             epochs=14,
-            batch_size=16,
+            batch_size=8,
             decode_size=40,
-            model={"width": 16, "dropout": 0.2, "lr": 0.005, "scales": (1, 0.875)},
+            model={"width": 16, "dropout": 0.2, "lr": 0.005, "scales": (1,)},
         ),
     },
     official_evaluation=(
