@@ -74,10 +74,11 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def run_command(options: argparse.Namespace) -> int:
     """`benchmark run`."""
-    from benchmark.run.plan import check_frames, default_root, load_data, make_units, resolve_protocol
+    from benchmark.run.plan import check_frames, check_request, default_root, load_data, make_units, resolve_protocol
     from benchmark.run.run import unfinished
 
     request = _request(options)
+    check_request(request)
     protocol = resolve_protocol(request)
     if options.demo and options.data_root:
         raise UsageError("--demo makes its own data; leave out --data-root")

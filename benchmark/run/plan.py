@@ -116,8 +116,6 @@ def make_units(request: Request, protocol: Protocol, data: Data) -> list[Unit]:
     unknown = sorted(set(folds) - set(protocol.folds))
     if unknown:
         raise UsageError(f"protocol {protocol.name} has folds {list(protocol.folds)}, not {unknown}")
-    for row in request.rows:
-        _check_row(row, request.preset)
     return [
         Unit(
             protocol=protocol,
@@ -203,8 +201,13 @@ def parse_augmentation(text: str) -> ChosenAugmentation:
     return ChosenAugmentation(name=name, version=spec.version, options=changed)
 
 
+def check_request(request: Request) -> None:
+    """Refuse rows that cannot work, before any data is looked for."""
+    for row in request.rows:
+        _check_row(row, request.preset)
+
+
 def _check_row(row: Row, preset: str) -> None:
-    """Refuse what cannot work before anything runs."""
     method = registry().find("methods", row.method)
     if preset not in method.presets:
         raise UsageError(f"{method.name} has no preset '{preset}'; it has: {', '.join(method.presets)}")

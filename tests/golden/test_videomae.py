@@ -68,7 +68,8 @@ def test_learning_rate_follows_the_official_schedule(layer_scale):
 
 
 def test_head_starts_a_thousand_times_smaller_than_the_other_layers():
-    _, model = reference.build(METHOD, "small")
+    network = {"patch": 8, "dim": 768, "depth": 1}
+    _, model = reference.build(METHOD, "small", model=network)
     model.init_weights()
     assert model.cls_head.fc_cls.weight.std().item() == pytest.approx(2e-5, rel=0.2)
     assert model.backbone.blocks[0].attn.proj.weight.std().item() == pytest.approx(0.02, rel=0.2)

@@ -7,6 +7,7 @@ from benchmark.run.plan import (
     Request,
     Row,
     check_frames,
+    check_request,
     load_data,
     make_units,
     parse_augmentation,
@@ -20,6 +21,7 @@ from benchmark.run.units import Unit
 def units_for(synthetic_root):
     def make(**changes) -> list[Unit]:
         request = Request(**{"protocol": "dfew-5fold", "rows": (Row("tsm"),), "preset": "small", **changes})
+        check_request(request)
         protocol = resolve_protocol(request)
         return make_units(request, protocol, load_data(protocol, synthetic_root, votes=False))
 
