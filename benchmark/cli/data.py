@@ -57,7 +57,8 @@ def check_data(options: argparse.Namespace) -> int:
     """`benchmark data check NAME --root DIR`."""
     from benchmark.cli.progress import counting
     from benchmark.datasets.check import check_dataset
-    from benchmark.run.plan import SYNTHETIC_MARK, find_root
+    from benchmark.datasets.synthetic import MARKER
+    from benchmark.run.plan import find_root
 
     layout = registry().find("datasets", options.name)
     root = find_root(layout, options.root)
@@ -68,7 +69,7 @@ def check_data(options: argparse.Namespace) -> int:
     present = [name for name in layout.frame_sources if any((root / clip.frames[name]).exists() for clip in clips)]
     with counting(f"decoding {layout.name}") as report:
         result = check_dataset(
-            layout, root, options.source or present, (root / SYNTHETIC_MARK).is_file(), options.workers, report
+            layout, root, options.source or present, (root / MARKER).is_file(), options.workers, report
         )
     if not (options.source or present):
         result.problems.append(f"no clip has frames in any of: {', '.join(layout.frame_sources)}")

@@ -93,6 +93,8 @@ def run_command(options: argparse.Namespace) -> int:
         check_frames(data, protocol.frames.source)
     if data.synthetic:
         note(f"SYNTHETIC DATA in {data.root}: these numbers say nothing about real faces")
+    for deviation in data.deviations:
+        note(f"warning: {deviation}; the record will not be ranked")
     failed = _run(units, todo, data, options) if todo else []
     return _report(units, failed, data, options)
 
@@ -125,13 +127,13 @@ def _request(options: argparse.Namespace) -> Request:
 def _demo_data(dataset: str) -> Path:
     """The synthetic stand-in, made once and kept in the cache."""
     from benchmark.cli.progress import counting
-    from benchmark.run.plan import SYNTHETIC_MARK
+    from benchmark.datasets.synthetic import MARKER
     from benchmark.specs import load_object
     from benchmark.video.cache import cache_folder
 
     layout = registry().find("datasets", dataset)
     out = cache_folder() / "demo" / f"{dataset}-{DEMO_CLIPS}-{DEMO_SEED}-{__version__}"
-    if not (out / SYNTHETIC_MARK).is_file():
+    if not (out / MARKER).is_file():
         with counting(f"synthesizing {dataset}") as report:
             load_object(layout.synthesize)(out, DEMO_CLIPS, DEMO_SEED, report)
     return out
@@ -161,6 +163,7 @@ def _run(
     from benchmark.cli.progress import RunProgress
     from benchmark.run.execute import Machine
     from benchmark.run.run import run_units
+    from benchmark.training.checkpoints import read_weights
     from benchmark.training.config import build_config, chosen_preset
     from benchmark.training.unit import use_device
     from benchmark.video.cache import cache_folder
@@ -180,10 +183,12 @@ def _run(
         workers=workers,
         init=options.init,
     )
+    # Refuse what does not fit together before the first hour is spent.
+    if options.init:
+        read_weights(options.init)
     epochs = {}
     for unit in todo:
         if unit.row not in epochs:
-            # Refuse what does not fit together before the first hour is spent.
             build_config(unit, options.output / unit.folder, data.root, machine.cache, workers)
             method = registry().find("methods", unit.method)
             epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
@@ -200,7 +205,7 @@ def _report(units: Sequence[Unit], failed: Sequence[tuple[Unit, str]], data: Dat
 
     records = []
     for folder in dict.fromkeys(options.output / unit.record_folder for unit in units):
-        record = make_record(folder, data.layout.name, data.clips)
+        record = make_record(folder, data)
         write_record(folder / RECORD, record)
         note(f"record: {folder / RECORD}")
         records.append(record)

@@ -6,7 +6,8 @@ import argparse
 from typing import Any
 
 from benchmark.cli.output import note, print_json, print_table
-from benchmark.datasets.splits import SPLITS, class_counts, hash_ids
+from benchmark.datasets.counts import class_counts
+from benchmark.datasets.splits import SPLITS, hash_ids
 from benchmark.files import write_text
 from benchmark.protocol import Protocol
 from benchmark.run.plan import default_root, load_data

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from benchmark.datasets.splits import class_counts
+from benchmark.datasets.counts import Counts, part_counts, unexpected
+from benchmark.errors import BenchmarkError
 from benchmark.specs import Clip, DatasetLayout, ReportProgress, load_object
 
 
@@ -21,7 +21,7 @@ class Report:
     root: str
     clips: int
     synthetic: bool
-    folds: dict[int, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    folds: Counts = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -36,38 +36,16 @@ def check_dataset(
     """Read lists and votes, compare counts with the known ones, and decode every clip of every frame source."""
     clips: list[Clip] = load_object(layout.read)(root, False)
     result = Report(layout.name, str(root), len(clips), synthetic)
-    folds = sorted({fold for clip in clips for fold in clip.parts})
-    for fold in folds:
-        parts = sorted({clip.parts[fold] for clip in clips if fold in clip.parts})
-        result.folds[fold] = {
-            part: {
-                "clips": len(members := [clip for clip in clips if clip.parts.get(fold) == part]),
-                "per_class": class_counts(members, layout.classes),
-            }
-            for part in parts
-        }
-        if not synthetic:
-            result.problems += _unexpected(layout.expected.get(fold, {}), result.folds[fold], fold)
+    result.folds = part_counts(clips, layout.classes)
+    if not synthetic:
+        result.problems += unexpected(layout, result.folds)
     result.problems += _votes(layout, root)
     result.problems += _unreadable(clips, root, sources, workers, report)
     return result
 
 
-def _unexpected(
-    expected: Mapping[str, Mapping[str, Any]], found: Mapping[str, Mapping[str, Any]], fold: int
-) -> list[str]:
-    return [
-        f"fold {fold}, {part}: {key} is {found.get(part, {}).get(key)}, the official list has {value}"
-        for part, facts in expected.items()
-        for key, value in facts.items()
-        if found.get(part, {}).get(key) != value
-    ]
-
-
 def _votes(layout: DatasetLayout, root: Path) -> list[str]:
     """Votes are checked for what reading refuses, and for disagreement with the label."""
-    from benchmark.errors import BenchmarkError
-
     try:
         clips = load_object(layout.read)(root, True)
     except BenchmarkError as error:

@@ -33,12 +33,6 @@ def hash_ids(ids: Iterable[str]) -> str:
     return hashlib.sha256("".join(f"{clip_id}\n" for clip_id in sorted(ids)).encode()).hexdigest()
 
 
-def class_counts(clips: Sequence[Clip], classes: Sequence[str]) -> dict[str, int]:
-    """Number of clips of each class, in the protocol's order, zeros included."""
-    counts = Counter(clip.label for clip in clips)
-    return {name: counts[name] for name in classes}
-
-
 def make_folds(clips: Sequence[Clip], protocol: Protocol) -> list[Fold]:
     """Divide a clip table by the protocol's rule, or say what in the table contradicts the protocol."""
     _check(clips, protocol)

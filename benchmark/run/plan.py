@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
+from benchmark.datasets.counts import part_counts, unexpected
 from benchmark.datasets.splits import SPLITS, Fold, make_folds
+from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import EnvironmentProblem, UsageError
 from benchmark.files import hash_file, hash_value, read_json
 from benchmark.protocol import Protocol, load_protocol
@@ -18,7 +20,6 @@ from benchmark.registry import registry
 from benchmark.run.units import ChosenAugmentation, Unit
 from benchmark.specs import AugmentationSpec, DatasetLayout, load_object
 
-SYNTHETIC_MARK = "SYNTHETIC.json"
 PROTOCOL_PREFIX = "protocol."
 
 
@@ -48,13 +49,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset as found on disk: its clip table divided into folds."""
+    """A dataset as found on disk: its clip table divided into folds.
+
+    deviations: how real data differ from what is known of the dataset; results on them are never ranked.
+    """
 
     layout: DatasetLayout
     root: Path
     folds: dict[int, Fold]
     fingerprint: str
     synthetic: bool
+    deviations: tuple[str, ...]
 
     @property
     def clips(self) -> int:
@@ -84,7 +89,7 @@ def load_data(protocol: Protocol, data_root: Path | None, votes: bool) -> Data:
         )
     root = find_root(layout, data_root)
     clips = load_object(layout.read)(root, votes)
-    mark = root / SYNTHETIC_MARK
+    mark = root / MARKER
     facts = [[clip.id, clip.label, sorted(clip.parts.items())] for clip in clips]
     return Data(
         layout,
@@ -92,6 +97,7 @@ def load_data(protocol: Protocol, data_root: Path | None, votes: bool) -> Data:
         {fold.number: fold for fold in make_folds(clips, protocol)},
         hash_value([facts, read_json(mark) if mark.is_file() else None]),
         mark.is_file(),
+        () if mark.is_file() else tuple(unexpected(layout, part_counts(clips, layout.classes))),
     )
 
 

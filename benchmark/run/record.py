@@ -27,16 +27,17 @@ from benchmark.records import (
     assemble_record,
 )
 from benchmark.registry import registry
+from benchmark.run.plan import Data
 from benchmark.run.provenance import git_state, package_versions, platform_name
 from benchmark.run.state import SCORES, STATE, UnitState, predictions_name, read_state
 
 RECORD = "record.json"
 
 
-def make_record(folder: Path, dataset: str, clips: int) -> Record:
+def make_record(folder: Path, data: Data) -> Record:
     """The record over every unit in `folder`, also those of earlier commands; unfinished ones are left out.
 
-    folder: `Unit.record_folder`, below which only seed and fold differ. clips: number of clips in the dataset.
+    folder: `Unit.record_folder`, below which only seed and fold differ.
     """
     states = {path.parent: read_state(path.parent) for path in sorted(folder.glob(f"seed-*/fold-*/{STATE}"))}
     found = {path: state for path, state in states.items() if state is not None}
@@ -67,11 +68,11 @@ def make_record(folder: Path, dataset: str, clips: int) -> Record:
         overrides=Overrides(protocol=unit.protocol_overrides, recipe=unit.overrides),
         init={"init": unit.init} if unit.init else None,
         data=DataUse(
-            dataset=dataset,
+            dataset=data.layout.name,
             frame_source=unit.protocol.frames.source,
             synthetic=unit.synthetic,
             fingerprint=unit.data,
-            clips=clips,
+            clips=data.clips,
         ),
         units=[_unit_record(path, folder, state) for path, state in found.items() if state.status == "scored"],
         failed=[
@@ -83,7 +84,10 @@ def make_record(folder: Path, dataset: str, clips: int) -> Record:
             python=platform.python_version(), platform=platform_name(), packages=package_versions()
         ),
         code=CodeState(version=__version__, commit=commit, dirty=dirty),
-        unofficial=[f"at most {unit.limit} clips per split were used"] if unit.limit else [],
+        unofficial=[
+            *([f"at most {unit.limit} clips per split were used"] if unit.limit else []),
+            *(f"the data are not the published ones: {deviation}" for deviation in data.deviations),
+        ],
         # The time of the last result, so that the same results give the same record.
         created=datetime.fromtimestamp(max(state.heartbeat for state in found.values()), UTC),
     )

@@ -7,7 +7,7 @@ import fcntl
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -131,12 +131,21 @@ def is_done(folder: Path, state: UnitState) -> bool:
 
 
 @contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the unit against other processes; a killed process lets go by itself."""
+def exclusive(folder: Path, patience: float = 5.0) -> Iterator[None]:
+    """Hold the unit against other processes; a killed process lets go by itself, at the latest after some seconds."""
     folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
     with open(folder / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UnitBusy(f"{folder}: another process is running this unit") from None
+        while not _locked(file):
+            if time.monotonic() > deadline:
+                raise UnitBusy(f"{folder}: another process is running this unit")
+            time.sleep(0.1)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -94,6 +94,37 @@ def test_the_record_can_be_published_and_checked(run, tmp_path):
     assert len(failed.stderr.strip().splitlines()) == 1
 
 
+def test_data_without_their_synthetic_mark_are_recognised_by_their_counts(synthetic_root, tmp_path):
+    root = shutil.copytree(synthetic_root, tmp_path / "DFEW")
+    (root / "SYNTHETIC.json").unlink()
+    done = benchmark(
+        *("run", "--protocol", "dfew-5fold", "--method", "tsm", "--preset", "small", "--set", "epochs=1"),
+        *("--folds", "1", "--data-root", root, "-o", tmp_path / "runs"),
+    )
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "runs").rglob("record.json")
+    record = json.loads(path.read_text())
+    assert record["eligible"] is False
+    assert "clips is 12, the official list has 2341" in " ".join(record["marks"]["unofficial"])
+
+
+def test_a_checkpoint_that_wants_to_run_code_is_refused_and_runs_nothing(synthetic_root, tmp_path):
+    import os
+
+    import torch
+
+    class Malicious:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'executed'}",)
+
+    torch.save({"state_dict": {"weight": Malicious()}}, tmp_path / "evil.pth")
+    done = command(synthetic_root, tmp_path / "runs", "--init", tmp_path / "evil.pth")
+    assert done.returncode == 4
+    assert "evil.pth was not loaded: reading it would run" in done.stderr
+    assert not (tmp_path / "executed").exists()
+    assert not list((tmp_path / "runs").rglob("state.json"))
+
+
 def test_status_shows_every_unit(run):
     out, _ = run
     units = json.loads(benchmark("status", out, "--json").stdout)

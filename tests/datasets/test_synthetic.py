@@ -3,6 +3,9 @@
 import csv
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,7 +16,7 @@ import pytest
 
 from benchmark.datasets.synthetic.dfew import synthesize
 from benchmark.datasets.synthetic.emotions import EMOTIONS, HIGHEST, LOWEST, MIRRORED, perform, trajectory
-from benchmark.datasets.synthetic.labels import class_counts, draw_feeling, stratified_folds
+from benchmark.datasets.synthetic.labels import draw_feeling, planned_counts, stratified_folds
 from benchmark.errors import UsageError
 
 CLIPS = 40
@@ -198,7 +201,7 @@ def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("clips", [35, 36, 100, 420, 11697])
 def test_class_counts_follow_the_shares_with_five_at_least(clips: int) -> None:
     shares = {"happy": 2445, "sad": 1894, "neutral": 2669, "angry": 2173, "surprise": 1469, "disgust": 145, "fear": 902}
-    counts = class_counts(clips, shares)
+    counts = planned_counts(clips, shares)
     assert sum(counts.values()) == clips
     assert min(counts.values()) >= 5
     if clips == 11697:
@@ -249,3 +252,15 @@ def test_a_performance_keeps_to_the_parameters_range() -> None:
         face = perform({emotion: 1.0}, 24, rng)
         assert face.shape == (24, 6)
         assert (face >= LOWEST).all() and (face <= HIGHEST).all()
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = tmp_path / f".DFEW.unfinished-{dead.pid}"
+    alive = tmp_path / f".DFEW.unfinished-{os.getppid()}"
+    for folder in (left, alive):
+        (folder / "Clip").mkdir(parents=True)
+    synthesize(tmp_path / "DFEW", 35, 0, quiet)
+    assert not left.exists()
+    assert alive.exists()

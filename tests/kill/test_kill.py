@@ -80,6 +80,18 @@ def test_a_run_killed_at_three_random_moments_ends_with_the_same_predictions(syn
     assert json.loads((folder / "state.json").read_text())["attempts"] > 1
 
 
+def test_workers_end_with_the_process_that_started_them(synthetic_root, undisturbed, tmp_path):
+    """Killing the process at the terminal alone must not leave workers that hold the unit."""
+    process = start(synthetic_root, tmp_path)
+    wait_for(lambda: epochs_done(tmp_path) >= 1, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=60)
+    final = subprocess.run(command(synthetic_root, tmp_path), capture_output=True, text=True, timeout=300, check=False)
+    assert final.returncode == 0, final.stderr
+    name = "predictions.test.csv.gz"
+    assert (unit_folder(tmp_path) / name).read_bytes() == (undisturbed / name).read_bytes()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_how_to_go_on(synthetic_root, tmp_path, number, code):
     process = start(synthetic_root, tmp_path)

@@ -19,12 +19,13 @@ import cv2
 import numpy as np
 import openpyxl
 
+from benchmark.datasets.synthetic import MARKER
 from benchmark.datasets.synthetic.emotions import EMOTIONS, perform
 from benchmark.datasets.synthetic.labels import (
     FOLDS,
     Feeling,
-    class_counts,
     draw_feeling,
+    planned_counts,
     stratified_folds,
 )
 from benchmark.datasets.synthetic.scenes import SCENE_HEIGHT, SCENE_WIDTH, film
@@ -32,7 +33,6 @@ from benchmark.errors import UsageError
 from benchmark.specs import ReportProgress
 
 GENERATOR = 1  # raise it whenever the same seed starts to give other bytes
-MARKER = "SYNTHETIC.json"
 INTERPOLATED = 16
 
 # DFEW's usable single-labelled clips per class, and how many more are in the folders but have no majority.
@@ -73,8 +73,8 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     out = Path(out).absolute()
     _refuse_occupied(out)
     plans = _plan(clips, seed)
+    _remove_abandoned(out)
     unfinished = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
         feelings: dict[int, Feeling] = {}
@@ -91,6 +91,17 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def _remove_abandoned(out: Path) -> None:
+    """Delete what a killed process left half done beside `out`."""
+    for path in out.parent.glob(f".{out.name}.unfinished-*"):
+        try:
+            os.kill(int(path.name.rpartition("-")[2]), 0)
+        except (ProcessLookupError, ValueError):
+            shutil.rmtree(path, ignore_errors=True)
+        except PermissionError:
+            continue
+
+
 def _refuse_occupied(out: Path) -> None:
     if out.is_dir() and not any(out.iterdir()):
         return
@@ -104,7 +115,7 @@ def _rng(*key: int) -> np.random.Generator:
 
 
 def _plan(clips: int, seed: int) -> list[_ClipPlan]:
-    labels: list[str | None] = [name for name, n in class_counts(clips, _SHARES).items() for _ in range(n)]
+    labels: list[str | None] = [name for name, n in planned_counts(clips, _SHARES).items() for _ in range(n)]
     labels += [None] * max(1, round(_UNLABELLED * clips))
     order = _rng(seed, 0, 0).permutation(len(labels))
     return [_ClipPlan(number, labels[which], seed) for number, which in enumerate(order, start=1)]

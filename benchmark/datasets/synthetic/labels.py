@@ -35,7 +35,7 @@ class Feeling:
         return EMOTIONS[top] if self.votes[top] >= MAJORITY else None
 
 
-def class_counts(clips: int, shares: Mapping[str, int]) -> dict[str, int]:
+def planned_counts(clips: int, shares: Mapping[str, int]) -> dict[str, int]:
     """Divide `clips` in proportion to `shares`, with at least one clip of each class for every fold.
 
     Raises UsageError when there are too few clips for that.
