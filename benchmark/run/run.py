@@ -121,6 +121,8 @@ def _start_worker(events: Any) -> None:
     global _sender
     _sender = _Sender(events)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Data loaders fork, as everywhere on Linux; a spawned process would otherwise spawn them too, which takes seconds.
+    multiprocessing.set_start_method("fork", force=True)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

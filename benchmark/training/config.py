@@ -87,7 +87,7 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, cache: Path, work
             "optim_wrapper": recipe.optim_wrapper,
             "param_scheduler": recipe.param_scheduler,
             "randomness": {"seed": derive_seed(unit.random_seed, "weights")},
-            "env_cfg": {"cudnn_benchmark": False, "mp_cfg": {"mp_start_method": "fork", "opencv_num_threads": 0}},
+            "env_cfg": {"cudnn_benchmark": False, "mp_cfg": {"opencv_num_threads": 0}},
         }
     )
     _apply_overrides(config, unit.overrides)

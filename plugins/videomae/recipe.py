@@ -12,7 +12,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
     """AdamW with layer decay 0.75, 5 epochs of warm-up, cosine per iteration, random resized crop and flip."""
     size, options = preset.size, preset.model
     dim, depth = options.get("dim", 768), options.get("depth", 12)
-    warmup = options.get("warmup", 5)
+    warmup = min(options.get("warmup", 5), preset.epochs - 1)
     return Recipe(
         model=dict(
             type="Recognizer3D",
@@ -63,7 +63,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         ),
         param_scheduler=[
             # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
-            dict(type="LinearLR", start_factor=1e-12, begin=0, end=warmup, convert_to_iter_based=True),
+            *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
             # The official floor is 1e-6 for a peak of 5e-4, and each layer's floor is scaled like its peak.
             dict(
                 type="CosineAnnealingLR",

@@ -72,6 +72,27 @@ def test_a_method_has_both_presets_and_says_where_it_comes_from(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_schedule_can_be_as_short_as_one_epoch(name, epochs):
+    import dataclasses
+
+    from mmengine.optim.scheduler import _ParamScheduler
+    from mmengine.registry import PARAM_SCHEDULERS
+
+    method = registry().methods[name]
+    recipe = load_object(method.recipe)(dataclasses.replace(method.presets["paper"], epochs=epochs), CLASSES)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    for config in recipe.param_scheduler:
+        config = dict(config)
+        scheduler = PARAM_SCHEDULERS.get(config.pop("type"))
+        if config.pop("convert_to_iter_based", False):
+            built = scheduler.build_iter_from_epoch(optimizer=optimizer, epoch_length=3, **config)
+        else:
+            built = scheduler(optimizer=optimizer, **config)
+        assert isinstance(built, _ParamScheduler)
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_predictions_are_distributions_and_repeat(name):
     model = build(name).eval()
     with torch.inference_mode():
