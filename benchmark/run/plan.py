@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,15 @@ class Request:
 class Data:
     """A dataset as found on disk: its clip table divided into folds.
 
+    fingerprints: by label mode, a hash of all that training and scoring read from the annotations; `soft` is there only
+        if the votes were read.
     deviations: how real data differ from what is known of the dataset; results on them are never ranked.
     """
 
     layout: DatasetLayout
     root: Path
     folds: dict[int, Fold]
-    fingerprint: str
+    fingerprints: Mapping[str, str]
     synthetic: bool
     deviations: tuple[str, ...]
 
@@ -90,12 +92,18 @@ def load_data(protocol: Protocol, data_root: Path | None, votes: bool) -> Data:
     root = find_root(layout, data_root)
     clips = load_object(layout.read)(root, votes)
     mark = root / MARKER
-    facts = [[clip.id, clip.label, sorted(clip.parts.items())] for clip in clips]
+    facts = [
+        read_json(mark) if mark.is_file() else None,
+        [[clip.id, clip.label, sorted(clip.parts.items())] for clip in clips],
+    ]
+    fingerprints = {"hard": hash_value(facts)}
+    if votes:
+        fingerprints["soft"] = hash_value([*facts, [[clip.id, dict(clip.votes or {})] for clip in clips]])
     return Data(
         layout,
         root,
         {fold.number: fold for fold in make_folds(clips, protocol)},
-        hash_value([facts, read_json(mark) if mark.is_file() else None]),
+        fingerprints,
         mark.is_file(),
         () if mark.is_file() else tuple(unexpected(layout, part_counts(clips, layout.classes))),
     )
@@ -132,7 +140,7 @@ def make_units(request: Request, protocol: Protocol, data: Data) -> list[Unit]:
             labels=row.labels,  # type: ignore[arg-type]
             seed=seed,
             fold=fold,
-            data=data.fingerprint,
+            data=data.fingerprints[row.labels],
             synthetic=data.synthetic,
             overrides=overrides,
             init=hash_file(request.init) if request.init else None,

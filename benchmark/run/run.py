@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Wa
             futures = {pool.submit(_work, unit, data.folds[unit.fold], machine): unit for unit in todo}
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise EnvironmentProblem(
+                "a worker process died, perhaps for lack of memory; nothing finished is lost: run the same command "
+                "again, with a smaller --jobs"
+            ) from error
         except BaseException:
             # Whatever the workers have finished is on disk; waiting for the rest could take hours.
             for process in list(pool._processes.values()):

@@ -69,8 +69,8 @@ class KeepCheckpoints(Hook):
     """After every epoch: `last.pth`, and `best.pth` when the selection metric improved (the earliest of equals wins).
 
     MMEngine's CheckpointHook deletes the old best before it writes the new one. Here `last.pth` is replaced in one
-    rename and carries the history of epochs; `best.pth` is then linked to it in another. A kill between the two is
-    mended on resume, because the history says whether the last epoch was the best.
+    rename and carries the history of epochs; `best.pth` is then linked to it in another, and metrics.jsonl written. A
+    kill in between is mended on resume, because the history says all that is needed.
     """
 
     priority = "VERY_LOW"
@@ -91,6 +91,7 @@ class KeepCheckpoints(Hook):
         self.history = list(checkpoint["meta"].get("history", []))
         if self.history and best_epoch(self.history, self.select) == self.history[-1]["epoch"]:
             self._link_best()
+        write_text(self.metrics_file, metrics_lines(self.history))
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Start the epoch's clock."""

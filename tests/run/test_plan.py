@@ -23,7 +23,7 @@ def units_for(synthetic_root):
         request = Request(**{"protocol": "dfew-5fold", "rows": (Row("tsm"),), "preset": "small", **changes})
         check_request(request)
         protocol = resolve_protocol(request)
-        return make_units(request, protocol, load_data(protocol, synthetic_root, votes=False))
+        return make_units(request, protocol, load_data(protocol, synthetic_root, votes=True))
 
     return make
 
@@ -56,6 +56,22 @@ def test_the_identity_holds_what_determines_the_result(units_for):
     assert units_for(folds=(1,))[0].identity == base.identity
     assert len({unit.identity for unit in [base, *others]}) == len(others) + 1
     assert len({unit.folder for unit in [base, *others]}) == len(others) + 1
+
+
+def test_the_identity_follows_the_votes_only_where_they_are_used(synthetic_root, tmp_path):
+    import shutil
+
+    import openpyxl
+
+    copy = shutil.copytree(synthetic_root, tmp_path / "DFEW", ignore=shutil.ignore_patterns("Clip"))
+    book = openpyxl.load_workbook(copy / "Annotation/annotation.xlsx")
+    sheet = book.worksheets[0]
+    sheet.cell(2, 1).value, sheet.cell(2, 2).value = sheet.cell(2, 2).value, sheet.cell(2, 1).value
+    book.save(copy / "Annotation/annotation.xlsx")
+    protocol = resolve_protocol(Request("dfew-5fold", ()))
+    before, after = (load_data(protocol, root, votes=True).fingerprints for root in (synthetic_root, copy))
+    assert before["hard"] == after["hard"] == load_data(protocol, copy, votes=False).fingerprints["hard"]
+    assert before["soft"] != after["soft"]
 
 
 def test_folders_say_what_is_in_them(units_for):

@@ -30,6 +30,7 @@ def test_a_kill_between_last_and_best_is_mended_on_resume(tmp_path):
     (tmp_path / BEST).write_text("epoch 1")
     keeper(tmp_path).after_load_checkpoint(None, {"meta": {"history": history(0.1, 0.4)}})
     assert (tmp_path / BEST).read_text() == "epoch 2, the best so far"
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
 
 
 def test_resuming_after_a_worse_epoch_keeps_the_best(tmp_path):
