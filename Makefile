@@ -1,4 +1,4 @@
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Replace to use another build, for example: make venv TORCH="torch==2.8.0 --index-url <where your build lives>"
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
