@@ -76,6 +76,8 @@ def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> Unit
         return state
     with exclusive(folder):
         state = load_state(folder, unit)
+        if is_done(folder, state):  # by another process, while this one waited
+            return state
         state.attempts += 1
         state.error = None
         watcher.started(unit, state.epoch)
@@ -87,7 +89,7 @@ def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> Unit
                 _predict(state, unit, machine, folder, watcher)
             scores = _score(state, unit, fold, folder)
         except Exception as error:
-            state.status, state.error = "failed", _reason(error)
+            state.status, state.error = "failed", reason_of(error)
             save_state(folder, state)
             raise
     watcher.scored(unit, scores["test"])
@@ -213,7 +215,8 @@ def _job(unit: Unit, machine: Machine, folder: Path) -> Any:
     return Job(unit, folder, machine.dataset_root, machine.cache, machine.workers, machine.init)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What to tell about a failed unit: the message of an expected failure, else the error's name as well."""
     if isinstance(error, BenchmarkError):
         return str(error)
     return f"{type(error).__name__}: {error}"

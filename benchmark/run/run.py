@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.datasets.splits import Fold
-from benchmark.errors import BenchmarkError, EnvironmentProblem
-from benchmark.run.execute import Machine, Watcher, run_unit
+from benchmark.errors import EnvironmentProblem
+from benchmark.run.execute import Machine, Watcher, reason_of, run_unit
 from benchmark.run.plan import Data
 from benchmark.run.state import is_done, load_state
 from benchmark.run.units import Unit
@@ -94,7 +94,7 @@ def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str 
     # A unit runs foreign code (plugins, models): whatever it raises must not stop the others.
     except Exception as error:
         _stop_when_disk_full(error, machine.runs)
-        return str(error) if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {error}"
+        return reason_of(error)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,15 @@ class ClipDataset(BaseDataset):
                 return self.pipeline(info)
         except UnreadableClip as error:
             raise UnreadableClip(f"clip {clip_id}: {error}") from None
+
+
+@contextlib.contextmanager
+def plain_clip_errors() -> Iterator[None]:
+    """Reduce what torch makes of a worker's error, a whole traceback as the message, to the message it began with."""
+    try:
+        yield
+    except UnreadableClip as error:
+        raise UnreadableClip(str(error).strip().rpartition(f"{UnreadableClip.__name__}: ")[2]) from None
 
 
 @DATA_SAMPLERS.register_module()

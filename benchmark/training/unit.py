@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from benchmark.errors import EnvironmentProblem, UnitFailed
-from benchmark.files import write_text
+from benchmark.files import read_json, write_text
 from benchmark.registry import registry
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.run.units import Unit
@@ -29,10 +29,12 @@ from benchmark.specs import load_object
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction, mmengine_globals
 from benchmark.training.config import build_config
 
+# Plugins and the modules below subclass MMAction2's parts, whose import needs the adapter first.
 import_mmaction()
 
 from mmaction.registry import MODELS  # noqa: E402
 
+from benchmark.training.data import plain_clip_errors  # noqa: E402
 from benchmark.training.hooks import (  # noqa: E402
     BEST,
     LAST,
@@ -106,7 +108,7 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     runner = UnitRunner(
         model=config.model,
         work_dir=str(job.folder),
-        train_dataloader=_at_most_one_batch_dropped(config.train_dataloader),
+        train_dataloader=_no_larger_than_its_split(config.train_dataloader),
         val_dataloader=config.val_dataloader,
         train_cfg=config.train_cfg,
         val_cfg={},
@@ -128,7 +130,8 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     try:
         if job.init and not last.is_file():
             _start_from(runner, job)
-        runner.train()
+        with plain_clip_errors():
+            runner.train()
     finally:
         close_logger(runner)
     epoch = best_epoch(keeper.history, select)
@@ -151,13 +154,13 @@ def predict(job: Job, checkpoint: Path, on_step: Callable[[int, int], None]) -> 
     for split, loader in loaders.items():
         ids: list[str] = []
         rows: list[np.ndarray] = []
-        for batch in loader:
-            with torch.inference_mode():
+        with plain_clip_errors(), torch.inference_mode():
+            for batch in loader:
                 samples = model.test_step(batch)
-            ids += [sample.metainfo["clip_id"] for sample in samples]
-            rows += [sample.pred_score.float().cpu().numpy() for sample in samples]
-            done += 1
-            on_step(done, total)
+                ids += [sample.metainfo["clip_id"] for sample in samples]
+                rows += [sample.pred_score.float().cpu().numpy() for sample in samples]
+                done += 1
+                on_step(done, total)
         probabilities = np.stack(rows)
         if not np.isfinite(probabilities).all():
             broken = ids[int(np.argmin(np.isfinite(probabilities).all(axis=1)))]
@@ -166,10 +169,8 @@ def predict(job: Job, checkpoint: Path, on_step: Callable[[int, int], None]) -> 
     return results, sum(parameter.numel() for parameter in model.parameters())
 
 
-def _at_most_one_batch_dropped(loader: Mapping[str, Any]) -> dict[str, Any]:
+def _no_larger_than_its_split(loader: Mapping[str, Any]) -> dict[str, Any]:
     """Training drops its last, incomplete batch; a split smaller than one batch is used as a whole instead."""
-    from benchmark.files import read_json
-
     clips = len(read_json(Path(loader["dataset"]["ann_file"]))["data_list"])
     return {**loader, "batch_size": min(loader["batch_size"], clips)}
 

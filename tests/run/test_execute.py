@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -121,6 +122,30 @@ def test_an_unreadable_clip_fails_its_units_by_name_and_no_other(setting, synthe
     state = json.loads((machine.runs / units[0].folder / "state.json").read_text())
     assert state["status"] == "failed"
     assert victim.id in state["error"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_clip_is_one_line_whoever_reads_it(setting, synthetic_root, tmp_path, workers):
+    """torch turns a worker's error into a traceback that ends with the message."""
+    root = shutil.copytree(synthetic_root, tmp_path / "DFEW")
+    units, data, machine = setting(root)
+    victim = data.folds[1].train[3]
+    frame = sorted((root / victim.frames["clip_224x224"]).iterdir())[0]
+    frame.write_bytes(b"")
+    outcome = run_units(units, data, dataclasses.replace(machine, workers=workers), Silent())
+    ((_, reason),) = outcome.failed
+    assert reason == f"clip {victim.id}: {frame}: truncated JPEG (0 bytes, no end marker)"
+
+
+def test_a_unit_that_another_process_has_just_finished_is_not_scored_again(setting, monkeypatch):
+    from benchmark.run import execute
+
+    units, data, machine = setting()
+    run_units(units, data, machine, Silent())
+    answers = iter([False])
+    real = execute.is_done
+    monkeypatch.setattr(execute, "is_done", lambda *found: next(answers, None) is None and real(*found))
+    assert run_unit(units[0], data.folds[1], machine, Silent()).test_looks == 1
 
 
 def test_a_failing_unit_does_not_stop_the_others(setting):
