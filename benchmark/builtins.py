@@ -6,40 +6,40 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import benchmark.datasets.layouts
 import benchmark.protocols
 import benchmark_plugins
 from benchmark.hookspecs import hookimpl
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
 
 
-def _specs(attribute: str) -> Iterator[Any]:
-    """The value named `attribute` of every folder in `plugins/` that has one."""
-    for module in pkgutil.iter_modules(benchmark_plugins.__path__):
-        plugin = importlib.import_module(f"benchmark_plugins.{module.name}")
-        if hasattr(plugin, attribute):
-            yield getattr(plugin, attribute)
+def _specs(package: ModuleType, attribute: str) -> Iterator[Any]:
+    """The value named `attribute` of every module or folder in `package` that has one."""
+    for found in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{found.name}")
+        if hasattr(module, attribute):
+            yield getattr(module, attribute)
 
 
 @hookimpl
 def benchmark_methods() -> list[MethodSpec]:
     """The `METHOD` of every built-in plugin."""
-    return list(_specs("METHOD"))
+    return list(_specs(benchmark_plugins, "METHOD"))
 
 
 @hookimpl
 def benchmark_augmentations() -> list[AugmentationSpec]:
     """The `AUGMENTATION` of every built-in plugin."""
-    return list(_specs("AUGMENTATION"))
+    return list(_specs(benchmark_plugins, "AUGMENTATION"))
 
 
 @hookimpl
 def benchmark_datasets() -> list[DatasetLayout]:
-    """The datasets of the field that are supported."""
-    from benchmark.datasets.dfew import DFEW
-
-    return [DFEW]
+    """The `LAYOUT` of every module in `benchmark/datasets/layouts/`."""
+    return list(_specs(benchmark.datasets.layouts, "LAYOUT"))
 
 
 @hookimpl

@@ -124,11 +124,15 @@ class AugmentationSpec:
 
 @dataclass(frozen=True)
 class Clip:
-    """One video sample as a layout reads it.
+    """One video sample as a layout reads it; emotion names are canonical (see `benchmark.emotions`).
 
-    frames: for each frame source the clip's folder or video file, relative to the dataset's root.
-    label: emotion name. votes: annotators' votes by emotion name, or None.
+    frames: for each frame source the clip's folder of JPEGs, video file or image, relative to the dataset's root.
+    label: emotion name; of a video that is labelled frame by frame, its most frequent one.
     parts: for each fold the official part (`train`, `val` or `test`) that lists the clip.
+    votes: annotators' votes by emotion name, or None.
+    attributes: what else is known of the clip, for example `scene`, `subject` or `source`.
+    frame_labels: emotion name by frame number, the number in the frame's file name; unlabelled frames are left out.
+        None for a clip that has one label.
     """
 
     id: str
@@ -136,16 +140,22 @@ class Clip:
     frames: Mapping[str, str]
     parts: Mapping[int, str]
     votes: Mapping[str, float] | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    frame_labels: Mapping[int, str] | None = None
 
 
 @dataclass(frozen=True)
 class DatasetLayout:
     """How a dataset is distributed.
 
+    classes: emotion names in the dataset's own order; empty if they are whatever the lists hold.
     find: import path of `find(data_root: Path) -> Path | None`: the dataset's root inside a data root.
-    read: import path of `read(root: Path, votes: bool) -> list[Clip]`; votes are read only when asked for.
+    read: import path of `read(root: Path, votes: bool) -> list[Clip]`, ordered by id; votes are read only when asked
+        for. Raises EnvironmentProblem for a missing file, IntegrityError for one that contradicts the format.
     synthesize: import path of `synthesize(out: Path, clips: int, seed: int, report) -> None`, which writes the same
         tree with made-up content.
+    lists: glob patterns of the annotation files, relative to the root.
+    votes: whether the dataset has annotators' votes, from which soft labels are made.
     expected: known counts, fold by fold: `{fold: {part: {"clips": n, "per_class": {...}}}}`.
     """
 
@@ -160,6 +170,8 @@ class DatasetLayout:
     find: str
     read: str
     synthesize: str
+    lists: tuple[str, ...]
+    votes: bool = False
     expected: Mapping[int, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 

@@ -54,7 +54,7 @@ def test_a_model_fed_without_the_order_of_frames_does_worse(demo, tmp_path, orde
 @pytest.mark.parametrize("order", ["shuffled", "single"])
 def test_a_trained_model_tested_without_the_order_does_worse(demo, order):
     """The same weights, trained on the true order of frames."""
-    from benchmark.datasets.dfew import read
+    from benchmark.datasets.layouts.dfew import read
     from benchmark.protocol import Protocol
     from benchmark.run.plan import find_protocol
     from benchmark.run.state import CHECKPOINTS, predictions_name, read_state

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmark.datasets.scored import scored_labels
 from benchmark.specs import Clip, DatasetLayout
 
 # Per fold and official part: `clips`, a number, and `per_class`, numbers by class name.
 Counts = Mapping[int, Mapping[str, Mapping[str, Any]]]
 
 
-def class_counts(clips: Sequence[Clip], classes: Sequence[str]) -> dict[str, int]:
-    """Number of clips of each class, in the order of `classes`, zeros included."""
-    counts = Counter(clip.label for clip in clips)
-    return {name: counts[name] for name in classes}
+def class_counts(clips: Iterable[Clip], classes: Sequence[str]) -> dict[str, int]:
+    """Number of clips (or labelled frames, see `scored_labels`) of each class: `classes` first, zeros included, then
+    any other label."""
+    counts = Counter(scored_labels(clips).values())
+    return {name: counts[name] for name in [*classes, *sorted(set(counts) - set(classes))]}
 
 
 def part_counts(clips: Sequence[Clip], classes: Sequence[str]) -> Counts:

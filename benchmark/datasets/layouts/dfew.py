@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmark.datasets.layouts.reading import find_folder
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.specs import Clip, DatasetLayout
 
@@ -21,10 +22,7 @@ ANNOTATORS = 10
 
 def find(data_root: Path) -> Path | None:
     """The dataset's root: `data_root` itself, or a folder in it named DFEW (in any case)."""
-    candidates = [data_root]
-    if data_root.is_dir():
-        candidates += sorted(path for path in data_root.iterdir() if path.name.lower() == "dfew")
-    return next((path for path in candidates if (path / LISTS).is_dir()), None)
+    return find_folder(data_root, ("dfew",), LISTS)
 
 
 def read(root: Path, votes: bool) -> list[Clip]:
@@ -134,7 +132,7 @@ def _expected() -> dict[int, dict[str, dict[str, object]]]:
     return expected
 
 
-DFEW = DatasetLayout(
+LAYOUT = DatasetLayout(
     name="dfew",
     title="DFEW, dynamic facial expressions in the wild",
     citation="Jiang et al., DFEW: A Large-Scale Database for Recognizing Dynamic Facial Expressions in the Wild, "
@@ -155,5 +153,7 @@ DFEW/
     find=f"{__name__}:find",
     read=f"{__name__}:read",
     synthesize="benchmark.datasets.synthetic.dfew:synthesize",
+    lists=("EmoLabel_DataSplit/*/set_*.csv", "Annotation/annotation.xlsx"),
+    votes=True,
     expected=_expected(),
 )

@@ -4,7 +4,7 @@ import shutil
 import openpyxl
 import pytest
 
-from benchmark.datasets.dfew import CLASSES, DFEW, find, read
+from benchmark.datasets.layouts.dfew import CLASSES, LAYOUT, find, read
 from benchmark.errors import EnvironmentProblem, IntegrityError
 
 TEST_SIZES = (2341, 2341, 2340, 2339, 2336)
@@ -122,14 +122,14 @@ def test_the_root_is_found_above_or_at_the_dataset(synthetic_root, tmp_path):
 
 def test_all_three_frame_sources_exist_for_every_clip(synthetic_root):
     for clip in read(synthetic_root, votes=False):
-        assert set(clip.frames) == set(DFEW.frame_sources)
+        assert set(clip.frames) == set(LAYOUT.frame_sources)
         assert all((synthetic_root / path).exists() for path in clip.frames.values())
 
 
 def test_expected_sizes_are_the_official_ones():
-    assert tuple(DFEW.expected[fold]["test"]["clips"] for fold in range(1, 6)) == TEST_SIZES
-    assert all(sum(DFEW.expected[fold][part]["clips"] for part in ("train", "test")) == 11697 for fold in range(1, 6))
-    assert sum(DFEW.expected[1]["test"]["per_class"].values()) == 2341
+    assert tuple(LAYOUT.expected[fold]["test"]["clips"] for fold in range(1, 6)) == TEST_SIZES
+    assert all(sum(LAYOUT.expected[fold][part]["clips"] for part in ("train", "test")) == 11697 for fold in range(1, 6))
+    assert sum(LAYOUT.expected[1]["test"]["per_class"].values()) == 2341
 
 
 def test_reading_does_not_need_the_clips(synthetic_root, tmp_path):

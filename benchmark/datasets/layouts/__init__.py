@@ -1,0 +1,1 @@
+"""Layouts: how each dataset is distributed, one file per dataset, each with its spec as `LAYOUT`."""

@@ -1,0 +1,23 @@
+"""What is scored: a clip under its own id, or each labelled frame of a video that is labelled frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmark.specs import Clip
+
+
+def frame_id(clip_id: str, number: int) -> str:
+    """The id of one frame of a video in predictions: `<clip-id>/<frame number>`, the number with five digits."""
+    return f"{clip_id}/{number:05d}"
+
+
+def scored_labels(clips: Iterable[Clip]) -> dict[str, str]:
+    """The label of everything in `clips` that is scored, by its id; a clip that is listed twice counts once."""
+    labels: dict[str, str] = {}
+    for clip in clips:
+        if clip.frame_labels is None:
+            labels[clip.id] = clip.label
+        else:
+            labels.update((frame_id(clip.id, number), label) for number, label in clip.frame_labels.items())
+    return labels
