@@ -55,7 +55,7 @@ def test_a_model_fed_without_the_order_of_frames_does_worse(demo, tmp_path, orde
 def test_a_trained_model_tested_without_the_order_does_worse(demo, order):
     """The same weights, trained on the true order of frames."""
     from benchmark.datasets.layouts.dfew import read
-    from benchmark.protocol import Protocol
+    from benchmark.protocol import Protocol, override
     from benchmark.run.plan import find_protocol
     from benchmark.run.state import CHECKPOINTS, predictions_name, read_state
     from benchmark.scoring.metrics import confusion_matrix
@@ -66,14 +66,14 @@ def test_a_trained_model_tested_without_the_order_does_worse(demo, order):
     from benchmark.video.cache import cache_folder
 
     protocol: Protocol = find_protocol("dfew-5fold")
-    (root,) = (cache_folder() / "demo").iterdir()
+    (root,) = cache_folder().glob("demo-*/dfew")
     labels = {clip.id: protocol.classes.index(clip.label) for clip in read(root, votes=False)}
-    changed = protocol.override({"frames.order": order})
+    changed = override(protocol, {"frames.order": order})
     true, without = [], []
     for folder in sorted(demo[0].glob("dfew-5fold-synthetic/videomae@small/hard/seed-0/fold-*")):
         unit = read_state(folder).unit.model_copy(update={"protocol": changed})
-        job = Job(unit, folder, root, cache_folder() / "frames", workers=0)
-        tested, _ = predict(job, folder / CHECKPOINTS / BEST, lambda done, total: None)
+        job = Job(unit, folder, root, root, cache_folder() / "frames", workers=0)
+        tested, _ = predict(job, folder / CHECKPOINTS / BEST, ("test",), lambda done, total: None)
         for predictions, scores in (
             (read_predictions(folder / predictions_name("test"), protocol.classes), true),
             (tested["test"], without),

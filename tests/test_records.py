@@ -13,13 +13,14 @@ from pydantic import ValidationError
 
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
+from benchmark.protocol import override
 from benchmark.records import Overrides, aggregate, read_record, verify_record, write_record
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.metrics import uar
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 
 # Another protocol than the official one, and a complete one: two folds keep these tests quick.
-TWO_FOLDS = DFEW.override({"folds": [1, 2]})
+TWO_FOLDS = override(DFEW, {"folds": [1, 2]})
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +127,7 @@ def test_what_is_missing_or_unofficial_is_marked_and_not_eligible(make_run, opti
 
 
 def test_a_checkpoint_that_was_not_selected_on_val_is_not_eligible(make_run):
-    assert not make_run(protocol=TWO_FOLDS.override({"selection.policy": "last"})).record.eligible
+    assert not make_run(protocol=override(TWO_FOLDS, {"selection.policy": "last"})).record.eligible
 
 
 def test_a_run_without_a_finished_unit_still_has_a_record(make_run):

@@ -93,19 +93,22 @@ class RunProgress:
             self._bars.update(
                 self._rows[unit.identity],
                 description=f"{_name(unit)} epoch {epoch}/{total}"
-                + (f" val {self._metric} {100 * best:.1f}" if best is not None else ""),
+                + (f" {unit.protocol.watched_split} {self._metric} {100 * best:.1f}" if best is not None else ""),
                 completed=(epoch - 1) * iterations + iteration,
                 total=total * iterations,
             )
 
     def epoch(self, unit: Unit, row: Mapping[str, Any]) -> None:
         """One epoch is over."""
-        value = row["val"][self._metric]
-        self._best[unit.identity] = max(value, self._best.get(unit.identity, 0.0))
+        value = row["val"].get(self._metric)
+        split = unit.protocol.watched_split
+        if value is not None:
+            self._best[unit.identity] = max(value, self._best.get(unit.identity, 0.0))
         if not self._bars:
+            score = f"{split} {self._metric} {100 * value:.2f}  " if value is not None else ""
             note(
                 f"{_name(unit)}: epoch {row['epoch']}/{self._epochs[unit.row]}  loss {row['loss']:.3f}  "
-                f"val {self._metric} {100 * value:.2f}  {row['seconds']:.1f} s"
+                f"{score}{row['seconds']:.1f} s"
             )
 
     def predicting(self, unit: Unit, done: int, total: int) -> None:

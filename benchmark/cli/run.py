@@ -14,7 +14,9 @@ from benchmark.errors import UsageError
 from benchmark.registry import registry
 
 if TYPE_CHECKING:
-    from benchmark.run.plan import Data, Request
+    from benchmark.protocol import Protocol
+    from benchmark.run.data import Data
+    from benchmark.run.plan import Request
     from benchmark.run.units import Unit
 
 # The demo: three kinds of model, and one of them again with votes and mixing.
@@ -73,40 +75,54 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """`benchmark run`."""
-    from benchmark.run.plan import check_frames, check_request, default_root, load_data, make_units, resolve_protocol
-    from benchmark.run.run import unfinished
+    """`benchmark run`: one stage, or two when a cross-dataset protocol needs units of another protocol first."""
+    from benchmark.run.data import default_root, load_data
+    from benchmark.run.plan import check_request, make_units, resolve_protocol, stages
 
     request = _request(options)
     check_request(request)
     protocol = resolve_protocol(request)
     if options.demo and options.data_root:
         raise UsageError("--demo makes its own data; leave out --data-root")
-    root = _demo_data(protocol.dataset) if options.demo else default_root(options.data_root)
-    data = load_data(protocol, root, votes=any(row.labels == "soft" for row in request.rows))
-    units = make_units(request, protocol, data)
-    todo = unfinished(units, options.output)
+    root = _demo_data(protocol) if options.demo else default_root(options.data_root)
+    votes = any(row.labels == "soft" for row in request.rows)
+    plan: list[tuple[Protocol, Data, list[Unit]]] = []
+    for stage in stages(protocol):
+        data = load_data(stage, root, votes)
+        plan.append((stage, data, make_units(request, stage, data, plan[-1][2] if plan else ())))
     if options.dry_run:
-        _print_plan(units, todo, options)
+        _print_plan([unit for *_, units in plan for unit in units], options)
         return 0
+    outcomes = [_run_stage(*stage, options) for stage in plan]
+    return max(_report(*stage, options, last=stage is outcomes[-1]) for stage in outcomes)
+
+
+def _run_stage(
+    protocol: Protocol, data: Data, units: list[Unit], options: argparse.Namespace
+) -> tuple[list[Unit], list[tuple[Unit, str]], Data]:
+    from benchmark.run.data import check_frames
+    from benchmark.run.run import unfinished
+
+    todo = unfinished(units, options.output)
     if todo and protocol.frames.unreadable == "fail":
-        check_frames(data, protocol.frames.source)
+        check_frames(data, protocol)
     if data.synthetic:
         note(f"SYNTHETIC DATA in {data.root}: these numbers say nothing about real faces")
     for deviation in data.deviations:
         note(f"warning: {deviation}; the record will not be ranked")
-    failed = _run(units, todo, data, options) if todo else []
-    return _report(units, failed, data, options)
+    return units, _run(units, todo, data, options) if todo else [], data
 
 
 def _request(options: argparse.Namespace) -> Request:
-    from benchmark.run.plan import Request, Row, parse_augmentation
+    from benchmark.run.plan import Request, Row, find_protocol, parse_augmentation
 
     if options.init and not options.init.is_file():
         raise UsageError(f"--init {options.init}: no such file")
     chosen = options.method or options.augment or options.labels
     if options.demo and not chosen:
-        rows = [Row(m, tuple(map(parse_augmentation, a)), labels) for m, a, labels in DEMO_ROWS]
+        votes = registry().find("datasets", find_protocol(options.protocol).dataset).votes
+        chosen_rows = [row for row in DEMO_ROWS if votes or row[2] == "hard"]
+        rows = [Row(m, tuple(map(parse_augmentation, a)), labels) for m, a, labels in chosen_rows]
     else:
         augmentations = tuple(map(parse_augmentation, options.augment))
         methods = dict.fromkeys(options.method or sorted(registry().methods))
@@ -124,23 +140,26 @@ def _request(options: argparse.Namespace) -> Request:
     )
 
 
-def _demo_data(dataset: str) -> Path:
-    """The synthetic stand-in, made once and kept in the cache."""
+def _demo_data(protocol: Protocol) -> Path:
+    """The synthetic stand-ins of the protocol's datasets, each made once and kept in the cache."""
     from benchmark.cli.progress import counting
     from benchmark.datasets.synthetic import MARKER
     from benchmark.specs import load_object
     from benchmark.video.cache import cache_folder
 
-    layout = registry().find("datasets", dataset)
-    out = cache_folder() / "demo" / f"{dataset}-{DEMO_CLIPS}-{DEMO_SEED}-{__version__}"
-    if not (out / MARKER).is_file():
-        with counting(f"synthesizing {dataset}") as report:
-            load_object(layout.synthesize)(out, DEMO_CLIPS, DEMO_SEED, report)
-    return out
+    root = cache_folder() / f"demo-{DEMO_CLIPS}-{DEMO_SEED}-{__version__}"
+    for dataset in (protocol.dataset, *([protocol.test_on.dataset] if protocol.test_on else [])):
+        layout = registry().find("datasets", dataset)
+        if not (root / dataset / MARKER).is_file():
+            with counting(f"synthesizing {dataset}") as report:
+                load_object(layout.synthesize)(root / dataset, DEMO_CLIPS, DEMO_SEED, report)
+    return root
 
 
-def _print_plan(units: Sequence[Unit], todo: Sequence[Unit], options: argparse.Namespace) -> None:
-    waiting = {unit.identity for unit in todo}
+def _print_plan(units: Sequence[Unit], options: argparse.Namespace) -> None:
+    from benchmark.run.run import unfinished
+
+    waiting = {unit.identity for unit in unfinished(units, options.output)}
     rows = [
         {
             "unit": str(unit.folder),
@@ -153,7 +172,7 @@ def _print_plan(units: Sequence[Unit], todo: Sequence[Unit], options: argparse.N
         print_json(rows)
     else:
         print_table([list(row.values()) for row in rows], list(rows[0]))
-        note(f"{len(units)} units, {len(todo)} to do")
+        note(f"{len(units)} units, {len(waiting)} to do")
 
 
 def _run(
@@ -177,6 +196,7 @@ def _run(
     machine = Machine(
         runs=options.output,
         dataset_root=data.root,
+        test_root=data.test_root,
         cache=cache_folder() / "frames",
         device=options.device,
         threads=max(cores // jobs, 1),
@@ -189,7 +209,7 @@ def _run(
     epochs = {}
     for unit in todo:
         if unit.row not in epochs:
-            build_config(unit, options.output / unit.folder, data.root, machine.cache, workers)
+            build_config(unit, options.output / unit.folder, data.root, data.test_root, machine.cache, workers)
             method = registry().find("methods", unit.method)
             epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
@@ -197,8 +217,10 @@ def _run(
         return run_units(todo, data, machine, progress, jobs).failed
 
 
-def _report(units: Sequence[Unit], failed: Sequence[tuple[Unit, str]], data: Data, options: argparse.Namespace) -> int:
-    """Write the records, render the pages over everything in the output folder, print this run's table."""
+def _report(
+    units: Sequence[Unit], failed: Sequence[tuple[Unit, str]], data: Data, options: argparse.Namespace, last: bool
+) -> int:
+    """Write a stage's records; after the last one, render the pages over everything and print its table."""
     from benchmark.leaderboard import overview, table
     from benchmark.records import write_record
     from benchmark.run.record import RECORD, make_record
@@ -209,15 +231,15 @@ def _report(units: Sequence[Unit], failed: Sequence[tuple[Unit, str]], data: Dat
         write_record(folder / RECORD, record)
         note(f"record: {folder / RECORD}")
         records.append(record)
-    overview(options.output)
-    if options.json:
-        print_json([record.canonical() for record in records])
-    else:
-        print(table(records))
     for unit, reason in failed:
         note(f"failed: {unit.folder}: {reason}")
+    if last:
+        overview(options.output)
+        if options.json:
+            print_json([record.canonical() for record in records])
+        else:
+            print(table(records))
+        note(f"leaderboard: {options.output / ('SYNTHETIC.md' if data.synthetic else 'README.md')}")
     if failed:
         note(f"{len(failed)} of {len(units)} units failed; the same command tries them again")
-        return 1
-    note(f"leaderboard: {options.output / ('SYNTHETIC.md' if data.synthetic else 'README.md')}")
-    return 0
+    return 1 if failed else 0

@@ -7,10 +7,11 @@ from typing import Any
 
 from benchmark.cli.output import note, print_json, print_table
 from benchmark.datasets.counts import class_counts
+from benchmark.datasets.scored import scored_ids
 from benchmark.datasets.splits import SPLITS, hash_ids
 from benchmark.files import write_text
 from benchmark.protocol import Protocol
-from benchmark.run.plan import default_root, load_data
+from benchmark.run.data import default_root, load_data
 
 
 def show_splits(protocol: Protocol, options: argparse.Namespace) -> None:
@@ -20,12 +21,12 @@ def show_splits(protocol: Protocol, options: argparse.Namespace) -> None:
     for number, fold in sorted(data.folds.items()):
         facts: dict[str, Any] = {"fold": number}
         for name in SPLITS:
-            clips = fold.split(name)
-            per_class = class_counts(clips, protocol.classes)
-            facts[name] = {"clips": len(clips), "per_class": per_class, "sha256": hash_ids(clip.id for clip in clips)}
+            ids = scored_ids(fold.split(name))
+            per_class = class_counts(fold.split(name), protocol.classes)
+            facts[name] = {"clips": len(ids), "per_class": per_class, "sha256": hash_ids(ids)}
             if options.export:
                 path = options.export / f"{protocol.name}@{protocol.version}" / f"fold-{number}.{name}.txt"
-                write_text(path, "".join(f"{clip.id}\n" for clip in clips))
+                write_text(path, "".join(f"{clip_id}\n" for clip_id in ids))
         folds.append(facts)
     if options.export:
         note(f"id lists written to {options.export}")

@@ -16,7 +16,7 @@ Counts = Mapping[int, Mapping[str, Mapping[str, Any]]]
 def class_counts(clips: Iterable[Clip], classes: Sequence[str]) -> dict[str, int]:
     """Number of clips (or labelled frames, see `scored_labels`) of each class: `classes` first, zeros included, then
     any other label."""
-    counts = Counter(scored_labels(clips).values())
+    counts = Counter(label for clip in clips for label in scored_labels([clip]).values())
     return {name: counts[name] for name in [*classes, *sorted(set(counts) - set(classes))]}
 
 

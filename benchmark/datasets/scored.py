@@ -21,3 +21,8 @@ def scored_labels(clips: Iterable[Clip]) -> dict[str, str]:
         else:
             labels.update((frame_id(clip.id, number), label) for number, label in clip.frame_labels.items())
     return labels
+
+
+def scored_ids(clips: Iterable[Clip]) -> list[str]:
+    """The ids of what `scored_labels` holds; a clip that is listed twice is there twice."""
+    return [name for clip in clips for name in scored_labels([clip])]

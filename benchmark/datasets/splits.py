@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from benchmark.datasets.subsets import take_subset
 from benchmark.errors import IntegrityError
-from benchmark.protocol import Protocol
+from benchmark.protocol import ALL, HeldOut, Protocol
 from benchmark.specs import Clip
 
 SPLITS = ("train", "val", "test")
@@ -16,7 +17,10 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of a dataset; each split is a tuple of clips ordered by id."""
+    """One division of a dataset; each split is a tuple of clips ordered by id.
+
+    A train subset may hold a clip several times; `val` is empty where the protocol holds nothing out.
+    """
 
     number: int
     train: tuple[Clip, ...]
@@ -36,55 +40,107 @@ def hash_ids(ids: Iterable[str]) -> str:
 def make_folds(clips: Sequence[Clip], protocol: Protocol) -> list[Fold]:
     """Divide a clip table by the protocol's rule, or say what in the table contradicts the protocol."""
     _check(clips, protocol)
-    return [_make_fold(clips, protocol, number) for number in protocol.folds]
+    ordered = sorted(clips, key=lambda clip: clip.id)
+    return [_make_fold(ordered, protocol, number) for number in protocol.folds]
 
 
 def _make_fold(clips: Sequence[Clip], protocol: Protocol, number: int) -> Fold:
-    listed: dict[str, list[Clip]] = defaultdict(list)
-    for clip in sorted(clips, key=lambda clip: clip.id):
-        if number in clip.parts:
-            listed[clip.parts[number]].append(clip)
     rule = protocol.split
-    val = set(hold_out(listed[rule.val.source], f"{protocol.name}@{protocol.version}/{number}", rule.val.fraction))
-    return Fold(
-        number,
-        train=tuple(clip for clip in listed[rule.train] if clip.id not in val),
-        val=tuple(clip for clip in listed[rule.val.source] if clip.id in val),
-        test=tuple(listed[rule.test]),
-    )
+    taken: set[str] = set()
+
+    def take(split: str | HeldOut | None) -> tuple[Clip, ...]:
+        if split is None:
+            return ()
+        source = split if isinstance(split, str) else split.source
+        listed = [clip for clip in _part(clips, number, source) if clip.id not in taken]
+        if isinstance(split, HeldOut):
+            held_out = set(_held_out(listed, split, protocol, number))
+            listed = [clip for clip in listed if clip.id in held_out]
+        taken.update(clip.id for clip in listed)
+        return tuple(listed)
+
+    test = take(rule.test)
+    val = take(rule.val)
+    train = take(rule.train)
+    if rule.train_subset is not None:
+        train = take_subset(train, rule.train_subset, protocol.classes)
+    fold = Fold(number, train, val, test)
+    empty = [name for name in SPLITS if not fold.split(name) and (name != "val" or rule.val is not None)]
+    if empty:
+        raise IntegrityError(f"{protocol.dataset}: fold {number} leaves no clip for {empty[0]}")
+    return fold
 
 
-def hold_out(clips: Sequence[Clip], prefix: str, fraction: float) -> list[str]:
-    """Ids of the part that is held out for validation.
+def _part(clips: Sequence[Clip], number: int, part: str) -> list[Clip]:
+    return [clip for clip in clips if part == ALL or clip.parts.get(number) == part]
+
+
+def _held_out(clips: Sequence[Clip], rule: HeldOut, protocol: Protocol, number: int) -> list[str]:
+    name = rule.like or f"{protocol.name}@{protocol.version}"
+    if rule.rule == "sha256-folds":
+        return hold_out(clips, f"{name}/test", rule.fraction, rule.group, protocol.folds.index(number))
+    return hold_out(clips, f"{name}/{number}", rule.fraction, rule.group)
+
+
+def hold_out(
+    clips: Sequence[Clip], prefix: str, fraction: float, group: str | None = None, position: int = 0
+) -> list[str]:
+    """Ids of the part that is held out for validation or testing.
 
     Each class's clips are ordered by the SHA-256 of `"<prefix>/<clip-id>"`, and the first `fraction` of them (rounded
-    half up) are taken: no random generator and no library version can move a clip.
+    half up) are taken: no random generator and no library version can move a clip. `position` k takes the k-th such
+    part instead, counted from 0. With `group`, an attribute of clips, it is groups that are ordered and taken, under
+    the attribute's value and the class that most of the group's clips have.
     """
-    by_class: dict[str, list[str]] = defaultdict(list)
+    groups: dict[str, list[Clip]] = defaultdict(list)
     for clip in clips:
-        by_class[clip.label].append(clip.id)
+        groups[clip.attributes.get(group, clip.id) if group else clip.id].append(clip)
+    by_class: dict[str, list[str]] = defaultdict(list)
+    for name, members in groups.items():
+        by_class[_main_label(members)].append(name)
     held_out = []
-    for ids in by_class.values():
-        ordered = sorted(ids, key=lambda clip_id: hashlib.sha256(f"{prefix}/{clip_id}".encode()).digest())
-        # In integers, because 0.2 x 12.5-like products must not depend on floating-point rounding.
-        held_out += ordered[: (2 * len(ids) * round(fraction * 1_000_000) + 1_000_000) // 2_000_000]
+    for names in by_class.values():
+        ordered = sorted(names, key=lambda name: hashlib.sha256(f"{prefix}/{name}".encode()).digest())
+        first, last = (_share(len(names), fraction, parts) for parts in (position, position + 1))
+        held_out += [clip.id for name in ordered[first:last] for clip in groups[name]]
     return held_out
+
+
+def _main_label(clips: Sequence[Clip]) -> str:
+    counts = Counter(clip.label for clip in clips)
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def _share(count: int, fraction: float, parts: int) -> int:
+    """`parts` times `fraction` of `count`, rounded half up; in integers, because 0.2 x 12.5-like products must not
+    depend on floating-point rounding."""
+    return (2 * count * parts * round(fraction * 1_000_000) + 1_000_000) // 2_000_000
 
 
 def _check(clips: Sequence[Clip], protocol: Protocol) -> None:
     repeated = [clip_id for clip_id, count in Counter(clip.id for clip in clips).items() if count > 1]
     if repeated:
         raise IntegrityError(f"{protocol.dataset}: clip id listed twice: {_some(repeated)}")
-    foreign = [f"{clip.id} ({clip.label})" for clip in clips if clip.label not in protocol.classes]
+    foreign = [
+        f"{clip.id} ({label})"
+        for clip in clips
+        for label in (set(clip.frame_labels.values()) if clip.frame_labels is not None else {clip.label})
+        if label not in protocol.classes
+    ]
     if foreign:
         raise IntegrityError(
             f"{protocol.dataset}: label outside the classes {list(protocol.classes)} of {protocol.name}: "
             f"{_some(foreign)}"
         )
+    framewise = [clip.id for clip in clips if (clip.frame_labels is not None) != (protocol.windows is not None)]
+    if framewise:
+        has = "no windows, but these are" if protocol.windows is None else "windows, but these are not"
+        raise IntegrityError(f"{protocol.name} has {has} labelled frame by frame: {_some(framewise)}")
     for number in protocol.folds:
         parts = Counter(clip.parts.get(number) for clip in clips)
-        for part in {protocol.split.train, protocol.split.val.source, protocol.split.test}:
-            if not parts[part]:
+        for split in (protocol.split.train, protocol.split.val, protocol.split.test):
+            part = split.source if isinstance(split, HeldOut) else split
+            if part not in (None, ALL) and not parts[part]:
                 raise IntegrityError(f"{protocol.dataset}: fold {number} lists no clip in its part '{part}'")
 
 

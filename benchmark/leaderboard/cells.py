@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.leaderboard.markdown import escape, percent
 from benchmark.protocol import Protocol
-from benchmark.records import Record, Summary
+from benchmark.records import Record, Summary, protocol_of
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ def marks(record: Record) -> list[str]:
         "synthetic": record.marks.synthetic,
         "unofficial": record.marks.unofficial,
         "incomplete": record.marks.incomplete,
+        "best epoch chosen on test": _policy(record) == "test-oracle",
+        "last epoch": _policy(record) == "last",
         f"collapsed: {', '.join(collapsed)}": collapsed,
         f"recipe changed: {', '.join(sorted(record.overrides.recipe))}": record.overrides.recipe,
         f"{looks} test looks": looks > 1,
@@ -99,6 +101,10 @@ def marks(record: Record) -> list[str]:
         "uncommitted code": record.code.dirty,
     }
     return [note for note, holds in notes.items() if holds]
+
+
+def _policy(record: Record) -> str:
+    return protocol_of(record).selection.policy
 
 
 def summary_of(record: Record, metric: str, grouping: str | None = None) -> Summary | None:

@@ -126,7 +126,8 @@ def _protocols() -> dict[str, Protocol]:
 
 
 def _prediction_paths(record: Record) -> list[str]:
-    return [reference.path for unit in record.units for reference in (unit.predictions.val, unit.predictions.test)]
+    references = [reference for unit in record.units for reference in (unit.predictions.val, unit.predictions.test)]
+    return [reference.path for reference in references if reference]
 
 
 def _check_protocol(record: Record, known: Protocol | None, where: Path) -> None:

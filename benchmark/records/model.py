@@ -82,17 +82,17 @@ class DataUse(FileModel):
 
 
 class SplitUse(FileModel):
-    """The clips of one split: how many, and `hash_ids` of their ids."""
+    """The clips (or labelled frames) of one split: how many, and `hash_ids` of their ids."""
 
     clips: int = Field(ge=1)
     sha256: Sha256
 
 
 class Splits(FileModel):
-    """The clips that were trained on, selected on and tested on."""
+    """The clips that were trained on, selected on (if the protocol holds any out) and tested on."""
 
     train: SplitUse
-    val: SplitUse
+    val: SplitUse | None = None
     test: SplitUse
 
 
@@ -106,14 +106,14 @@ class FileReference(FileModel):
 class PredictionFiles(FileModel):
     """The predictions files of a unit."""
 
-    val: FileReference
+    val: FileReference | None = None
     test: FileReference
 
 
 class UnitScores(FileModel):
     """The scores of a unit, from its predictions files."""
 
-    val: SplitScores
+    val: SplitScores | None = None
     test: SplitScores
 
 
@@ -130,7 +130,7 @@ class UnitRecord(FileModel):
     """One finished unit.
 
     identity: versioned hash of what determines the unit's result.
-    selection_value: the selection metric on val at the selected epoch, as training saw it.
+    selection_value: the selection metric at the selected epoch on the split that training watched.
     test_looks: how often scoring has joined this unit's test labels.
     dropped: ids of train clips that could not be read and that the protocol allows to leave out.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from benchmark.datasets.scored import scored_ids, scored_labels
 from benchmark.datasets.splits import SPLITS as SPLIT_NAMES
 from benchmark.datasets.splits import Fold, hash_ids
-from benchmark.errors import BenchmarkError, IntegrityError
-from benchmark.files import hash_file, write_json
+from benchmark.errors import BenchmarkError, IntegrityError, UnitFailed
+from benchmark.files import hash_file, replacing, write_json
 from benchmark.registry import registry
+from benchmark.run.rows import TEST, TRAIN, WATCHED, train_rows, unlabelled_rows, watched_rows
 from benchmark.run.state import (
     CHECKPOINTS,
     SCORES,
@@ -25,6 +28,7 @@ from benchmark.run.state import (
     is_done,
     load_state,
     predictions_name,
+    read_state,
     save_state,
 )
 from benchmark.run.units import Unit
@@ -35,10 +39,14 @@ from benchmark.specs import Clip
 
 @dataclass(frozen=True)
 class Machine:
-    """Run-time choices: where data and results lie, and what computes. They never change a result's identity."""
+    """Run-time choices: where data and results lie, and what computes. They never change a result's identity.
+
+    dataset_root, test_root: where the train and val clips lie, and the test clips.
+    """
 
     runs: Path
     dataset_root: Path
+    test_root: Path
     cache: Path
     device: str = "auto"
     threads: int = 1
@@ -83,9 +91,11 @@ def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> Unit
         watcher.started(unit, state.epoch)
         try:
             fold = _prepare(state, unit, fold, machine, folder)
-            if state.selected is None:
+            if state.selected is None and unit.source is not None:
+                _take_over(state, unit, machine, folder)
+            elif state.selected is None:
                 _train(state, unit, machine, folder, watcher)
-            if set(state.predictions) != {"val", "test"}:
+            if set(state.predictions) != set(unit.protocol.predicted_splits):
                 _predict(state, unit, machine, folder, watcher)
             scores = _score(state, unit, fold, folder)
         except Exception as error:
@@ -105,35 +115,24 @@ def limited(fold: Fold, limit: int | None) -> Fold:
 
 
 def _prepare(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path) -> Fold:
-    """Write the split files: labels and targets for train, labels for val, neither for test."""
+    """Write the split files: labels and targets for train, labels for the watched split, none for test."""
     fold = limited(fold, unit.limit)
     state.splits = {
-        name: SplitFacts(clips=len(fold.split(name)), sha256=hash_ids(clip.id for clip in fold.split(name)))
+        name: SplitFacts(clips=len(ids), sha256=hash_ids(ids))
         for name in SPLIT_NAMES
+        if (ids := scored_ids(fold.split(name)))
     }
     if unit.protocol.frames.unreadable == "drop-train":
         state.dropped = _unreadable(fold.train, unit, machine)
-    train = [clip for clip in fold.train if clip.id not in set(state.dropped)]
-    for name, clips in (("train", train), ("val", fold.val), ("test", fold.test)):
-        rows = [_row(clip, unit, name) for clip in clips]
-        write_json(folder / SPLITS / f"{name}.json", {"metainfo": {"split": name}, "data_list": rows})
+    rows = {
+        TRAIN: train_rows([clip for clip in fold.train if clip.id not in set(state.dropped)], unit),
+        TEST: unlabelled_rows(fold.test, unit.protocol),
+    }
+    if unit.protocol.watched_split:
+        rows[WATCHED] = watched_rows(fold.split(unit.protocol.watched_split), unit.protocol)
+    for name, data_list in rows.items():
+        write_json(folder / SPLITS / f"{name}.json", {"metainfo": {"split": name}, "data_list": data_list})
     return fold
-
-
-def _row(clip: Clip, unit: Unit, split: str) -> dict[str, Any]:
-    classes = unit.protocol.classes
-    row: dict[str, Any] = {"clip_id": clip.id, "path": clip.frames[unit.protocol.frames.source]}
-    if split != "test":
-        row["label"] = classes.index(clip.label)
-    if split == "train":
-        votes: Mapping[str, float] = clip.votes or {} if unit.labels == "soft" else {clip.label: 1.0}
-        total = sum(votes.get(name, 0.0) for name in classes)
-        if not total:
-            raise IntegrityError(
-                f"clip {clip.id}: no vote for any of {list(classes)}; --labels hard does not need votes"
-            )
-        row["target"] = [votes.get(name, 0.0) / total for name in classes]
-    return row
 
 
 def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str]:
@@ -160,6 +159,7 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
     def on_epoch(row: Mapping[str, Any]) -> None:
         nonlocal clock
         now = time.monotonic()
+        state.test_looks += unit.protocol.watched_split == "test"
         state.cost.train_seconds += now - clock
         clock, state.epoch = now, row["epoch"]
         save_state(folder, state)
@@ -173,17 +173,46 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
     save_state(folder, state)
 
 
+def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> None:
+    """What a cross-dataset unit has from the unit that was trained: the selected checkpoint and its val predictions."""
+    source_folder = _source_folder(unit, machine)
+    source = read_state(source_folder)
+    if source is None or source.status != "scored" or source.selected is None:
+        raise UnitFailed(f"its model was not trained: see {source_folder}")
+    if source.identity != unit.source:
+        raise IntegrityError(f"{source_folder}: is not the unit whose checkpoint is to be tested; run it again")
+    val = predictions_name("val")
+    with replacing(folder / val) as temporary:
+        shutil.copyfile(source_folder / val, temporary)
+    if hash_file(folder / val) != source.predictions["val"]:
+        raise IntegrityError(f"{source_folder / val}: is not what was scored; delete {source_folder} to run it again")
+    state.selected, state.epoch, state.cost.device = source.selected, source.epoch, source.cost.device
+    state.predictions["val"] = source.predictions["val"]
+    state.status = "selected"
+    save_state(folder, state)
+
+
+def _source_folder(unit: Unit, machine: Machine) -> Path:
+    """Where the unit's training took place: its own folder, or that of the unit whose checkpoint it tests."""
+    return machine.runs / (unit.source_folder or unit.folder)
+
+
 def _predict(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher: Watcher) -> None:
     from benchmark.training.hooks import BEST, LAST
     from benchmark.training.unit import predict, use_device
 
     assert state.selected is not None
-    checkpoint = folder / CHECKPOINTS / (BEST if unit.protocol.selection.policy == "val" else LAST)
+    trained_in = _source_folder(unit, machine)
+    checkpoint = trained_in / CHECKPOINTS / (LAST if unit.protocol.selection.policy == "last" else BEST)
     if not checkpoint.is_file() or hash_file(checkpoint) != state.selected.sha256:
-        raise IntegrityError(f"{checkpoint}: is missing or not the one selected; delete {folder} to run the unit again")
+        raise IntegrityError(
+            f"{checkpoint}: is missing or not the one selected; delete {trained_in} to run the unit again"
+        )
     use_device(machine.device, machine.threads)
     clock = time.monotonic()
-    predictions, state.parameters = predict(_job(unit, machine, folder), checkpoint, partial(watcher.predicting, unit))
+    missing = [split for split in unit.protocol.predicted_splits if split not in state.predictions]
+    job = _job(unit, machine, folder)
+    predictions, state.parameters = predict(job, checkpoint, missing, partial(watcher.predicting, unit))
     for split, values in predictions.items():
         path = folder / predictions_name(split)
         write_predictions(path, values, unit.protocol.classes)
@@ -199,10 +228,9 @@ def _score(state: UnitState, unit: Unit, fold: Fold, folder: Path) -> dict[str, 
     state.test_looks += 1
     save_state(folder, state)
     scores = {}
-    for split in ("val", "test"):
+    for split in unit.protocol.predicted_splits:
         predictions = read_predictions(folder / predictions_name(split), unit.protocol.classes)
-        labels = {clip.id: clip.label for clip in fold.split(split)}
-        scores[split] = score_split(predictions, labels, unit.protocol, metrics)
+        scores[split] = score_split(predictions, scored_labels(fold.split(split)), unit.protocol, metrics)
     write_json(folder / SCORES, {split: value.model_dump(mode="json") for split, value in scores.items()})
     state.status = "scored"
     save_state(folder, state)
@@ -212,7 +240,7 @@ def _score(state: UnitState, unit: Unit, fold: Fold, folder: Path) -> dict[str, 
 def _job(unit: Unit, machine: Machine, folder: Path) -> Any:
     from benchmark.training.unit import Job
 
-    return Job(unit, folder, machine.dataset_root, machine.cache, machine.workers, machine.init)
+    return Job(unit, folder, machine.dataset_root, machine.test_root, machine.cache, machine.workers, machine.init)
 
 
 def reason_of(error: Exception) -> str:

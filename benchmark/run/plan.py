@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmark.datasets.counts import part_counts, unexpected
-from benchmark.datasets.splits import SPLITS, Fold, make_folds
-from benchmark.datasets.synthetic import MARKER
-from benchmark.errors import EnvironmentProblem, UsageError
-from benchmark.files import hash_file, hash_value, read_json
-from benchmark.protocol import Protocol, load_protocol
+from benchmark.errors import UsageError
+from benchmark.files import hash_file
+from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
+from benchmark.run.data import Data
 from benchmark.run.units import ChosenAugmentation, Unit
-from benchmark.specs import AugmentationSpec, DatasetLayout, load_object
+from benchmark.specs import AugmentationSpec
 
 PROTOCOL_PREFIX = "protocol."
 
@@ -47,28 +44,6 @@ class Request:
     init: Path | None = None
 
 
-@dataclass(frozen=True)
-class Data:
-    """A dataset as found on disk: its clip table divided into folds.
-
-    fingerprints: by label mode, a hash of all that training and scoring read from the annotations; `soft` is there only
-        if the votes were read.
-    deviations: how real data differ from what is known of the dataset; results on them are never ranked.
-    """
-
-    layout: DatasetLayout
-    root: Path
-    folds: dict[int, Fold]
-    fingerprints: Mapping[str, str]
-    synthetic: bool
-    deviations: tuple[str, ...]
-
-    @property
-    def clips(self) -> int:
-        """Number of different clips over all folds."""
-        return len({clip.id for fold in self.folds.values() for name in SPLITS for clip in fold.split(name)})
-
-
 def find_protocol(name: str) -> Protocol:
     """The registered protocol called `name`, or the protocol file at that path."""
     if name.endswith((".yaml", ".yml")):
@@ -76,61 +51,28 @@ def find_protocol(name: str) -> Protocol:
     else:
         protocol = load_protocol(registry().find("protocols", name))
     registry().find("datasets", protocol.dataset)
+    if protocol.test_on:
+        registry().find("datasets", protocol.test_on.dataset)
     for metric in protocol.metrics:
         registry().find("metrics", metric)
     return protocol
 
 
-def load_data(protocol: Protocol, data_root: Path | None, votes: bool) -> Data:
-    """Find and read the protocol's dataset under `data_root`, and divide it."""
-    layout = registry().find("datasets", protocol.dataset)
-    if protocol.frames.source not in layout.frame_sources:
-        raise UsageError(
-            f"protocol {protocol.name}: frames.source '{protocol.frames.source}' is not one that {layout.name} has: "
-            f"{', '.join(layout.frame_sources)}"
-        )
-    root = find_root(layout, data_root)
-    clips = load_object(layout.read)(root, votes)
-    mark = root / MARKER
-    facts = [
-        read_json(mark) if mark.is_file() else None,
-        [[clip.id, clip.label, sorted(clip.parts.items())] for clip in clips],
-    ]
-    fingerprints = {"hard": hash_value(facts)}
-    if votes:
-        fingerprints["soft"] = hash_value([*facts, [[clip.id, dict(clip.votes or {})] for clip in clips]])
-    return Data(
-        layout,
-        root,
-        {fold.number: fold for fold in make_folds(clips, protocol)},
-        fingerprints,
-        mark.is_file(),
-        () if mark.is_file() else tuple(unexpected(layout, part_counts(clips, layout.classes))),
-    )
+def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequence[Unit] = ()) -> list[Unit]:
+    """The units asked for, row by row, seed by seed, fold by fold.
 
-
-def find_root(layout: DatasetLayout, data_root: Path | None) -> Path:
-    """The dataset's root under `data_root`; what is missing is said together with how to get it."""
-    root = load_object(layout.find)(data_root) if data_root else None
-    if root is None:
-        where = f"not found under {data_root}" if data_root else "needs --data-root DIR (or BENCHMARK_DATA_ROOT)"
-        raise EnvironmentProblem(
-            f"{layout.title}: {where}.\n"
-            f"To obtain it: {layout.obtain}\n"
-            f"Expected tree:\n{layout.tree}\n"
-            "To try the benchmark without it, on synthetic data: add --demo"
-        )
-    return root
-
-
-def make_units(request: Request, protocol: Protocol, data: Data) -> list[Unit]:
-    """The units asked for, row by row, seed by seed, fold by fold."""
+    protocol: the one asked for, or the one that it trains on. sources: the units of the latter, when these are the
+    cross-dataset units that test their checkpoints.
+    """
+    changes = protocol_overrides(request)
     overrides = {key: value for key, value in parse_settings(request.settings).items() if not _locked(key)}
     folds = request.folds or protocol.folds
     unknown = sorted(set(folds) - set(protocol.folds))
     if unknown:
         raise UsageError(f"protocol {protocol.name} has folds {list(protocol.folds)}, not {unknown}")
-    return [
+    asked = resolve_protocol(request).name
+    trained = {unit.folder: unit.identity for unit in sources}
+    units = [
         Unit(
             protocol=protocol,
             method=row.method,
@@ -144,13 +86,22 @@ def make_units(request: Request, protocol: Protocol, data: Data) -> list[Unit]:
             synthetic=data.synthetic,
             overrides=overrides,
             init=hash_file(request.init) if request.init else None,
-            protocol_overrides=protocol_overrides(request),
+            protocol_overrides=changes if protocol.name == asked else taken_over(changes),
             limit=request.limit,
         )
         for row in request.rows
         for seed in request.seeds
         for fold in folds
     ]
+    return [
+        unit.model_copy(update={"source": trained[unit.source_folder]}) if unit.source_folder else unit
+        for unit in units
+    ]
+
+
+def stages(protocol: Protocol) -> list[Protocol]:
+    """What must be run, in this order: the protocol that a cross-dataset one trains on comes first."""
+    return [protocol.train_on, protocol] if protocol.train_on else [protocol]
 
 
 def resolve_protocol(request: Request) -> Protocol:
@@ -162,7 +113,7 @@ def resolve_protocol(request: Request) -> Protocol:
             f"--set {PROTOCOL_PREFIX}{next(iter(changes))}: the protocol's keys are locked, so that results compare; "
             "with --unofficial the run goes on and its record is marked and never ranked"
         )
-    return protocol.override(changes) if changes else protocol
+    return override(protocol, changes) if changes else protocol
 
 
 def protocol_overrides(request: Request) -> dict[str, Any]:
@@ -236,21 +187,3 @@ def _check_row(row: Row, preset: str) -> None:
     soft = [spec.name for spec in specs if "targets" in spec.touches]
     if soft and "soft" not in method.label_modes:
         raise UsageError(f"{soft[0]} makes soft targets, which {method.name} cannot learn from")
-
-
-def check_frames(data: Data, source: str) -> None:
-    """Every clip's frames must be there before hours are spent; what they hold is seen when they are read."""
-    paths = {c.id: c.frames[source] for fold in data.folds.values() for name in SPLITS for c in fold.split(name)}
-    missing = sorted(clip_id for clip_id, path in paths.items() if not (data.root / path).exists())
-    if missing:
-        raise EnvironmentProblem(
-            f"{data.layout.title}: {len(missing)} of {len(paths)} clips have no frames, the first is clip "
-            f"{missing[0]}: {data.root / paths[missing[0]]}; "
-            f"`benchmark data check {data.layout.name} --root {data.root}` lists them all"
-        )
-
-
-def default_root(data_root: Path | None) -> Path | None:
-    """`--data-root`, or else the environment's BENCHMARK_DATA_ROOT."""
-    configured = os.environ.get("BENCHMARK_DATA_ROOT")
-    return data_root or (Path(configured) if configured else None)

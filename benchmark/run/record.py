@@ -27,7 +27,7 @@ from benchmark.records import (
     assemble_record,
 )
 from benchmark.registry import registry
-from benchmark.run.plan import Data
+from benchmark.run.data import Data
 from benchmark.run.provenance import git_state, package_versions, platform_name
 from benchmark.run.state import SCORES, STATE, UnitState, predictions_name, read_state
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmark.datasets.splits import Fold
 from benchmark.errors import EnvironmentProblem
+from benchmark.run.data import Data
 from benchmark.run.execute import Machine, Watcher, reason_of, run_unit
-from benchmark.run.plan import Data
 from benchmark.run.state import is_done, load_state
 from benchmark.run.units import Unit
 

@@ -41,7 +41,7 @@ class Selected(BaseModel):
 
     epoch: int
     epochs: int
-    value: float
+    value: float | None
     sha256: str
 
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.files import canonical_json, hash_value
-from benchmark.protocol import Protocol
+from benchmark.protocol import Protocol, taken_over
 
 # Raised whenever the same unit would give another result for a reason that its fields do not show.
-IDENTITY_VERSION = 1
+IDENTITY_VERSION = 2
 
 
 class ChosenAugmentation(BaseModel):
@@ -30,7 +30,8 @@ class Unit(BaseModel):
     Run-time options (device, workers, paths) are not part of it: it can be written down, handed to another machine
     with the same code and data, and run there. `data` is the fingerprint of the clip table, `init` the SHA-256 of
     the initial weights, `overrides` the `--set` changes to the method's recipe, `protocol_overrides` those to the
-    protocol (already applied in `protocol`).
+    protocol (already applied in `protocol`). `source` is the identity of the unit whose checkpoint a cross-dataset unit
+    tests.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,11 +50,14 @@ class Unit(BaseModel):
     init: str | None = None
     protocol_overrides: dict[str, Any] = {}
     limit: int | None = None
+    source: str | None = None
 
     @property
     def identity(self) -> str:
         """Versioned SHA-256 of what determines the result."""
-        return hash_value({"identity": IDENTITY_VERSION, **self.model_dump(mode="json", by_alias=True)})
+        return hash_value(
+            {"identity": IDENTITY_VERSION, **self.model_dump(mode="json", by_alias=True, exclude_none=True)}
+        )
 
     @property
     def random_seed(self) -> str:
@@ -74,15 +78,27 @@ class Unit(BaseModel):
     @property
     def folder(self) -> Path:
         """Where the unit lives, relative to the folder of all runs."""
-        return self.record_folder / f"seed-{self.seed}" / f"fold-{self.fold}"
+        return self.record_folder / self._seed_and_fold
 
     @property
     def record_folder(self) -> Path:
         """Where the record over this unit's seeds and folds lives."""
-        protocol = self.protocol.name
-        if self.protocol_overrides:
-            protocol += f"~{self.protocol.hash[:8]}"
-        return Path(protocol + ("-synthetic" if self.synthetic else "")) / self.row / self.labels
+        return self._row_folder(self.protocol, self.protocol_overrides)
+
+    @property
+    def source_folder(self) -> Path | None:
+        """Where the unit lives whose checkpoint this one tests; None for a unit that trains its own."""
+        if self.protocol.train_on is None:
+            return None
+        return self._row_folder(self.protocol.train_on, taken_over(self.protocol_overrides)) / self._seed_and_fold
+
+    @property
+    def _seed_and_fold(self) -> Path:
+        return Path(f"seed-{self.seed}") / f"fold-{self.fold}"
+
+    def _row_folder(self, protocol: Protocol, overrides: dict[str, Any]) -> Path:
+        name = f"{protocol.name}~{protocol.hash[:8]}" if overrides else protocol.name
+        return Path(name + ("-synthetic" if self.synthetic else "")) / self.row / self.labels
 
     def differences(self, other: Unit) -> list[str]:
         """The fields in which two units differ."""

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from benchmark.errors import UsageError
 from benchmark.registry import registry
+from benchmark.run.rows import TEST, TRAIN, WATCHED
 from benchmark.run.state import SPLITS
 from benchmark.run.units import Unit
 from benchmark.specs import MethodSpec, Preset, Recipe, load_object
@@ -20,11 +21,12 @@ from benchmark.training.randomness import derive_seed
 PRESET_KEYS = ("epochs", "batch_size", "size", "decode_size")
 
 
-def build_config(unit: Unit, folder: Path, dataset_root: Path, cache: Path, workers: int) -> Config:
+def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, cache: Path, workers: int) -> Config:
     """The resolved config: everything MMEngine needs to train the unit, as plain values.
 
-    Only the train and val splits are in it; the test split has a loader of its own (`test_dataloader`), whose file
-    lists ids and paths without labels.
+    `val_dataloader` reads the split that is scored after every epoch, as labelled rows; it is None
+    where the protocol watches no split. The test split has a loader of its own (`test_dataloader`), whose file lists ids and paths without
+    labels.
     """
     method = registry().find("methods", unit.method)
     preset = chosen_preset(method, unit.preset, unit.overrides)
@@ -32,7 +34,6 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, cache: Path, work
     transforms, mixers, imports = _augmentations(unit)
     read = {
         "type": "ReadFrames",
-        "data_root": str(dataset_root),
         "sampling": dataclasses.asdict(preset.sampling),
         "order": unit.protocol.frames.order,
         "decode_size": preset.decode_size,
@@ -41,7 +42,14 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, cache: Path, work
     pack = {"type": "PackActionInputs", "meta_keys": ("clip_id",), "algorithm_keys": ("target",)}
     shape = {"type": "FormatShape", "input_format": recipe.format_shape}
 
-    def loader(split: str, pipeline: list[dict], train: bool) -> dict[str, Any]:
+    watched = unit.protocol.watched_split
+    watched_root = test_root if watched == "test" else dataset_root
+    learning = [*recipe.train_transforms, *transforms, shape, {"type": "TargetToTensor"}, pack]
+    evaluating = [*recipe.test_transforms, shape, pack]
+
+    def loader(rows: str, root: Path, train: bool) -> dict[str, Any]:
+        reader = {**read, "data_root": str(root), "random": train}
+        pipeline = [reader, *(learning if train else evaluating)]
         return {
             "batch_size": preset.batch_size,
             "num_workers": workers,
@@ -51,21 +59,12 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, cache: Path, work
             "dataset": {
                 "type": "ClipDataset",
                 "seed": unit.random_seed,
-                "ann_file": str(folder / SPLITS / f"{split}.json"),
+                "ann_file": str(folder / SPLITS / f"{rows}.json"),
                 "pipeline": pipeline,
                 "test_mode": not train,
             },
         }
 
-    train_pipeline = [
-        {**read, "random": True},
-        *recipe.train_transforms,
-        *transforms,
-        shape,
-        {"type": "TargetToTensor"},
-        pack,
-    ]
-    eval_pipeline = [{**read, "random": False}, *recipe.test_transforms, shape, pack]
     config = Config(
         {
             "default_scope": "mmaction",
@@ -80,9 +79,9 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, cache: Path, work
                     **({"blending": mixers[0]} if mixers else {}),
                 },
             },
-            "train_dataloader": loader("train", train_pipeline, train=True),
-            "val_dataloader": loader("val", eval_pipeline, train=False),
-            "test_dataloader": loader("test", eval_pipeline, train=False),
+            "train_dataloader": loader(TRAIN, dataset_root, train=True),
+            "val_dataloader": loader(WATCHED, watched_root, train=False) if watched else None,
+            "test_dataloader": loader(TEST, test_root, train=False),
             "train_cfg": {"by_epoch": True, "max_epochs": preset.epochs, "val_interval": 1},
             "optim_wrapper": recipe.optim_wrapper,
             "param_scheduler": recipe.param_scheduler,

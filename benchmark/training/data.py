@@ -15,15 +15,14 @@ from mmengine.dataset import BaseDataset, DefaultSampler
 
 from benchmark.specs import Sampling
 from benchmark.training.randomness import clip_stream, derive_seed
-from benchmark.video.cache import open_cached
-from benchmark.video.frames import UnreadableClip, open_clip
-from benchmark.video.sampling import reorder, sample_frames
+from benchmark.video.cache import open_cached, resize
+from benchmark.video.frames import UnreadableClip, open_clip, open_numbered
+from benchmark.video.sampling import nearest, reorder, sample_frames
 
 
 @DATASETS.register_module()
 class ClipDataset(BaseDataset):
-    """Clips of one split, listed in an MMEngine annotation file (`clip_id`, `path`; for train and val also `label`
-    and `target`, the class distribution to learn).
+    """Clips of one split, listed in an MMEngine annotation file (see `benchmark.run.rows`).
 
     An index may be a pair (epoch, index): the clip's random stream is then that of (seed, epoch, clip id), whichever
     worker or process reads it, and however often the run was resumed.
@@ -38,7 +37,7 @@ class ClipDataset(BaseDataset):
         info = self.get_data_info(position)
         clip_id = info["clip_id"]
         try:
-            with clip_stream(derive_seed(self.seed, epoch, clip_id)):
+            with clip_stream(derive_seed(self.seed, epoch, clip_id, *([info["repeat"]] if "repeat" in info else []))):
                 return self.pipeline(info)
         except UnreadableClip as error:
             raise UnreadableClip(f"clip {clip_id}: {error}") from None
@@ -63,7 +62,7 @@ class EpochSampler(DefaultSampler):
 
 @TRANSFORMS.register_module()
 class ReadFrames:
-    """Choose a clip's frames and decode them.
+    """Choose a clip's frames and decode them; of a `window` (first frame number, length), those inside it.
 
     Adds `imgs` (list of T uint8 RGB arrays, H x W x 3) and the keys that MMAction2's transforms expect.
     """
@@ -87,10 +86,7 @@ class ReadFrames:
     def __call__(self, results: dict) -> dict:
         """Read the clip that `results["path"]` names, relative to the dataset's root."""
         path = self.data_root / results["path"]
-        cached = self.decode_size and self.cache
-        reader = open_cached(path, self.decode_size, self.cache) if cached else open_clip(path)
-        indices = sample_frames(reader.count, self.sampling, np.random if self.random else None)
-        frames = reader.read(reorder(indices, self.order, np.random))
+        frames = self._window(path, *results["window"]) if "window" in results else self._clip(path)
         results.update(
             imgs=frames,
             modality="RGB",
@@ -100,6 +96,21 @@ class ReadFrames:
             img_shape=frames[0].shape[:2],
         )
         return results
+
+    def _clip(self, path: Path) -> list[np.ndarray]:
+        cached = self.decode_size and self.cache
+        reader = open_cached(path, self.decode_size, self.cache) if cached else open_clip(path)
+        return reader.read(self._choose(reader.count))
+
+    def _window(self, path: Path, start: int, length: int) -> list[np.ndarray]:
+        """Frames by number; a missing one (no face was found) is replaced by the nearest that is there."""
+        reader = open_numbered(path)
+        frames = reader.read(nearest(reader.numbers(), start + self._choose(length)))
+        return [resize(frame, self.decode_size) for frame in frames] if self.decode_size else frames
+
+    def _choose(self, count: int) -> np.ndarray:
+        indices = sample_frames(count, self.sampling, np.random if self.random else None)
+        return reorder(indices, self.order, np.random)
 
 
 @TRANSFORMS.register_module()

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from benchmark.datasets.scored import frame_id
 from benchmark.errors import UnitFailed
 from benchmark.files import replacing, write_text
+from benchmark.scoring.frames import to_frames
 from benchmark.scoring.metrics import confusion_matrix
+from benchmark.scoring.predictions import Predictions
 from benchmark.specs import MetricSpec, load_object
 from benchmark.training.randomness import derive_seed, seed_everything
 
@@ -28,30 +31,54 @@ LAST, BEST = "last.pth", "best.pth"
 EpochRow = dict[str, Any]
 
 
-class ValidationScores(BaseMetric):
-    """The protocol's metrics on val, over the protocol's class list.
+class WatchedScores(BaseMetric):
+    """The protocol's metrics on the split that is scored after every epoch, over the protocol's class list.
 
     MMAction2's own mean-class accuracy takes the union of predicted and true labels, and keeps no clip ids.
+
+    rows: the split's rows, with the class index of every clip or labelled frame.
     """
 
     # Empty, so that scores keep the protocol's names (None would warn on the terminal).
     default_prefix = ""
 
-    def __init__(self, num_classes: int, metrics: Sequence[MetricSpec]) -> None:
+    def __init__(self, rows: Sequence[Mapping[str, Any]], num_classes: int, metrics: Sequence[MetricSpec]) -> None:
         super().__init__()
+        self.truth, self.frames = truth_of(rows), frames_of(rows)
         self.num_classes = num_classes
         self.metrics = metrics
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep (true class, predicted class) of every clip."""
+        """Keep (id, class probabilities) of every clip or window."""
         for sample in data_samples:
-            self.results.append((int(sample["gt_label"]), int(sample["pred_score"].argmax())))
+            self.results.append((sample["clip_id"], sample["pred_score"].float().cpu().numpy()))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Scores by metric name."""
-        true, predicted = np.array(results).T
-        confusion = confusion_matrix(true, predicted, self.num_classes)
+        ids, probabilities = zip(*results, strict=True)
+        predictions = Predictions(ids, np.stack(probabilities))
+        if self.frames:
+            predictions = to_frames(predictions, self.frames)
+        true = [self.truth[name] for name in predictions.ids]
+        confusion = confusion_matrix(true, predictions.predicted, self.num_classes)
         return {metric.name: float(load_object(metric.compute)(confusion)) for metric in self.metrics}
+
+
+def truth_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Class index by the id of each clip or labelled frame."""
+    truth: dict[str, int] = {}
+    for row in rows:
+        if "frames" in row:
+            video = row["clip_id"].rpartition("/")[0]
+            truth |= {frame_id(video, n): k for n, k in zip(row["frames"], row["frame_labels"], strict=True)}
+        else:
+            truth[row["clip_id"]] = row["label"]
+    return truth
+
+
+def frames_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """The labelled frame numbers of each window; empty where rows are whole clips."""
+    return {row["clip_id"]: row["frames"] for row in rows if "frames" in row}
 
 
 class SeedEpochs(Hook):
@@ -76,10 +103,11 @@ class KeepCheckpoints(Hook):
     priority = "VERY_LOW"
 
     def __init__(
-        self, folder: Path, metrics_file: Path, select: str | None, report: Callable[[EpochRow], None]
+        self, folder: Path, metrics_file: Path, watched: bool, select: str | None, report: Callable[[EpochRow], None]
     ) -> None:
         self.folder = folder
         self.metrics_file = metrics_file
+        self.watched = watched
         self.select = select
         self.report = report
         self.history: list[EpochRow] = []
@@ -102,26 +130,29 @@ class KeepCheckpoints(Hook):
         """Keep the loss on the device; reading it here would stall the accelerator."""
         self._losses.append(outputs["loss"].detach())
 
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Where no split is watched, an epoch ends with its training; MMEngine counts it only after this call."""
+        if not self.watched:
+            self._finish(runner, runner.epoch + 1, {})
+
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Write the epoch's checkpoint and row."""
+        """Else it ends with the watched split's scores."""
+        self._finish(runner, runner.epoch, dict(metrics or {}))
+
+    def _finish(self, runner: Runner, epoch: int, scores: dict[str, float]) -> None:
         loss = float(torch.stack(self._losses).mean())
         if not math.isfinite(loss):
-            raise UnitFailed(f"the training loss became {loss} in epoch {runner.epoch}; a lower learning rate may help")
-        row = {
-            "epoch": runner.epoch,
-            "loss": loss,
-            "val": dict(metrics or {}),
-            "seconds": round(time.monotonic() - self._started, 3),
-        }
+            raise UnitFailed(f"the training loss became {loss} in epoch {epoch}; a lower learning rate may help")
+        row = {"epoch": epoch, "loss": loss, "val": scores, "seconds": round(time.monotonic() - self._started, 3)}
         self.history.append(row)
-        self._save(runner)
-        if best_epoch(self.history, self.select) == runner.epoch:
+        self._save(runner, epoch)
+        if best_epoch(self.history, self.select) == epoch:
             self._link_best()
         write_text(self.metrics_file, metrics_lines(self.history))
         self.report(row)
 
-    def _save(self, runner: Runner) -> None:
-        meta = {"epoch": runner.epoch, "iter": runner.iter, "history": self.history}
+    def _save(self, runner: Runner, epoch: int) -> None:
+        meta = {"epoch": epoch, "iter": runner.iter, "history": self.history}
         with replacing(self.folder / LAST) as temporary:
             runner.save_checkpoint(str(temporary.parent), temporary.name, meta=meta)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from benchmark.files import read_json, write_text
 from benchmark.registry import registry
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.run.units import Unit
+from benchmark.scoring.frames import to_frames
 from benchmark.scoring.predictions import Predictions
 from benchmark.specs import load_object
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction, mmengine_globals
@@ -42,8 +43,9 @@ from benchmark.training.hooks import (  # noqa: E402
     KeepCheckpoints,
     ReportSteps,
     SeedEpochs,
-    ValidationScores,
+    WatchedScores,
     best_epoch,
+    frames_of,
 )
 
 
@@ -54,13 +56,14 @@ class Job:
     unit: Unit
     folder: Path
     dataset_root: Path
+    test_root: Path
     cache: Path
     workers: int
     init: Path | None = None
 
     def config(self) -> Config:
         """The unit's MMEngine config; also makes sure that every type name in it is registered."""
-        config = build_config(self.unit, self.folder, self.dataset_root, self.cache, self.workers)
+        config = build_config(self.unit, self.folder, self.dataset_root, self.test_root, self.cache, self.workers)
         for module in config.custom_imports.imports:
             importlib.import_module(module)
         init_default_scope("mmaction")
@@ -69,10 +72,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves: the selected epoch, its value on val, and how many epochs ran."""
+    """What training leaves: the selected epoch, its value on the watched split, and how many epochs ran."""
 
     epoch: int
-    value: float
+    value: float | None
     epochs: int
     checkpoint: Path
 
@@ -95,13 +98,14 @@ def use_device(name: str, threads: int) -> str:
 
 
 def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable[[EpochRow], None]) -> Trained:
-    """Train on train, score on val after every epoch, keep the last and the best checkpoint; resumes by itself."""
+    """Train on train, score the watched split after every epoch, keep the last and the best checkpoint; resumes."""
     unit, config = job.unit, job.config()
-    select = unit.protocol.selection.metric if unit.protocol.selection.policy == "val" else None
+    select = None if unit.protocol.selection.policy == "last" else unit.protocol.selection.metric
+    watched = unit.protocol.watched_split is not None
     checkpoints = job.folder / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_text(job.folder / CONFIG, config.pretty_text)
-    keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, select, on_epoch)
+    keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch)
     hooks = [SeedEpochs(unit.random_seed), keeper, ReportSteps(on_step)]
     metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
     last = checkpoints / LAST
@@ -111,8 +115,10 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
         train_dataloader=_no_larger_than_its_split(config.train_dataloader),
         val_dataloader=config.val_dataloader,
         train_cfg=config.train_cfg,
-        val_cfg={},
-        val_evaluator=[ValidationScores(len(unit.protocol.classes), metrics)],
+        val_cfg={} if watched else None,
+        val_evaluator=[WatchedScores(_rows(config.val_dataloader), len(unit.protocol.classes), metrics)]
+        if watched
+        else None,
         optim_wrapper=config.optim_wrapper,
         param_scheduler=config.param_scheduler,
         default_hooks={"logger": None, "timer": None, "checkpoint": None},
@@ -136,19 +142,21 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
         close_logger(runner)
     epoch = best_epoch(keeper.history, select)
     row = keeper.history[epoch - 1]
-    return Trained(
-        epoch, row["val"][unit.protocol.selection.metric], len(keeper.history), checkpoints / (BEST if select else LAST)
-    )
+    value = row["val"].get(unit.protocol.selection.metric)
+    return Trained(epoch, value, len(keeper.history), checkpoints / (BEST if select else LAST))
 
 
-def predict(job: Job, checkpoint: Path, on_step: Callable[[int, int], None]) -> tuple[dict[str, Predictions], int]:
-    """Class probabilities of every val and test clip under the checkpoint, and the model's number of parameters."""
+def predict(
+    job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]
+) -> tuple[dict[str, Predictions], int]:
+    """Class probabilities of every clip (or labelled frame) of val or test under the checkpoint, by split, and the
+    model's number of parameters."""
     config = job.config()
     model = MODELS.build(config.model)
     with torch.serialization.safe_globals(mmengine_globals()):
         model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    loaders = {split: Runner.build_dataloader(config[f"{split}_dataloader"]) for split in ("val", "test")}
+    loaders = {split: Runner.build_dataloader(config[f"{split}_dataloader"]) for split in splits}
     total, done = sum(len(loader) for loader in loaders.values()), 0
     results = {}
     for split, loader in loaders.items():
@@ -165,14 +173,20 @@ def predict(job: Job, checkpoint: Path, on_step: Callable[[int, int], None]) -> 
         if not np.isfinite(probabilities).all():
             broken = ids[int(np.argmin(np.isfinite(probabilities).all(axis=1)))]
             raise UnitFailed(f"the model's output for clip {broken} is not a number")
-        results[split] = Predictions(tuple(ids), probabilities)
+        frames = frames_of(_rows(config[f"{split}_dataloader"]))
+        predictions = Predictions(tuple(ids), probabilities)
+        results[split] = to_frames(predictions, frames) if frames else predictions
     return results, sum(parameter.numel() for parameter in model.parameters())
 
 
 def _no_larger_than_its_split(loader: Mapping[str, Any]) -> dict[str, Any]:
     """Training drops its last, incomplete batch; a split smaller than one batch is used as a whole instead."""
-    clips = len(read_json(Path(loader["dataset"]["ann_file"]))["data_list"])
-    return {**loader, "batch_size": min(loader["batch_size"], clips)}
+    return {**loader, "batch_size": min(loader["batch_size"], len(_rows(loader)))}
+
+
+def _rows(loader: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the split file that a loader reads."""
+    return read_json(Path(loader["dataset"]["ann_file"]))["data_list"]
 
 
 def _start_from(runner: Runner, job: Job) -> None:

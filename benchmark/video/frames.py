@@ -1,9 +1,11 @@
-"""Reading frames: folders of JPEGs through OpenCV, video files through decord; always uint8 RGB."""
+"""Reading frames: folders of JPEGs and single images through OpenCV, videos through decord; always uint8 RGB."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +16,10 @@ import numpy as np
 from benchmark.errors import BenchmarkError
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
-_JPEG_END = b"\xff\xd9"
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+# AffectNet's images, as collected from the web, come in all of these.
+IMAGE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".bmp", ".tif", ".tiff")
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 class UnreadableClip(BenchmarkError):
@@ -36,9 +41,17 @@ class FrameReader(Protocol):
 
 
 def open_clip(path: Path) -> FrameReader:
-    """A reader for a folder of JPEGs or for a video file."""
+    """A reader for a folder of JPEGs, a video file or a single image."""
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoFile(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageFile(path)
+    return JpegFolder(path)
+
+
+@functools.lru_cache(maxsize=256)
+def open_numbered(path: Path) -> JpegFolder:
+    """The folder of JPEGs at `path`, listed once per process: a video's many windows share its thousands of files."""
     return JpegFolder(path)
 
 
@@ -50,7 +63,7 @@ class JpegFolder:
         try:
             with os.scandir(path) as entries:
                 self._files = sorted(
-                    ((e.name, e.stat()) for e in entries if e.name.lower().endswith((".jpg", ".jpeg"))),
+                    ((e.name, e.stat()) for e in entries if e.name.lower().endswith(JPEG_SUFFIXES)),
                     key=lambda item: item[0],
                 )
         except (FileNotFoundError, NotADirectoryError):
@@ -65,19 +78,63 @@ class JpegFolder:
 
     def read(self, indices: Iterable[int]) -> list[np.ndarray]:
         """Frames (H, W, 3), uint8 RGB; a frame asked for twice is decoded once."""
-        decoded = {index: self._decode(self.path / self._files[index][0]) for index in {int(i) for i in indices}}
+        decoded = {index: _decode(self.path / self._files[index][0]) for index in {int(i) for i in indices}}
         return _owned(decoded, indices)
 
-    @staticmethod
-    def _decode(path: Path) -> np.ndarray:
-        data = path.read_bytes()
-        # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
-        if _JPEG_END not in data[-64:]:
-            raise UnreadableClip(f"{path}: truncated JPEG ({len(data)} bytes, no end marker)")
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            raise UnreadableClip(f"{path}: not a JPEG that OpenCV can decode")
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    def numbers(self) -> np.ndarray:
+        """The frames' numbers (count,), int64, ascending: the last digits of a name, 12 for `00001_00012.jpg`."""
+        return self._numbers
+
+    @functools.cached_property
+    def _numbers(self) -> np.ndarray:
+        numbers = np.array([self._number(name) for name, _ in self._files], np.int64)
+        wrong = np.flatnonzero(np.diff(numbers) <= 0)
+        if wrong.size:
+            first, second = (self._files[int(wrong[0]) + step][0] for step in (0, 1))
+            raise UnreadableClip(
+                f"{self.path}: {second} follows {first} by name but not by number; "
+                "pad the numbers with zeros to one length"
+            )
+        # Shared by all who ask.
+        numbers.flags.writeable = False
+        return numbers
+
+    def _number(self, name: str) -> int:
+        match = re.search(r"(\d{1,18})\D*$", Path(name).stem)
+        if match is None:
+            raise UnreadableClip(f"{self.path / name}: no frame number in the file's name")
+        return int(match[1])
+
+
+class ImageFile:
+    """A single image: a clip of one frame."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise UnreadableClip(f"{path}: no such image")
+        self.path = path
+        self.count = 1
+
+    def signature(self) -> str:
+        """Path, size and time of change."""
+        return _file_signature(self.path)
+
+    def read(self, indices: Iterable[int]) -> list[np.ndarray]:
+        """The frame (H, W, 3), uint8 RGB, once for every index; a grey image has three equal channels."""
+        return _owned({0: _decode(self.path)}, indices)
+
+
+def _decode(path: Path) -> np.ndarray:
+    data = path.read_bytes()
+    # Not by the suffix alone: images from the web may be of another format than their names say.
+    jpeg = data.startswith(_JPEG_START) if data else path.suffix.lower() in JPEG_SUFFIXES
+    # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
+    if jpeg and _JPEG_END not in data[-64:]:
+        raise UnreadableClip(f"{path}: truncated JPEG ({len(data)} bytes, no end marker)")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None:
+        raise UnreadableClip(f"{path}: not an image that OpenCV can decode ({len(data)} bytes)")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 class VideoFile:
@@ -100,8 +157,7 @@ class VideoFile:
 
     def signature(self) -> str:
         """Path, size and time of change."""
-        status = self.path.stat()
-        return f"{self.path.resolve()}|{status.st_size}:{status.st_mtime_ns}"
+        return _file_signature(self.path)
 
     def read(self, indices: Iterable[int]) -> list[np.ndarray]:
         """Frames (H, W, 3), uint8 RGB; a frame asked for twice is decoded once."""
@@ -109,6 +165,11 @@ class VideoFile:
         with _decord_errors(self.path):
             decoded = {index: self._reader[index].asnumpy() for index in sorted({int(i) for i in indices})}
         return _owned(decoded, indices)
+
+
+def _file_signature(path: Path) -> str:
+    status = path.stat()
+    return f"{path.resolve()}|{status.st_size}:{status.st_mtime_ns}"
 
 
 def _owned(decoded: dict[int, np.ndarray], indices: Iterable[int]) -> list[np.ndarray]:

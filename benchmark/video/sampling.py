@@ -37,3 +37,10 @@ def reorder(indices: np.ndarray, order: str, rng: Any) -> np.ndarray:
     if order == "single":
         return np.full_like(indices, indices[len(indices) // 2])
     return indices
+
+
+def nearest(available: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Positions in `available` (N, ascending, not empty) of the values nearest to `wanted` (M); the lower of equals."""
+    after = np.clip(np.searchsorted(available, wanted), 0, len(available) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(np.abs(available[before] - wanted) <= np.abs(available[after] - wanted), before, after)

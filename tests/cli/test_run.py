@@ -134,7 +134,8 @@ def test_status_shows_every_unit(run):
 
 def test_a_failing_unit_exits_1_and_the_rest_is_kept(synthetic_root, tmp_path):
     root = shutil.copytree(synthetic_root, tmp_path / "DFEW")
-    from benchmark.run.plan import find_protocol, load_data
+    from benchmark.run.data import load_data
+    from benchmark.run.plan import find_protocol
 
     folds = load_data(find_protocol("dfew-5fold"), root, votes=False).folds
     # Limited to four clips per split, fold 2 can do without one that fold 1 needs.

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 import benchmark.protocols
 from benchmark.datasets.splits import hash_ids, hold_out, make_folds
 from benchmark.errors import IntegrityError
-from benchmark.protocol import load_protocol
+from benchmark.protocol import load_protocol, override
 from benchmark.specs import Clip
 
 PROTOCOL = load_protocol(Path(next(iter(benchmark.protocols.__path__))) / "dfew-5fold.yaml")
@@ -78,3 +79,69 @@ def test_a_label_outside_the_classes_is_refused():
 def test_a_fold_without_a_test_part_is_refused():
     with pytest.raises(IntegrityError, match="fold 1 lists no clip in its part 'test'"):
         make_folds([clip(n) for n in range(10)], PROTOCOL)
+
+
+def protocol_with(split: dict, **changes):
+    changes.setdefault("selection.policy", "val" if split.get("val") else "last")
+    return override(override(PROTOCOL, {"selection.policy": "last"}), {"split": split, **changes})
+
+
+HELD_OUT = {"from": "train", "fraction": 0.2, "rule": "sha256-stratified"}
+
+
+def test_dividing_like_another_protocol_gives_its_clips():
+    like = protocol_with({"train": "train", "val": {**HELD_OUT, "like": "dfew-5fold@1"}, "test": "test"}, name="mine")
+    own = protocol_with({"train": "train", "val": HELD_OUT, "test": "test"}, name="mine")
+    clips = table(25)
+    assert make_folds(clips, like) == make_folds(clips, PROTOCOL)
+    assert make_folds(clips, own) != make_folds(clips, PROTOCOL)
+
+
+def test_an_official_val_part_is_taken_as_it_is():
+    clips = [*table(), *(replace(clip(9000 + k), parts=dict.fromkeys(PROTOCOL.folds, "val")) for k in range(3))]
+    fold = make_folds(clips, protocol_with({"train": "train", "val": "val", "test": "test"}))[0]
+    assert [c.id for c in fold.val] == ["09000", "09001", "09002"]
+
+
+def test_without_val_all_train_clips_are_learned_from():
+    fold = make_folds(table(), protocol_with({"train": "train", "test": "test"}))[0]
+    assert fold.val == ()
+    assert len(fold.train) == len([c for c in table() if c.parts[1] == "train"])
+
+
+FOLDS = {"from": "all", "fraction": 0.3, "rule": "sha256-folds"}
+
+
+def test_folds_by_rule_never_share_a_test_clip_and_keep_every_class():
+    split = {"train": "all", "val": {**HELD_OUT, "from": "all"}, "test": FOLDS}
+    folds = make_folds(table(), protocol_with(split, folds=[1, 2, 3]))
+    tested = [c.id for fold in folds for c in fold.test]
+    assert len(tested) == len(set(tested)) == 9 * len(PROTOCOL.classes)
+    for fold in folds:
+        assert {c.label for c in fold.test} == set(PROTOCOL.classes)
+        assert len({c.id for name in ("train", "val", "test") for c in fold.split(name)}) == len(table())
+
+
+def test_clips_of_one_person_stay_together():
+    clips = [replace(c, attributes={"subject": str(int(c.id) // 2)}) for c in table(12)]
+    split = {
+        "train": "all",
+        "val": {**HELD_OUT, "from": "all", "group": "subject"},
+        "test": {**FOLDS, "group": "subject"},
+    }
+    for fold in make_folds(clips, protocol_with(split, folds=[1, 2, 3])):
+        people = [{c.attributes["subject"] for c in fold.split(name)} for name in ("train", "val", "test")]
+        assert all(people)
+        assert not (people[0] & people[1] or people[0] & people[2] or people[1] & people[2])
+
+
+def test_a_split_that_comes_out_empty_is_refused():
+    with pytest.raises(IntegrityError, match="fold 1 leaves no clip for val"):
+        make_folds(
+            table(1), protocol_with({"train": "all", "val": {**HELD_OUT, "from": "all"}, "test": FOLDS}, folds=[1])
+        )
+
+
+def test_clips_with_frame_labels_need_windows():
+    with pytest.raises(IntegrityError, match="has no windows, but these are labelled frame by frame: 00000"):
+        make_folds([replace(clip(0), frame_labels={1: "happy"}), *table()[1:]], PROTOCOL)

@@ -15,6 +15,7 @@ from finished_run import DFEW, RunMaker
 from benchmark.errors import IntegrityError
 from benchmark.leaderboard import add, build, check, entry_id, overview, table
 from benchmark.leaderboard.markdown import escape
+from benchmark.protocol import override
 from benchmark.records import Overrides, read_record
 
 
@@ -81,7 +82,7 @@ def test_a_record_that_does_not_verify_is_not_added(make_run, board):
 
 def test_a_changed_protocol_is_not_added_as_official(make_run, board):
     with pytest.raises(IntegrityError, match="is not one that is installed"):
-        add(make_run(protocol=DFEW.override({"folds": [1]})).path, board)
+        add(make_run(protocol=override(DFEW, {"folds": [1]})).path, board)
 
 
 def test_an_id_is_readable_and_changes_with_the_content(make_run):
@@ -308,7 +309,7 @@ def test_a_file_that_belongs_to_no_record_fails_the_check(published):
 
 def test_an_unknown_protocol_fails_the_check(make_run, published):
     board, _, _ = published
-    unknown = make_run(protocol=DFEW.override({"name": "mine"}))
+    unknown = make_run(protocol=override(DFEW, {"name": "mine"}))
     place = board / "records/mine" / entry_id(unknown.record)
     shutil.copytree(unknown.folder, place)
     with pytest.raises(IntegrityError, match="unknown protocol 'mine'"):

@@ -10,8 +10,9 @@ import pytest
 
 from benchmark.datasets.splits import SPLITS
 from benchmark.errors import IntegrityError
+from benchmark.run.data import load_data
 from benchmark.run.execute import Machine, run_unit
-from benchmark.run.plan import Request, Row, load_data, make_units, parse_augmentation, resolve_protocol
+from benchmark.run.plan import Request, Row, make_units, parse_augmentation, resolve_protocol
 from benchmark.run.run import run_units, unfinished
 from benchmark.run.state import UnitBusy, exclusive
 
@@ -55,7 +56,9 @@ def setting(synthetic_root, tmp_path):
         )
         protocol = resolve_protocol(request)
         data = load_data(protocol, root, votes=any(row.labels == "soft" for row in request.rows))
-        machine = Machine(tmp_path / "runs", data.root, tmp_path / "cache", device="cpu", init=request.init)
+        machine = Machine(
+            tmp_path / "runs", data.root, data.test_root, tmp_path / "cache", device="cpu", init=request.init
+        )
         return make_units(request, protocol, data), data, machine
 
     return make
@@ -208,7 +211,7 @@ def test_a_full_disk_ends_the_run_with_advice(setting, monkeypatch):
     from benchmark.errors import EnvironmentProblem
     from benchmark.training.hooks import KeepCheckpoints
 
-    def full(self, runner):
+    def full(self, runner, epoch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(KeepCheckpoints, "_save", full)

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
+from benchmark.run.data import load_data
 from benchmark.run.execute import Machine
-from benchmark.run.plan import Request, Row, load_data, make_units, parse_augmentation, resolve_protocol
+from benchmark.run.plan import Request, Row, make_units, parse_augmentation, resolve_protocol
 from benchmark.run.run import run_units
 from tests.run.test_execute import Silent
 
@@ -18,7 +19,7 @@ def setting(synthetic_root, tmp_path):
     request = Request("dfew-5fold", (row,), preset="small", folds=(1, 2, 3), settings=("epochs=2",))
     protocol = resolve_protocol(request)
     data = load_data(protocol, synthetic_root, votes=True)
-    machine = Machine(tmp_path / "runs", data.root, tmp_path / "cache", device="cpu")
+    machine = Machine(tmp_path / "runs", data.root, data.test_root, tmp_path / "cache", device="cpu")
     return make_units(request, protocol, data), data, machine
 
 

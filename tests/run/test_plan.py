@@ -3,12 +3,11 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import EnvironmentProblem, UsageError
+from benchmark.run.data import check_frames, load_data
 from benchmark.run.plan import (
     Request,
     Row,
-    check_frames,
     check_request,
-    load_data,
     make_units,
     parse_augmentation,
     parse_settings,
@@ -144,7 +143,7 @@ def test_missing_frames_are_counted_before_anything_runs(synthetic_root, tmp_pat
     protocol = resolve_protocol(Request("dfew-5fold", ()))
     data = load_data(protocol, copy, votes=False)
     with pytest.raises(EnvironmentProblem, match="1 of 60 clips have no frames, the first is clip 00007"):
-        check_frames(data, protocol.frames.source)
+        check_frames(data, protocol)
 
 
 def test_synthetic_data_is_known_as_such(units_for):

@@ -88,14 +88,12 @@ def test_validation_uar_uses_the_protocols_classes():
     from mmaction.evaluation.functional import mean_class_accuracy
 
     from benchmark.registry import registry
-    from benchmark.training.hooks import ValidationScores
+    from benchmark.training.hooks import WatchedScores
 
     true, predicted = [0, 0, 1, 1], [0, 2, 1, 1]
-    metric = ValidationScores(3, [registry().metrics["uar"]])
-    metric.process(
-        None,
-        [{"gt_label": torch.tensor([t]), "pred_score": torch.eye(3)[p]} for t, p in zip(true, predicted, strict=True)],
-    )
+    rows = [{"clip_id": str(n), "label": label} for n, label in enumerate(true)]
+    metric = WatchedScores(rows, 3, [registry().metrics["uar"]])
+    metric.process(None, [{"clip_id": str(n), "pred_score": torch.eye(3)[p]} for n, p in enumerate(predicted)])
     (uar,) = metric.evaluate(4).values()
     assert uar == pytest.approx(recall_score(true, predicted, labels=[0, 1], average="macro")) == 0.75
     assert mean_class_accuracy(list(np.eye(3)[predicted]), true) != pytest.approx(0.75)

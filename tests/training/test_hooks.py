@@ -22,7 +22,7 @@ def test_the_policy_last_takes_the_last():
 
 
 def keeper(folder):
-    return KeepCheckpoints(folder, folder / "metrics.jsonl", "uar", lambda row: None)
+    return KeepCheckpoints(folder, folder / "metrics.jsonl", True, "uar", lambda row: None)
 
 
 def test_a_kill_between_last_and_best_is_mended_on_resume(tmp_path):

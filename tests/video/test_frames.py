@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmark.video.cache import CachedFrames, resize
-from benchmark.video.frames import UnreadableClip, open_clip
+from benchmark.video.frames import JpegFolder, UnreadableClip, open_clip, open_numbered
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_a_truncated_jpeg_is_named(folder):
 def test_a_jpeg_that_is_none_is_named(folder):
     path = sorted(folder.iterdir())[0]
     path.write_bytes(b"<html>not found</html>\xff\xd9")
-    with pytest.raises(UnreadableClip, match=f"{path.name}: not a JPEG"):
+    with pytest.raises(UnreadableClip, match=f"{path.name}: not an image"):
         open_clip(folder).read([0])
 
 
@@ -98,6 +99,46 @@ def test_a_missing_clip_is_named(tmp_path, name):
 def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(UnreadableClip, match="holds no JPEG"):
         open_clip(tmp_path)
+
+
+def numbered(folder, *names):
+    folder.mkdir()
+    for name in names:
+        cv2.imwrite(str(folder / name), np.zeros((8, 8, 3), np.uint8))
+    return folder
+
+
+def test_frame_numbers_are_the_last_digits_of_the_names(tmp_path):
+    plain = JpegFolder(numbered(tmp_path / "plain", "00012.jpg", "00003.jpg", "00020.jpg"))
+    assert plain.numbers().dtype == np.int64
+    assert plain.numbers().tolist() == [3, 12, 20]
+    prefixed = JpegFolder(numbered(tmp_path / "prefixed", "00001_00012.jpg", "00001_00013b.jpeg"))
+    assert prefixed.numbers().tolist() == [12, 13]
+
+
+def test_a_frame_without_a_number_is_named(tmp_path):
+    with pytest.raises(UnreadableClip, match="cover.jpg: no frame number"):
+        JpegFolder(numbered(tmp_path / "clip", "00001.jpg", "cover.jpg")).numbers()
+
+
+@pytest.mark.parametrize(("first", "second"), [("10.jpg", "9.jpg"), ("a_00001.jpg", "b_00001.jpg")])
+def test_numbers_that_do_not_ascend_are_refused(tmp_path, first, second):
+    with pytest.raises(UnreadableClip, match=re.escape(f"{second} follows {first} by name but not by number")):
+        JpegFolder(numbered(tmp_path / "clip", first, second)).numbers()
+
+
+def test_frame_numbers_cannot_be_changed_for_the_others_who_share_them(tmp_path):
+    numbers = JpegFolder(numbered(tmp_path / "clip", "00001.jpg", "00002.jpg")).numbers()
+    with pytest.raises(ValueError, match="read-only"):
+        numbers[0] = 7
+
+
+def test_a_numbered_folder_is_listed_once(tmp_path, monkeypatch):
+    folder = numbered(tmp_path / "clip", "00001.jpg", "00004.jpg")
+    first = open_numbered(folder)
+    monkeypatch.setattr(os, "scandir", None)
+    assert open_numbered(folder) is first
+    assert open_numbered(folder).numbers().tolist() == [1, 4]
 
 
 def test_the_cache_gives_the_same_pixels_cold_and_warm(folder, tmp_path):

@@ -1,0 +1,142 @@
+"""Reading protocol files: names of groupings, label maps and other protocols become what they stand for."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from benchmark.emotions import canonical
+from benchmark.errors import UsageError
+from benchmark.protocol.model import TAKEN_OVER, Protocol
+
+# Tags of the model's unions, which are not keys of the file.
+_TAGS = ("part", "rule")
+
+
+def load_protocol(path: Path) -> Protocol:
+    """Read one protocol file; every error names the file, the key and what is expected there.
+
+    `groupings`, `train_on` and `test_on.labels` name files that lie beside it or among the built-in ones.
+    """
+    value = _read_mapping(path)
+    _resolve_training(path, value)
+    if isinstance(value.get("test_on"), dict) and isinstance(value["test_on"].get("labels"), str):
+        value["test_on"]["labels"] = _read_mapping(_find(path, "maps", value["test_on"]["labels"]))
+    names = value.get("groupings", [])
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        value["groupings"] = [_load_grouping(path, name, value.get("classes")) for name in names]
+    protocol = validated(value, str(path))
+    if protocol.name != path.stem:
+        raise UsageError(f"{path}: name: '{protocol.name}' must equal the file's name '{path.stem}'")
+    return protocol
+
+
+def override(protocol: Protocol, changes: dict[str, Any]) -> Protocol:
+    """A copy with dotted keys replaced, for example `{"frames.source": "original"}`; never official."""
+    value = copy.deepcopy(protocol.canonical())
+    for key, new in changes.items():
+        _replace(value, key, new, protocol.name)
+    for key, new in taken_over(changes).items():
+        if "train_on" in value:
+            _replace(value["train_on"], key, new, protocol.name)
+    return validated(value, f"protocol {protocol.name} with --set")
+
+
+def taken_over(changes: dict[str, Any]) -> dict[str, Any]:
+    """Those changes that also change the protocol which a cross-dataset one trains under."""
+    return {key: value for key, value in changes.items() if key.split(".")[0] in TAKEN_OVER}
+
+
+def validated(value: dict[str, Any], where: str) -> Protocol:
+    """The protocol that a plain value describes; UsageError with one line per problem, each beginning with `where`."""
+    try:
+        return Protocol.model_validate(value)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            location = [part for part in problem["loc"] if part not in _TAGS]
+            key = ".".join(map(str, location))
+            known = f" (known keys: {', '.join(_known_keys(location))})" if problem["type"] == "extra_forbidden" else ""
+            problems.append(f"{where}: {key + ': ' if key else ''}{problem['msg']}{known}")
+        raise UsageError("\n".join(problems)) from error
+
+
+def _resolve_training(path: Path, value: dict[str, Any]) -> None:
+    """Take over what a cross-dataset protocol shares with the one that its models are trained under."""
+    if not isinstance(value.get("train_on"), str):
+        return
+    source = load_protocol(_find(path, ".", value["train_on"])).canonical()
+    stated = [key for key in TAKEN_OVER if key in value]
+    if stated:
+        raise UsageError(f"{path}: {stated[0]}: comes from train_on ({source['name']}); leave it out")
+    taken = (*TAKEN_OVER, "metrics", "ranking", "aggregate", "groupings")
+    for key in taken:
+        if key in source:
+            value.setdefault(key, copy.deepcopy(source[key]))
+    value["train_on"] = source
+
+
+def _load_grouping(path: Path, name: str, classes: Any) -> dict[str, Any]:
+    """A grouping, without the emotions that the protocol does not have: one file serves every class list."""
+    grouping = _read_mapping(_find(path, "groupings", name))
+    if isinstance(grouping.get("groups"), dict) and isinstance(classes, list):
+        kept = {canonical(str(name)) for name in classes}
+        members = {group: [n for n in names if canonical(n) in kept] for group, names in grouping["groups"].items()}
+        grouping["groups"] = {group: names for group, names in members.items() if names}
+    return grouping
+
+
+def _find(path: Path, folder: str, name: str) -> Path:
+    """The file `name`.yaml in `folder` beside the protocol at `path`, or among the built-in ones."""
+    import benchmark.protocols
+
+    places = [path.parent / folder, Path(next(iter(benchmark.protocols.__path__))) / folder]
+    for place in places:
+        if (place / f"{name}.yaml").is_file():
+            return place / f"{name}.yaml"
+    raise UsageError(f"{path}: no '{name}.yaml' in {' or '.join(str(place.resolve()) for place in places)}")
+
+
+def _replace(value: dict[str, Any], key: str, new: Any, name: str) -> None:
+    *parents, last = key.split(".")
+    target: Any = value
+    for parent in parents:
+        target = target.get(parent, {}) if isinstance(target, dict) else {}
+    if not isinstance(target, dict) or last not in target:
+        raise UsageError(f"protocol {name} has no key '{key}'; `benchmark show {name}` lists them")
+    target[last] = new
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is not valid YAML: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: must be a mapping of keys to values")
+    return value
+
+
+def _known_keys(location: list[int | str]) -> list[str]:
+    model: type[BaseModel] = Protocol
+    for part in location[:-1]:
+        field = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
+        nested = _model_in(field.annotation) if field else None
+        if nested is None:
+            break
+        model = nested
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model inside an annotation such as `Model | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    candidates = (_model_in(argument) for argument in getattr(annotation, "__args__", ()))
+    return next((model for model in candidates if model), None)
