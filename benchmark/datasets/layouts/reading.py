@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
-from collections.abc import Sequence
+import io
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.emotions import canonical
-from benchmark.errors import IntegrityError
+from benchmark.errors import EnvironmentProblem, IntegrityError
 
 
 def find_folder(data_root: Path, names: Sequence[str], witness: str) -> Path | None:
@@ -26,3 +31,113 @@ def emotion(text: str, classes: Sequence[str], where: str) -> str:
     near = difflib.get_close_matches(name, classes, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"expected one of {', '.join(classes)}"
     raise IntegrityError(f"{where}: '{text}' is not an emotion of this dataset; {hint}")
+
+
+def read_lines(path: Path, dataset: str, encodings: Sequence[str] = ("utf-8-sig",)) -> list[tuple[int, str]]:
+    """The numbered lines of a list, stripped, without the blank ones; the first encoding that fits is taken."""
+    if not path.is_file():
+        raise EnvironmentProblem(
+            f"{dataset}: list missing: {path}; `benchmark show {dataset}` prints the expected tree"
+        )
+    lines = enumerate(map(str.strip, _read_text(path, encodings).splitlines()), start=1)
+    return [(number, line) for number, line in lines if line]
+
+
+def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header and the numbered rows of a UTF-8 CSV file, cells stripped, without blank lines.
+
+    Raises EnvironmentProblem for a missing file, IntegrityError for a row that does not fit the header.
+    """
+    if not path.is_file():
+        raise EnvironmentProblem(f"file missing: {path}")
+    reader = csv.reader(io.StringIO(_read_text(path, ("utf-8-sig",)), newline=""), strict=True)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise IntegrityError(f"{path}: line {reader.line_num}: not CSV: {error}") from None
+    if not rows:
+        raise IntegrityError(f"{path}: line 1: the header is missing, the file is empty")
+    (_, header), *rows = rows
+    for number, row in rows:
+        if len(row) != len(header):
+            raise IntegrityError(f"{path}: line {number}: {len(row)} cells, the header has {len(header)}")
+    return header, rows
+
+
+def _read_text(path: Path, encodings: Sequence[str]) -> str:
+    data = path.read_bytes()
+    for encoding in encodings:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+    known = " or ".join(name.removesuffix("-sig").upper() for name in encodings)
+    raise IntegrityError(f"{path}: line {line}: not {known} text; save the file as UTF-8")
+
+
+def refuse_repeated(columns: Sequence[str], where: str) -> None:
+    """IntegrityError when two columns mean the same, because which of them counts cannot be known."""
+    repeated = [name for name, count in Counter(columns).items() if count > 1]
+    if repeated:
+        raise IntegrityError(f"{where}: two columns for '{repeated[0]}'; keep one")
+
+
+def vote_row(cells: Mapping[str, object], where: str) -> dict[str, float]:
+    """Votes, or weights, by emotion as numbers: none negative, not all zero; else IntegrityError."""
+    votes = {}
+    for name, cell in cells.items():
+        try:
+            votes[name] = float(str(cell))
+        except ValueError:
+            raise IntegrityError(f"{where}: '{cell}' for {name} is not a number") from None
+        if not math.isfinite(votes[name]) or votes[name] < 0:
+            raise IntegrityError(f"{where}: {cell} for {name} cannot be a number of votes")
+    if not sum(votes.values()):
+        raise IntegrityError(f"{where}: no emotion has a vote")
+    return votes
+
+
+def videos_by_emotion(part: Path, classes: Sequence[str], dataset: str, other: str = ".") -> list[tuple[str, Path]]:
+    """Label and file of every `<Emotion>/*.avi` in the folder `part`, which has some for each class.
+
+    other: how the names of folders begin that hold something else.
+    """
+    folders = sorted(path for path in _children(part) if path.is_dir() and not path.name.startswith(other))
+    if not folders:
+        raise EnvironmentProblem(
+            f"{dataset}: no emotion folders in {part}; the labels are the names of the folders that hold the .avi "
+            f"files; `benchmark show {dataset}` prints the expected tree"
+        )
+    labelled = [
+        (label, path)
+        for folder in folders
+        for label in [emotion(folder.name, classes, str(folder))]
+        for path in sorted(_children(folder))
+        if path.suffix.lower() == ".avi"
+    ]
+    missing = [name for name in classes if name not in {label for label, _ in labelled}]
+    if missing:
+        raise IntegrityError(f"{part}: no .avi file of {', '.join(missing)}; the copy is incomplete, unpack it again")
+    return labelled
+
+
+def _children(folder: Path) -> list[Path]:
+    """What lies in a folder, without the hidden files that some systems leave behind."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+
+
+@dataclass(frozen=True)
+class ClipLists:
+    """Labels and official parts of clips, gathered from several lists that must not contradict each other."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    def add(self, clip_id: str, label: str, fold: int, part: str, where: str) -> None:
+        """Take one line of a list; IntegrityError, beginning with `where`, for a second place or a second label."""
+        listed = self.parts.setdefault(clip_id, {})
+        if fold in listed:
+            raise IntegrityError(f"{where}: clip {clip_id} is listed twice, it is already in {listed[fold]}")
+        if self.labels.setdefault(clip_id, label) != label:
+            raise IntegrityError(f"{where}: clip {clip_id} is {label} here and {self.labels[clip_id]} in another list")
+        listed[fold] = part
