@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import find_folder
+from benchmark.datasets.layouts.reading import ClipLists, find_folder, read_table, vote_row
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.specs import Clip, DatasetLayout
 
@@ -14,8 +14,10 @@ from benchmark.specs import Clip, DatasetLayout
 CLASSES = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 FOLDS = (1, 2, 3, 4, 5)
 LISTS = "EmoLabel_DataSplit"
-# The archive's name has an underscore, the folder that every code base reads has a hyphen.
-LIST_FOLDERS = ("{part}(single-labeled)", "{part}(single_labeled)")
+# The archive's name has an underscore, the folder that every code base reads has a hyphen, old copies have neither.
+LIST_FOLDERS = ("{part}(single-labeled)", "{part}(single_labeled)", "{part}")
+# A list this long that lacks a class is not an official one.
+LONG_LIST = 100
 VOTES = "Annotation/annotation.xlsx"
 ANNOTATORS = 10
 
@@ -30,86 +32,106 @@ def read(root: Path, votes: bool) -> list[Clip]:
 
     Raises EnvironmentProblem for a missing file and IntegrityError for one that contradicts the official format.
     """
-    labels: dict[str, str] = {}
-    parts: dict[str, dict[int, str]] = {}
+    lists = ClipLists()
     for fold in FOLDS:
         for part in ("train", "test"):
-            path = _list_path(root, part, fold)
-            for clip_id, label in _read_list(path):
-                if fold in parts.setdefault(clip_id, {}):
-                    raise IntegrityError(f"{path}: clip {clip_id} is listed twice in fold {fold}")
-                if labels.setdefault(clip_id, label) != label:
-                    raise IntegrityError(
-                        f"{path}: clip {clip_id} is {label} here and {labels[clip_id]} in another list"
-                    )
-                parts[clip_id][fold] = part
-    vote_table = _read_votes(root / VOTES) if votes else {}
-    without = sorted(set(labels) - set(vote_table)) if votes else []
-    if without:
-        raise IntegrityError(f"{root / VOTES}: no votes for clip {without[0]} and {len(without) - 1} more")
+            for clip_id, label, where in _read_list(_list_path(root, part, fold)):
+                lists.add(clip_id, label, fold, part, where)
+    vote_table = _read_votes(root / VOTES, lists.labels) if votes else {}
     return [
-        Clip(clip_id, labels[clip_id], _frames(root, clip_id), parts[clip_id], vote_table.get(clip_id))
-        for clip_id in sorted(labels)
+        Clip(clip_id, lists.labels[clip_id], _frames(root, clip_id), lists.parts[clip_id], vote_table.get(clip_id))
+        for clip_id in sorted(lists.labels)
     ]
 
 
 def _list_path(root: Path, part: str, fold: int) -> Path:
-    candidates = [root / LISTS / folder.format(part=part) / f"set_{fold}.csv" for folder in LIST_FOLDERS]
-    for path in candidates:
-        if path.is_file():
-            return path
+    folders = [root / LISTS / folder.format(part=part) for folder in LIST_FOLDERS]
+    for folder in folders:
+        if (folder / f"set_{fold}.csv").is_file():
+            return folder / f"set_{fold}.csv"
+    for folder in folders:
+        other = folder / f"{part}_set_{fold}.csv"
+        if other.is_file():
+            raise IntegrityError(
+                f"{other}: lists named {other.name} come from other repositories and may be numbered 0..6; use the "
+                f"official set_{fold}.csv"
+            )
     raise EnvironmentProblem(
-        f"DFEW: fold list missing: {candidates[0]}; `benchmark show dfew` prints the expected tree"
+        f"DFEW: fold list missing: {folders[0] / f'set_{fold}.csv'}; `benchmark show dfew` prints the expected tree"
     )
 
 
-def _read_list(path: Path) -> Iterator[tuple[str, str]]:
-    """Pairs of five-digit clip id and emotion name."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file)
-        if next(rows, None) != ["video_name", "label"]:
-            raise IntegrityError(f"{path}: line 1: expected the header 'video_name,label'")
-        lines = [(number, row) for number, row in enumerate(rows, start=2) if row]
-    if any(row[-1].strip() == "0" for _, row in lines):
+def _read_list(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Five-digit clip id, emotion name, and where they stand."""
+    header, rows = read_table(path)
+    if header != ["video_name", "label"]:
+        raise IntegrityError(f"{path}: line 1: expected the header 'video_name,label', got {','.join(header)!r}")
+    if any(re.fullmatch("0+", label) for _, (_, label) in rows):
         raise IntegrityError(
             f"{path}: holds label 0, so its labels are not DFEW's official 1..7 (some repositories ship lists "
             "renumbered to 0..6 under the same folder names); use the lists distributed with DFEW"
         )
-    for number, row in lines:
-        try:
-            name, label = row
-            clip_id, index = f"{int(name):05d}", int(label)
-        except ValueError:
-            raise IntegrityError(f"{path}: line {number}: expected 'video_name,label', got {','.join(row)!r}") from None
+    largest = 0
+    for number, (name, label) in rows:
+        where = f"{path}: line {number}"
+        if not (re.fullmatch(r"\d{1,9}", name) and re.fullmatch(r"-?\d{1,9}", label)):
+            raise IntegrityError(f"{where}: expected 'video_name,label' with two numbers, got {name + ',' + label!r}")
+        clip_id, index = f"{int(name):05d}", int(label)
         if not 1 <= index <= len(CLASSES):
-            raise IntegrityError(f"{path}: line {number}: clip {clip_id} has label {index}, outside 1..{len(CLASSES)}")
-        yield clip_id, CLASSES[index - 1]
+            raise IntegrityError(f"{where}: clip {clip_id} has label {index}, outside 1..{len(CLASSES)}")
+        largest = max(largest, index)
+        yield clip_id, CLASSES[index - 1], where
+    if len(rows) >= LONG_LIST and largest < len(CLASSES):
+        raise IntegrityError(
+            f"{path}: {len(rows)} labels from 1 to {largest} are neither 0..6 nor 1..7, so their numbering is unknown; "
+            "use the lists distributed with DFEW"
+        )
 
 
-def _read_votes(path: Path) -> dict[str, dict[str, float]]:
-    """Votes by clip id, joined on the column `order` (rows of the lists and of this file are not in step)."""
+def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, float]]:
+    """Votes of the clips in `wanted`, joined on the column `order` (the rows of this file are in no list's order)."""
+    table: dict[str, dict[str, float]] = {}
+    for number, order, cells in _vote_rows(path):
+        where = f"{path}: row {number}"
+        match = re.fullmatch(r"(\d{1,9})(\.0)?", order)
+        if not match:
+            raise IntegrityError(f"{where}: '{order}' in the column 'order' is not a clip's number")
+        clip_id = f"{int(match[1]):05d}"
+        if clip_id not in wanted:
+            continue
+        if clip_id in table:
+            raise IntegrityError(f"{where}: clip {clip_id} is there twice")
+        table[clip_id] = vote_row(cells, f"{where}: clip {clip_id}")
+        if sum(table[clip_id].values()) != ANNOTATORS:
+            votes = list(table[clip_id].values())
+            raise IntegrityError(f"{where}: clip {clip_id}: votes {votes} do not sum to {ANNOTATORS}")
+    without = sorted(set(wanted) - set(table))
+    if without:
+        raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
+    return table
+
+
+def _vote_rows(path: Path) -> Iterator[tuple[int, str, dict[str, object]]]:
+    """Row number, `order` and votes by emotion of every row that names a clip."""
     import openpyxl
 
     if not path.is_file():
         raise EnvironmentProblem(f"DFEW: votes missing: {path}; soft labels need it, `--labels hard` does not")
-    rows = openpyxl.load_workbook(path, read_only=True).worksheets[0].iter_rows(values_only=True)
-    header = [str(cell) for cell in next(rows, ())]
-    columns = [f"{index}{name}" for index, name in enumerate(CLASSES, start=1)]
-    missing = [name for name in [*columns, "order"] if name not in header]
+    try:
+        rows = list(openpyxl.load_workbook(path, data_only=True).worksheets[0].iter_rows(values_only=True))
+    # A damaged workbook fails anywhere inside openpyxl, with whatever error that place has.
+    except Exception as error:
+        raise IntegrityError(f"{path}: not a readable Excel workbook: {error}") from None
+    header = [str(cell).strip() for cell in rows[0]] if rows else []
+    columns = {name: f"{index}{name}" for index, name in enumerate(CLASSES, start=1)}
+    missing = [name for name in (*columns.values(), "order") if header.count(name) != 1]
     if missing:
-        raise IntegrityError(f"{path}: columns missing: {', '.join(missing)}")
-    where = [header.index(name) for name in columns]
-    order = header.index("order")
-    table: dict[str, dict[str, float]] = {}
-    for row in rows:
-        if row[order] is None:
-            continue
-        clip_id = f"{int(str(row[order])):05d}"
-        votes = [float(str(row[column] or 0)) for column in where]
-        if min(votes) < 0 or sum(votes) != ANNOTATORS:
-            raise IntegrityError(f"{path}: clip {clip_id}: votes {votes} do not sum to {ANNOTATORS}")
-        table[clip_id] = dict(zip(CLASSES, votes, strict=True))
-    return table
+        raise IntegrityError(f"{path}: row 1: expected one column each for {', '.join(missing)}")
+    for number, row in enumerate(rows[1:], start=2):
+        cells = dict(zip(header, row, strict=True))
+        if cells["order"] is not None:
+            votes = {name: 0 if cells[column] is None else cells[column] for name, column in columns.items()}
+            yield number, str(cells["order"]).strip(), votes
 
 
 def _frames(root: Path, clip_id: str) -> dict[str, str]:

@@ -55,7 +55,8 @@ def _most_voted(votes: dict[str, float]) -> str | None:
 LAYOUT = DatasetLayout(
     name="ferv39k-plus",
     title="FERV39k-Plus, FERV39k's clips with soft labels (33,467 clips)",
-    citation="Kawamura et al., arXiv 2506.20867, 2025 (MIDAS, extended); Wang et al., FERV39k, CVPR 2022",
+    citation="Kawamura et al., Enhancing Ambiguous Dynamic Facial Expression Recognition with Soft Label-based Data "
+    "Augmentation, 2025; Wang et al., FERV39k, CVPR 2022",
     licence="FERV39k's terms: non-commercial research only, under a signed agreement; no redistribution",
     obtain="Obtain FERV39k first (`benchmark show ferv39k`), then the soft labels from the authors of FERV39k-Plus. "
     "How they lay out their file is not public, so this reads a generic form: put soft_labels.csv (or .parquet) into "
