@@ -10,5 +10,8 @@ setup(
         *(f"benchmark_plugins.{name}" for name in find_packages("plugins")),
     ],
     package_dir={"benchmark.protocols": "protocols", "benchmark_plugins": "plugins"},
-    package_data={"benchmark.protocols": ["*.yaml", "groupings/*.yaml", "maps/*.yaml"], "benchmark_plugins": ["*/README.md"]},
+    package_data={
+        "benchmark.protocols": ["*.yaml", "groupings/*.yaml", "maps/*.yaml"],
+        "benchmark_plugins": ["*/README.md"],
+    },
 )

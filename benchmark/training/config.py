@@ -24,8 +24,8 @@ PRESET_KEYS = ("epochs", "batch_size", "size", "decode_size")
 def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, cache: Path, workers: int) -> Config:
     """The resolved config: everything MMEngine needs to train the unit, as plain values.
 
-    `val_dataloader` reads the split that is scored after every epoch, as labelled rows; it is None
-    where the protocol watches no split. The test split has a loader of its own (`test_dataloader`), whose file lists ids and paths without
+    `val_dataloader` reads the split that is scored after every epoch, as labelled rows; it is None where the protocol
+    watches no split. The test split has a loader of its own (`test_dataloader`), whose file lists ids and paths without
     labels.
     """
     method = registry().find("methods", unit.method)

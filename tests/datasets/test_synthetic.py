@@ -1,4 +1,4 @@
-"""The synthetic DFEW: its tree, the same bytes for a seed, and emotions that only their order tells apart."""
+"""The synthetic DFEW: its tree, the same bytes for a seed, and nothing left behind when it is not finished."""
 
 import csv
 import hashlib
@@ -15,8 +15,6 @@ import openpyxl
 import pytest
 
 from benchmark.datasets.synthetic.dfew import synthesize
-from benchmark.datasets.synthetic.emotions import EMOTIONS, HIGHEST, LOWEST, MIRRORED, perform, trajectory
-from benchmark.datasets.synthetic.labels import draw_feeling, planned_counts, stratified_folds
 from benchmark.errors import UsageError
 
 CLIPS = 40
@@ -196,62 +194,6 @@ def test_too_few_clips_are_refused_with_the_reason(tmp_path: Path) -> None:
 def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="seed"):
         synthesize(tmp_path / "DFEW", CLIPS, -1, quiet)
-
-
-@pytest.mark.parametrize("clips", [35, 36, 100, 420, 11697])
-def test_class_counts_follow_the_shares_with_five_at_least(clips: int) -> None:
-    shares = {"happy": 2445, "sad": 1894, "neutral": 2669, "angry": 2173, "surprise": 1469, "disgust": 145, "fear": 902}
-    counts = planned_counts(clips, shares)
-    assert sum(counts.values()) == clips
-    assert min(counts.values()) >= 5
-    if clips == 11697:
-        assert counts == shares
-
-
-def test_folds_differ_by_one_clip_at_most_in_size_and_in_every_class() -> None:
-    labels = {clip: EMOTIONS[clip % 5 if clip < 60 else clip % 7] for clip in range(1, 101)}
-    folds = stratified_folds(labels, np.random.default_rng(0))
-    groups = [list(folds.values())]
-    groups += [[folds[clip] for clip in labels if labels[clip] == name] for name in EMOTIONS]
-    for group in groups:
-        sizes = [group.count(fold) for fold in range(1, 6)]
-        assert max(sizes) - min(sizes) <= 1
-
-
-@pytest.mark.parametrize("label", [*EMOTIONS, None])
-def test_feelings_are_convex_mixtures_with_the_label_that_was_planned(label: str | None) -> None:
-    rng = np.random.default_rng(0)
-    feelings = [draw_feeling(label, rng) for _ in range(200)]
-    assert all(feeling.label == label for feeling in feelings)
-    assert all(sum(feeling.mixture.values()) == pytest.approx(1) for feeling in feelings)
-    blended = sum(len(feeling.mixture) > 1 for feeling in feelings)
-    assert blended == 200 if label is None else 20 < blended < 80
-
-
-@pytest.mark.parametrize(("emotion", "original"), MIRRORED.items())
-def test_a_mirrored_emotion_is_the_other_one_backwards(emotion: str, original: str) -> None:
-    moments = np.linspace(0, 1, 21)
-    np.testing.assert_allclose(trajectory(emotion, moments), trajectory(original, moments)[::-1], atol=1e-12)
-
-
-@pytest.mark.parametrize(("emotion", "original"), MIRRORED.items())
-def test_eight_frames_suffice_to_tell_a_mirrored_pair_apart(emotion: str, original: str) -> None:
-    moments = (np.arange(8) + 0.5) / 8
-    difference = np.abs(trajectory(emotion, moments) - trajectory(original, moments))
-    assert (difference.max(axis=1) > 0.3).sum() >= 4
-
-
-def test_every_emotion_starts_and_ends_at_rest() -> None:
-    for emotion in EMOTIONS:
-        np.testing.assert_allclose(trajectory(emotion, np.array([-0.1, 0.0, 1.0, 1.1])), 0, atol=1e-12)
-
-
-def test_a_performance_keeps_to_the_parameters_range() -> None:
-    rng = np.random.default_rng(0)
-    for emotion in EMOTIONS:
-        face = perform({emotion: 1.0}, 24, rng)
-        assert face.shape == (24, 6)
-        assert (face >= LOWEST).all() and (face <= HIGHEST).all()
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):

@@ -1,7 +1,8 @@
-"""Seven emotions as movements of a face: which facial parameter is where at which moment of a clip.
+"""Emotions as movements of a face: which facial parameter is where at which moment of a clip.
 
-The emotions come in mirrored pairs. Both members of a pair visit the same facial configurations, in opposite order, so
-that no single frame (and no unordered set of frames) tells them apart: a model has to see the order of events.
+Six of the seven basic emotions come in mirrored pairs. Both members of a pair visit the same facial configurations, in
+opposite order, so that no single frame (and no unordered set of frames) tells them apart: a model has to see the order
+of events. The emotions that only some datasets have repeat or hold a movement of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 EMOTIONS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
+ALL_EMOTIONS = (*EMOTIONS, "contempt", "anxiety", "helplessness", "disappointment", "other")
 MIRRORED = {"sad": "happy", "fear": "surprise", "disgust": "angry"}
 
 PARAMETERS = ("brow_raise", "brow_frown", "eye_open", "mouth_curve", "mouth_open", "nose_wrinkle")
@@ -64,7 +66,51 @@ def _surprise(moments: np.ndarray) -> np.ndarray:
     return _offsets(moments, brow_raise=level, eye_open=0.5 * level, mouth_open=0.9 * level)
 
 
-_MOVEMENTS = {"happy": _happy, "angry": _angry, "surprise": _surprise}
+def _contempt(moments: np.ndarray) -> np.ndarray:
+    """A thin smile under narrowed eyes that is held."""
+    level = np.interp(moments, [0.0, 0.2, 0.8, 1.0], [0.0, 1.0, 1.0, 0.0])
+    return _offsets(
+        moments, brow_raise=0.6 * level, eye_open=-0.35 * level, mouth_curve=0.5 * level, nose_wrinkle=0.4 * level
+    )
+
+
+def _anxiety(moments: np.ndarray) -> np.ndarray:
+    """Three short frights with wide eyes."""
+    level = np.sum([_pulse(moments, start, start + 0.15, start + 0.3) for start in (0.05, 0.35, 0.65)], axis=0)
+    return _offsets(moments, brow_frown=-0.8 * level, eye_open=0.45 * level, mouth_curve=-0.4 * level)
+
+
+def _helplessness(moments: np.ndarray) -> np.ndarray:
+    """Eyes that close and a mouth that falls open, slowly, and stays so."""
+    level = np.interp(moments, [0.0, 0.6, 0.9, 1.0], [0.0, 1.0, 1.0, 0.0])
+    return _offsets(moments, brow_frown=-0.9 * level, eye_open=-0.4 * level, mouth_open=0.6 * level)
+
+
+def _disappointment(moments: np.ndarray) -> np.ndarray:
+    """Raised brows and a hopeful smile, then corners of the mouth that drop below lowered brows."""
+    hope, loss = _pulse(moments, 0.0, 0.15, 0.35), _pulse(moments, 0.25, 0.5, 1.0)
+    return _offsets(moments, brow_raise=0.9 * hope - 0.5 * loss, mouth_curve=0.5 * hope - loss)
+
+
+def _other(moments: np.ndarray) -> np.ndarray:
+    """Two wide yawns."""
+    level = np.sum([_pulse(moments, start, start + 0.22, start + 0.44) for start in (0.04, 0.52)], axis=0)
+    return _offsets(moments, eye_open=-0.4 * level, mouth_open=level)
+
+
+_MOVEMENTS = {
+    "happy": _happy,
+    "angry": _angry,
+    "surprise": _surprise,
+    "contempt": _contempt,
+    "anxiety": _anxiety,
+    "helplessness": _helplessness,
+    "disappointment": _disappointment,
+    "other": _other,
+}
+
+# When a picture is taken: the moment at which an emotion looks most like itself.
+_APEX = {"happy": 0.8, "sad": 0.8, "angry": 0.25, "surprise": 0.18, "disgust": 0.25, "fear": 0.82, "contempt": 0.5}
 
 
 def trajectory(emotion: str, moments: np.ndarray) -> np.ndarray:
@@ -96,3 +142,22 @@ def perform(mixture: Mapping[str, float], frames: int, rng: np.random.Generator)
     for blink in rng.uniform(0.0, 1.0, size=rng.integers(0, 3)):
         face[np.abs(times - blink) < 0.03, _EYE_OPEN] = 0.0
     return np.clip(face, LOWEST, HIGHEST)
+
+
+def hold(mixture: Mapping[str, float], rng: np.random.Generator) -> np.ndarray:
+    """One person's face at the height of a mixture of the emotions in pictures (the basic ones and contempt).
+
+    Returns (1, 6) parameters within `LOWEST`..`HIGHEST`, one frame of a performance.
+    """
+    movement = sum(weight * _apex(emotion) for emotion, weight in mixture.items())
+    face = REST + rng.uniform(0.85, 1.1) * movement + rng.normal(0.0, 0.04, size=(1, len(PARAMETERS)))
+    return np.clip(face, LOWEST, HIGHEST)
+
+
+def _apex(emotion: str) -> np.ndarray:
+    moment = np.array([_APEX.get(emotion, 0.5)])
+    look = trajectory(emotion, moment)
+    if emotion == "fear":
+        # In a clip only the order of events tells it from surprise; in a picture there is no order.
+        look = 0.6 * look + _offsets(moment, brow_frown=np.array([-0.9]), mouth_curve=np.array([-0.7]))
+    return look

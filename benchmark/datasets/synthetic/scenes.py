@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 
+from benchmark.datasets.synthetic.emotions import hold
 from benchmark.datasets.synthetic.faces import Brush, draw_identity, oval, paint_face
 
 SCENE_WIDTH, SCENE_HEIGHT = 320, 240
@@ -43,6 +46,13 @@ def film(performance: np.ndarray, rng: np.random.Generator) -> tuple[list[np.nda
         scenes.append(scene)
         crops.append(crop)
     return scenes, crops
+
+
+def photograph(mixture: Mapping[str, float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One picture of a mixture of emotions at its height: the scene (240 x 320 x 3) and the face crop (224 x 224 x 3),
+    uint8 RGB."""
+    scenes, crops = film(hold(mixture, rng), rng)
+    return scenes[0], crops[0]
 
 
 def _poses(

@@ -1,0 +1,108 @@
+"""What every synthetic dataset needs: a tree that appears only when it is whole, and clips made by many processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from benchmark.datasets.synthetic import MARKER
+from benchmark.errors import UsageError
+from benchmark.specs import ReportProgress
+
+GENERATOR = 1  # raise it whenever the same seed starts to give other bytes
+
+Plan = TypeVar("Plan")
+Made = TypeVar("Made")
+
+_SHORT_EVERY = 25  # one clip in so many has fewer frames than the 16 that most methods ask for
+
+
+@contextlib.contextmanager
+def new_tree(out: Path, dataset: str, clips: int, seed: int) -> Iterator[Path]:
+    """Yield a folder to fill; when the block ends well, mark it as synthetic and rename it to `out`.
+
+    Raises UsageError when `out` is not an absent or empty folder, or `seed` is negative.
+    """
+    if seed < 0:
+        raise UsageError(f"The seed of a synthetic dataset cannot be negative, but is {seed}. Use 0 or more.")
+    out = Path(out).absolute()
+    _refuse_occupied(out)
+    _remove_abandoned(out)
+    unfinished = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        marker = {"dataset": dataset, "generator": GENERATOR, "seed": seed, "clips": clips}
+        with (unfinished / MARKER).open("w", encoding="utf-8") as file:
+            file.write(json.dumps(marker) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _refuse_occupied(out)
+        unfinished.rename(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def make_all(
+    make: Callable[[Plan], Made], plans: Sequence[Plan], report: ReportProgress, workers: int | None
+) -> list[Made]:
+    """Make all clips, in any order, on `workers` processes (by default one per CPU); what `make` returned, in the
+    order of `plans`.
+
+    `make` must be picklable and draw only from generators of its own, see `generator`.
+    """
+    workers = min(workers or os.cpu_count() or 1, len(plans))
+    made: dict[int, Made] = {}
+    if workers == 1:
+        for number, plan in enumerate(plans):
+            made[number] = make(plan)
+            report(len(made), len(plans))
+    else:
+        # Spawned, not forked: the caller may hold threads of torch or of OpenCV.
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,))
+        try:
+            numbers = {pool.submit(make, plan): number for number, plan in enumerate(plans)}
+            for future in as_completed(numbers):
+                made[numbers[future]] = future.result()
+                report(len(made), len(plans))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [made[number] for number in range(len(plans))]
+
+
+def generator(*key: int) -> np.random.Generator:
+    """A random generator of its own for every key; clips count from 1, so (seed, 0, ...) is free for the plan."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
+
+
+def draw_length(clip: int, rng: np.random.Generator) -> int:
+    """A clip's number of frames: 16 to about 50, but 11 to 15 in a few clips (which, says the number `clip`)."""
+    return int(rng.integers(11, 16)) if clip % _SHORT_EVERY == 0 else 16 + int(rng.gamma(2.0, 4.2))
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Delete what a killed process left half done beside `out`."""
+    for path in out.parent.glob(f".{out.name}.unfinished-*"):
+        try:
+            os.kill(int(path.name.rpartition("-")[2]), 0)
+        except (ProcessLookupError, ValueError):
+            shutil.rmtree(path, ignore_errors=True)
+        except PermissionError:
+            continue
+
+
+def _refuse_occupied(out: Path) -> None:
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out} exists and is not an empty folder. Choose another target or move it away first.")
