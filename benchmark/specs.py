@@ -156,6 +156,7 @@ class DatasetLayout:
         tree with made-up content.
     lists: glob patterns of the annotation files, relative to the root.
     votes: whether the dataset has annotators' votes, from which soft labels are made.
+    votes_decide: whether a clip's label is its most voted emotion.
     expected: known counts, fold by fold: `{fold: {part: {"clips": n, "per_class": {...}}}}`.
     """
 
@@ -172,6 +173,7 @@ class DatasetLayout:
     synthesize: str
     lists: tuple[str, ...]
     votes: bool = False
+    votes_decide: bool = False
     expected: Mapping[int, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 

@@ -38,7 +38,8 @@ LEGEND = """\
 All scores are percent on test clips: the mean over units (every seed and fold), in brackets its 95 % interval
 (bootstrap of the test clips within class, fold by fold), after it the standard deviation over units. "pooled" is the
 score of all units' predictions taken together; grouped scores count a prediction right when it falls in the label's
-group. A difference between rows whose intervals overlap may be chance. Labels of gated datasets are not published:
+group. A difference between rows whose intervals overlap may be chance. Neighbouring frames of a video look alike, so
+that intervals of frame-wise protocols are too narrow. Labels of gated datasets are not published:
 `benchmark leaderboard check` verifies hashes, clip ids, predicted classes and all arithmetic without them.
 """
 GENERATED = "<!-- Written by `benchmark leaderboard build`; edits will be lost. -->\n"

@@ -53,13 +53,13 @@ def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence
 
     The interval bootstraps each fold on its own and averages the metric over folds, resample by resample. Seeds of one
     fold share its test clips, so they can't narrow that interval: their confusions are pooled, and as many clips are
-    drawn from the pool as the fold has.
+    drawn from the pool as the fold has. Under a cross-dataset protocol all folds are tested on the same clips.
     """
     if not units:
         raise IntegrityError("nothing to aggregate: no unit was finished")
     confusions = np.array([unit.scores.test.confusion for unit in units], dtype=np.int64)
     computes = metric_functions(protocol, metrics)
-    folds = _resampled_folds([unit.fold for unit in units], confusions)
+    folds = _resampled_folds([0 if protocol.test_on else unit.fold for unit in units], confusions)
     pooled = confusions.sum(axis=0)
     recall = per_class_recall(confusions)
     groupings = {}

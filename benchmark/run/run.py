@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import multiprocessing
-import os
 import shutil
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +16,7 @@ from typing import Any
 
 from benchmark.datasets.splits import Fold
 from benchmark.errors import EnvironmentProblem
+from benchmark.processes import follow_parent
 from benchmark.run.data import Data
 from benchmark.run.execute import Machine, Watcher, reason_of, run_unit
 from benchmark.run.state import is_done, load_state
@@ -123,20 +122,11 @@ _sender: _Sender
 
 
 def _start_worker(events: Any) -> None:
-    """Prepare a worker: interrupts are the parent's business, and the parent's death is the worker's end."""
     global _sender
     _sender = _Sender(events)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
     # Data loaders fork, as everywhere on Linux; a spawned process would otherwise spawn them too, which takes seconds.
     multiprocessing.set_start_method("fork", force=True)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _work(unit: Unit, fold: Fold, machine: Machine) -> str | None:

@@ -177,5 +177,6 @@ DFEW/
     synthesize="benchmark.datasets.synthetic.dfew:synthesize",
     lists=("EmoLabel_DataSplit/*/set_*.csv", "Annotation/annotation.xlsx"),
     votes=True,
+    votes_decide=True,
     expected=_expected(),
 )

@@ -113,4 +113,5 @@ FERPlus/
     synthesize="benchmark.datasets.synthetic.ferplus:synthesize",
     lists=(TABLE,),
     votes=True,
+    votes_decide=True,
 )

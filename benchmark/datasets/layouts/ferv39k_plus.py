@@ -77,4 +77,5 @@ Known size: 33,467 clips in train and test together; sizes of the two are not pu
     synthesize="benchmark.datasets.synthetic.ferv39k_plus:synthesize",
     lists=(*ferv39k.LAYOUT.lists, "soft_labels.*"),
     votes=True,
+    votes_decide=True,
 )

@@ -38,8 +38,8 @@ _LINE = re.compile(r"(\d{1,5})\.mp4 +(\S+)")
 
 
 def find(data_root: Path) -> Path | None:
-    """The dataset's root: `data_root` itself, or a folder in it named MAFW[-compound] (in any case)."""
-    return find_folder(data_root, ("mafw", "mafw-compound"), LISTS)
+    """The dataset's root: `data_root` itself, or a folder in it named MAFW (in any case)."""
+    return find_folder(data_root, ("mafw",), LISTS)
 
 
 def read(root: Path, votes: bool) -> list[Clip]:

@@ -6,8 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.datasets.layouts import mafw
-from benchmark.datasets.layouts.reading import emotion
+from benchmark.datasets.layouts.reading import emotion, find_folder
 from benchmark.specs import Clip
+
+
+def find(data_root: Path) -> Path | None:
+    """MAFW's root: `data_root` itself, or a folder in it named MAFW-compound or MAFW (in any case)."""
+    return find_folder(data_root, ("mafw-compound",), mafw.LISTS) or mafw.find(data_root)
 
 
 def read(root: Path, votes: bool) -> list[Clip]:
@@ -36,6 +41,7 @@ MAFW/
   data/frames/00025/*.jpg                                           whole frames
   data/clips/00025.mp4                                              source videos""",
     classes=(),
+    find=f"{__name__}:find",
     read=f"{__name__}:read",
     synthesize="benchmark.datasets.synthetic.mafw_compound:synthesize",
     lists=("Train & Test Set/compound/no_caption/set_*/*.txt",),

@@ -43,15 +43,15 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     `clips` is too small for every class, or `seed` is negative.
     """
     with new_tree(out, "afew", clips, seed) as tree:
-        labels = shuffled(planned_counts(clips, _SHARES), generator(seed, 0, 0))
-        parts = divide(labels, _VAL, generator(seed, 0, 1))
+        labels = shuffled(planned_counts(clips, _SHARES), generator("afew", seed, 0, 0))
+        parts = divide(labels, _VAL, generator("afew", seed, 0, 1))
         plans = [_ClipPlan(number, label, parts[number], seed) for number, label in labels.items()]
         make_all(partial(_make_clip, tree), plans, report, workers)
 
 
 def _make_clip(tree: Path, plan: _ClipPlan) -> None:
     """Write one clip's video and its aligned faces."""
-    rng = generator(plan.seed, plan.number)
+    rng = generator("afew", plan.seed, plan.number)
     feeling = draw_feeling(plan.label, rng)
     scenes, crops = film(perform(feeling.mixture, draw_length(plan.number, rng), rng), rng)
     faces = [cv2.resize(crop, (_FACE_SIZE, _FACE_SIZE), interpolation=cv2.INTER_AREA) for crop in crops]

@@ -60,8 +60,8 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     with new_tree(out, "affectnet", clips, seed) as tree:
         counts = planned_counts(clips, _SHARES)
         without = dict.fromkeys(_EXPRESSIONS[len(_CLASSES) :], max(2, round(_WITHOUT_EXPRESSION * clips)))
-        labels = shuffled({**counts, **without}, generator(seed, 0, 0))
-        parts = divide(labels, _VALIDATION, generator(seed, 0, 1))
+        labels = shuffled({**counts, **without}, generator("affectnet", seed, 0, 0))
+        parts = divide(labels, _VALIDATION, generator("affectnet", seed, 0, 1))
         plans = [_ImagePlan(number, label, seed) for number, label in labels.items()]
         rows = make_all(partial(_make_image, tree), plans, report, workers)
         for part, header in (("training", [_HEADER]), ("validation", [])):
@@ -72,7 +72,7 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
 
 def _make_image(tree: Path, plan: _ImagePlan) -> Sequence[object]:
     """Write one image; returns its row in the list."""
-    rng = generator(plan.seed, plan.number)
+    rng = generator("affectnet", plan.seed, plan.number)
     known = plan.label in _CLASSES
     feeling = draw_feeling(plan.label if known else None, rng, _CLASSES)
     scene, crop = photograph(feeling.mixture, rng)

@@ -59,7 +59,7 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
 
 def _plan(videos: int, seed: int) -> list[_VideoPlan]:
     """The first videos are for validation; the last two of the others show two people of one recording."""
-    rng = generator(seed, 0, 0)
+    rng = generator("affwild2", seed, 0, 0)
     validation = round(_VALIDATION * videos)
     parts = ["Validation_Set"] * validation + ["Train_Set"] * (videos - validation)
     names = [f"video{number}" for number in range(1, videos - 1)]
@@ -82,7 +82,7 @@ def _endless(rng: np.random.Generator) -> Iterator[str]:
 
 def _make_video(tree: Path, plan: _VideoPlan) -> None:
     """Write one video's face crops, of which some are lost, and its label file."""
-    rng = generator(plan.seed, plan.number)
+    rng = generator("affwild2", plan.seed, plan.number)
     labels: list[int] = []
     performances = []
     for emotion in plan.segments:

@@ -46,8 +46,8 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     `clips` is too small for every class, or `seed` is negative.
     """
     with new_tree(out, "caer", clips, seed) as tree:
-        labels = shuffled(planned_counts(clips, _SHARES), generator(seed, 0, 0))
-        parts = divide(labels, _HELD_OUT, generator(seed, 0, 1))
+        labels = shuffled(planned_counts(clips, _SHARES), generator("caer", seed, 0, 0))
+        parts = divide(labels, _HELD_OUT, generator("caer", seed, 0, 1))
         placed: Counter[str] = Counter()
         plans = []
         for number, label in labels.items():
@@ -59,7 +59,7 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
 
 def _make_clip(tree: Path, plan: _ClipPlan) -> None:
     """Write one clip's video."""
-    rng = generator(plan.seed, plan.number)
+    rng = generator("caer", plan.seed, plan.number)
     feeling = draw_feeling(plan.label, rng)
     scenes, _ = film(perform(feeling.mixture, draw_length(plan.number, rng), rng), rng)
     write_video(tree / plan.path, scenes)

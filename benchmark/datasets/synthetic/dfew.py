@@ -61,19 +61,19 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
         feelings = make_all(partial(_make_clip, tree), plans, report, workers)
         _write_annotation(tree / "Annotation" / "annotation.xlsx", plans, feelings)
         labels = {plan.id: plan.label for plan in plans if plan.label is not None}
-        _write_lists(tree / "EmoLabel_DataSplit", labels, stratified_folds(labels, generator(seed, 0, 1)))
+        _write_lists(tree / "EmoLabel_DataSplit", labels, stratified_folds(labels, generator("", seed, 0, 1)))
 
 
 def _plan(clips: int, seed: int) -> list[_ClipPlan]:
     labels: list[str | None] = [name for name, n in planned_counts(clips, _SHARES).items() for _ in range(n)]
     labels += [None] * max(1, round(_UNLABELLED * clips))
-    order = generator(seed, 0, 0).permutation(len(labels))
+    order = generator("", seed, 0, 0).permutation(len(labels))
     return [_ClipPlan(number, labels[which], seed) for number, which in enumerate(order, start=1)]
 
 
 def _make_clip(tree: Path, plan: _ClipPlan) -> Feeling:
     """Write one clip in its three forms: the scene's video, the face crops, and sixteen interpolated crops."""
-    rng = generator(plan.seed, plan.id)
+    rng = generator("", plan.seed, plan.id)
     feeling = draw_feeling(plan.label, rng)
     scenes, crops = film(perform(feeling.mixture, draw_length(plan.id, rng), rng), rng)
     clip = f"{plan.id:05d}"

@@ -62,8 +62,8 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     with new_tree(out, "ferplus", clips, seed) as tree:
         counts = planned_counts(clips, _SHARES)
         rejected = dict.fromkeys(("unknown", "nf"), max(3, round(_REJECTED * clips)))
-        labels = shuffled({**counts, **rejected}, generator(seed, 0, 0))
-        parts = divide(labels, _HELD_OUT, generator(seed, 0, 1))
+        labels = shuffled({**counts, **rejected}, generator("ferplus", seed, 0, 0))
+        parts = divide(labels, _HELD_OUT, generator("ferplus", seed, 0, 1))
         plans = [_ImagePlan(number, label, parts[number], seed) for number, label in labels.items()]
         votes = make_all(partial(_make_image, tree), plans, report, workers)
         rows = [
@@ -77,7 +77,7 @@ def _make_image(tree: Path, plan: _ImagePlan) -> Mapping[str, int]:
     """Write one image, unless it shows no face; returns its votes."""
     if plan.label == "nf":
         return {"nf": ANNOTATORS}
-    rng = generator(plan.seed, plan.number)
+    rng = generator("ferplus", plan.seed, plan.number)
     feeling = draw_feeling(plan.label if plan.label in _CLASSES else None, rng, _CLASSES, majority=_MAJORITY)
     _, crop = photograph(feeling.mixture, rng)
     grey = cv2.cvtColor(cv2.resize(crop, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)

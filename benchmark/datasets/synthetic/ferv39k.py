@@ -44,8 +44,8 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     `clips` is too small for every class, or `seed` is negative.
     """
     with new_tree(out, "ferv39k", clips, seed) as tree:
-        labels = shuffled(planned_counts(clips, SHARES), generator(seed, 0, 0))
-        parts = divide(labels, TEST, generator(seed, 0, 1))
+        labels = shuffled(planned_counts(clips, SHARES), generator("ferv39k", seed, 0, 0))
+        parts = divide(labels, TEST, generator("ferv39k", seed, 0, 1))
         plans = plan_clips(labels, labels, seed)
         make_all(partial(make_clip, tree), plans, report, workers)
         write_lists(tree, plans, parts)
@@ -53,7 +53,7 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
 
 def plan_clips(shown: Mapping[int, str], filed: Mapping[int, str], seed: int) -> list[ClipPlan]:
     """Plan clips that show one emotion and lie in the folder of another, or of the same."""
-    scenes = generator(seed, 0, 2).choice(_SCENES, len(shown)).tolist()
+    scenes = generator("ferv39k", seed, 0, 2).choice(_SCENES, len(shown)).tolist()
     return [
         ClipPlan(number, f"{scene}/{filed[number].capitalize()}/{number:04d}", label, seed)
         for scene, (number, label) in zip(scenes, sorted(shown.items()), strict=True)
@@ -62,7 +62,7 @@ def plan_clips(shown: Mapping[int, str], filed: Mapping[int, str], seed: int) ->
 
 def make_clip(tree: Path, plan: ClipPlan) -> Feeling:
     """Write one clip's scene frames and face crops; returns what it shows and its votes."""
-    rng = generator(plan.seed, plan.number)
+    rng = generator("ferv39k", plan.seed, plan.number)
     feeling = draw_feeling(plan.label, rng, majority=_MAJORITY)
     scenes, crops = film(perform(feeling.mixture, _length(plan.number, rng), rng), rng)
     write_frames(tree / "3_ClipsforScenImages" / plan.place, scenes)

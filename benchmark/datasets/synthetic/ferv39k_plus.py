@@ -24,9 +24,9 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     `clips` is too small for every class, or `seed` is negative.
     """
     with new_tree(out, "ferv39k-plus", clips, seed) as tree:
-        shown = shuffled(planned_counts(clips, SHARES), generator(seed, 0, 0))
-        parts = divide(shown, TEST, generator(seed, 0, 1))
-        rng = generator(seed, 0, 3)
+        shown = shuffled(planned_counts(clips, SHARES), generator("ferv39k-plus", seed, 0, 0))
+        parts = divide(shown, TEST, generator("ferv39k-plus", seed, 0, 1))
+        rng = generator("ferv39k-plus", seed, 0, 3)
         for number in range(clips + 1, clips + 1 + max(2, round(_WITHOUT_VOTES * clips))):
             shown[number] = str(rng.choice(EMOTIONS))
             parts[number] = "test" if number % 5 == 0 else "train"

@@ -81,9 +81,9 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     `clips` is too small to give every fold a clip of every class, or `seed` is negative.
     """
     with new_tree(out, "mafw", clips, seed) as tree:
-        rng = generator(seed, 0, 1)
+        rng = generator("mafw", seed, 0, 1)
         plans = []
-        for number, label in shuffled(planned_counts(clips, SHARES), generator(seed, 0, 0)).items():
+        for number, label in shuffled(planned_counts(clips, SHARES), generator("mafw", seed, 0, 0)).items():
             around = [name for name in COMPOUNDS if label in name.split("_")]
             compound = str(rng.choice(around)) if around and number % _COMPOUND_EVERY == 0 else label
             plans.append(ClipPlan(f"{number:05d}", compound, label, seed))
@@ -100,14 +100,14 @@ def write_clips(tree: Path, plans: Sequence[ClipPlan], seed: int, report: Report
         rows.append((f"{plan.id}.mp4", -1 if number % _INVALID_EVERY == 0 else 0, *counts.values()))
     write_workbook(tree / "Labels" / "annotation.xlsx", rows)
     singles = {number: plan.single for number, plan in enumerate(plans) if plan.single is not None}
-    _write_lists(tree, "single", plans, singles, generator(seed, 0, 2))
+    _write_lists(tree, "single", plans, singles, generator("mafw", seed, 0, 2))
     compounds = {number: plan.compound for number, plan in enumerate(plans)}
-    _write_lists(tree, "compound", plans, compounds, generator(seed, 0, 3))
+    _write_lists(tree, "compound", plans, compounds, generator("mafw", seed, 0, 3))
 
 
 def _make_clip(tree: Path, plan: ClipPlan) -> Mapping[str, int]:
     """Write one clip's video, scene frames and face crops; returns its votes."""
-    rng = generator(plan.seed, int(plan.id))
+    rng = generator("mafw", plan.seed, int(plan.id))
     feeling = _feel(plan, rng)
     scenes, crops = film(perform(feeling.mixture, draw_length(int(plan.id), rng), rng), rng)
     write_video(tree / "data" / "clips" / f"{plan.id}.mp4", scenes)

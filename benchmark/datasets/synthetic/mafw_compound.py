@@ -24,9 +24,9 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     with new_tree(out, "mafw-compound", clips, seed) as tree:
         compounds = COMPOUNDS[: max(1, clips // FOLDS - len(NAMES))]
         shares = {**{name: share // 2 for name, share in SHARES.items()}, **dict.fromkeys(compounds, _COMPOUND_SHARE)}
-        rng = generator(seed, 0, 1)
+        rng = generator("mafw-compound", seed, 0, 1)
         plans = []
-        for number, label in shuffled(planned_counts(clips, shares), generator(seed, 0, 0)).items():
+        for number, label in shuffled(planned_counts(clips, shares), generator("mafw-compound", seed, 0, 0)).items():
             balanced = "_" in label and number % _BALANCED_EVERY == 0
             single = None if balanced else str(rng.choice(label.split("_")))
             plans.append(ClipPlan(f"{number:05d}", label, single, seed))

@@ -41,8 +41,8 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     `clips` is too small for every class, or `seed` is negative.
     """
     with new_tree(out, "raf-db", clips, seed) as tree:
-        labels = shuffled(planned_counts(clips, _SHARES), generator(seed, 0, 0))
-        parts = divide(labels, _TEST, generator(seed, 0, 1))
+        labels = shuffled(planned_counts(clips, _SHARES), generator("raf-db", seed, 0, 0))
+        parts = divide(labels, _TEST, generator("raf-db", seed, 0, 1))
         plans = []
         for part, stem in _STEMS.items():
             members = [number for number in labels if parts[number] == part]
@@ -55,7 +55,7 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
 
 def _make_image(tree: Path, plan: _ImagePlan) -> None:
     """Write one picture and the face cut from it."""
-    rng = generator(plan.seed, plan.number)
+    rng = generator("raf-db", plan.seed, plan.number)
     scene, crop = photograph(draw_feeling(plan.label, rng).mixture, rng)
     images = tree / "basic" / "Image"
     aligned = cv2.resize(crop, (_ALIGNED_SIZE, _ALIGNED_SIZE), interpolation=cv2.INTER_AREA)

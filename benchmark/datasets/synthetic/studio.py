@@ -80,9 +80,13 @@ def make_all(
     return [made[number] for number in range(len(plans))]
 
 
-def generator(*key: int) -> np.random.Generator:
-    """A random generator of its own for every key; clips count from 1, so (seed, 0, ...) is free for the plan."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
+def generator(dataset: str, *key: int) -> np.random.Generator:
+    """A random generator of its own for every dataset and key, so that no two datasets share a clip.
+
+    Clips count from 1, so (seed, 0, ...) is free for the plan. DFEW's name is empty, because it came first and its
+    bytes must stay what they were.
+    """
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([*key, *dataset.encode()])))
 
 
 def draw_length(clip: int, rng: np.random.Generator) -> int:

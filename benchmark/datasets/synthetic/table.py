@@ -45,8 +45,8 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     `clips` is too small to give every fold a clip of every class, or `seed` is negative.
     """
     with new_tree(out, "table", clips, seed) as tree:
-        labels = shuffled(planned_counts(clips, _SHARES), generator(seed, 0, 0))
-        folds = stratified_folds(labels, generator(seed, 0, 1))
+        labels = shuffled(planned_counts(clips, _SHARES), generator("table", seed, 0, 0))
+        folds = stratified_folds(labels, generator("table", seed, 0, 1))
         plans = [_ClipPlan(number, label, seed) for number, label in labels.items()]
         votes = make_all(partial(_make_clip, tree), plans, report, workers)
         rows = [
@@ -64,7 +64,7 @@ def _subject(plan: _ClipPlan, fold: int) -> str:
 
 def _make_clip(tree: Path, plan: _ClipPlan) -> Mapping[str, int]:
     """Write one clip's video; returns its votes."""
-    rng = generator(plan.seed, plan.number)
+    rng = generator("table", plan.seed, plan.number)
     feeling = draw_feeling(plan.label, rng)
     _, crops = film(perform(feeling.mixture, draw_length(plan.number, rng), rng), rng)
     write_video(tree / plan.path, crops)
