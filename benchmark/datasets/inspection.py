@@ -9,25 +9,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 
-from benchmark.errors import EnvironmentProblem
 from benchmark.files import hash_value
-from benchmark.processes import follow_parent
+from benchmark.processes import follow_parent, worker_pool
 from benchmark.specs import Clip, DatasetLayout, ReportProgress
 from benchmark.video.cache import cache_folder
 from benchmark.video.frames import FrameReader, UnreadableClip, open_clip
 
 # Clips that a worker takes at once: few, because what it has not handed back is lost when the command is interrupted.
 BATCH = 8
+DIED = (
+    "a worker process died while it read clips, for lack of memory or in the video decoder; nothing finished is lost: "
+    "run the same command again, with a smaller --workers"
+)
 
 # Called in a worker with an opened clip and its path; the result goes to a JSON file. Raises UnreadableClip.
 Inspect = Callable[[FrameReader, Path], Any]
@@ -130,23 +131,9 @@ def _outcomes(root: Path, jobs: Sequence[_Job], inspect: Inspect, workers: int) 
         for job in jobs:
             yield _look(root, job, inspect)
         return
-    # Spawned, not forked: the caller may hold threads of torch or of OpenCV.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-    try:
+    with worker_pool(workers, _start_worker, died=DIED) as pool:
         for future in as_completed([pool.submit(_look_at_batch, root, batch, inspect) for batch in batches]):
             yield from future.result()
-    except BrokenProcessPool as error:
-        raise EnvironmentProblem(
-            "a worker process died while it read clips, for lack of memory or in the video decoder; nothing finished "
-            "is lost: run the same command again, with a smaller --workers"
-        ) from error
-    except BaseException:
-        # The other clips could take minutes; what is finished has been kept.
-        for process in list(pool._processes.values()):
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _start_worker() -> None:

@@ -107,6 +107,8 @@ def hold_out(
 
 
 def _main_label(clips: Sequence[Clip]) -> str:
+    if len(clips) == 1:
+        return clips[0].label
     counts = Counter(clip.label for clip in clips)
     return min(counts, key=lambda label: (-counts[label], label))
 

@@ -8,15 +8,14 @@ import multiprocessing
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmark.datasets.splits import Fold
 from benchmark.errors import EnvironmentProblem
-from benchmark.processes import follow_parent
+from benchmark.processes import follow_parent, worker_pool
 from benchmark.run.data import Data
 from benchmark.run.execute import Machine, Watcher, reason_of, run_unit
 from benchmark.run.state import is_done, load_state
@@ -24,6 +23,10 @@ from benchmark.run.units import Unit
 
 # Less free space than this after a failed write means that the disk is full.
 FULL_DISK_BYTES = 16 * 2**20
+DIED = (
+    "a worker process died, perhaps for lack of memory; nothing finished is lost: run the same command again, with a "
+    "smaller --jobs"
+)
 
 
 @dataclass
@@ -64,26 +67,15 @@ def _one_by_one(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Wat
 
 
 def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
-    # Forking a process that has used an accelerator or threads is not safe.
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, _listening(manager.Queue(), watcher) as events:
-        pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(events,))
-        try:
-            futures = {pool.submit(_work, unit, data.folds[unit.fold], machine): unit for unit in todo}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise EnvironmentProblem(
-                "a worker process died, perhaps for lack of memory; nothing finished is lost: run the same command "
-                "again, with a smaller --jobs"
-            ) from error
-        except BaseException:
-            # Whatever the workers have finished is on disk; waiting for the rest could take hours.
-            for process in list(pool._processes.values()):
-                process.kill()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with (
+        context.Manager() as manager,
+        _listening(manager.Queue(), watcher) as events,
+        worker_pool(jobs, _start_worker, (events,), died=DIED) as pool,
+    ):
+        futures = {pool.submit(_work, unit, data.folds[unit.fold], machine): unit for unit in todo}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
 
 
 def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str | None:

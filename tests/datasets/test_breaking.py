@@ -179,7 +179,7 @@ BREAKS = [
     ("raf-db", "0-based labels", edit(r" 1$", " 0", RAF), "0"),
     ("raf-db", "an image missing", remove("basic/Image/aligned/*"), "clip t"),
     ("affectnet", "an unknown expression", edit(r",10,(?=[-\d.]+,[-\d.]+$)", ",11,", "Manually*/training.csv"), "11"),
-    ("affectnet", "both forms", copy("Manually_Annotated_Images", "train_set/annotations"), "keep"),
+    ("affectnet", "both forms", copy("Manually_Annotated_Images", "train_set/annotations"), "in two forms"),
     ("ferplus", "too many votes", edit(r",10,0,", ",10,9,", "fer2013new.csv"), "19 votes, expected 1..10"),
     ("ferplus", "an unknown usage", edit("^Training", "Learning", "fer2013new.csv"), "Usage is 'Learning'"),
     ("table", "labels as numbers", edit(r",(happy|sad|neutral),", ",3,", "clips.csv"), "write the emotion's name"),

@@ -93,7 +93,7 @@ def test_missing_votes_are_noted_because_hard_labels_do_not_need_them(dfew):
     (dfew / "Annotation/annotation.xlsx").unlink()
     report = check(DFEW, dfew)
     assert report.problems == ()
-    assert "votes: not checked: DFEW: votes missing" in report.notes[0]
+    assert "votes: not checked: dfew: votes missing" in report.notes[0]
     assert report.sources == ("clip_224x224",)
     shutil.rmtree(dfew / "Clip/clip_224x224/00001")
     assert check(DFEW, dfew).exit_code == 4

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import ClipLists, find_folder, read_table, vote_row
+from benchmark.datasets.layouts.reading import ClipLists, find_folder, read_table, read_votes_workbook, vote_row
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.specs import Clip, DatasetLayout
 
@@ -19,7 +19,9 @@ LIST_FOLDERS = ("{part}(single-labeled)", "{part}(single_labeled)", "{part}")
 # A list this long that lacks a class is not an official one.
 LONG_LIST = 100
 VOTES = "Annotation/annotation.xlsx"
+VOTE_COLUMNS = {name: f"{index}{name}" for index, name in enumerate(CLASSES, start=1)}
 ANNOTATORS = 10
+_NAME, _LABEL = re.compile(r"\d{1,9}"), re.compile(r"-?\d{1,9}")
 
 
 def find(data_root: Path) -> Path | None:
@@ -66,15 +68,16 @@ def _read_list(path: Path) -> Iterator[tuple[str, str, str]]:
     header, rows = read_table(path)
     if header != ["video_name", "label"]:
         raise IntegrityError(f"{path}: line 1: expected the header 'video_name,label', got {','.join(header)!r}")
-    if any(re.fullmatch("0+", label) for _, (_, label) in rows):
+    if any(label and not label.strip("0") for _, (_, label) in rows):
         raise IntegrityError(
             f"{path}: holds label 0, so its labels are not DFEW's official 1..7 (some repositories ship lists "
             "renumbered to 0..6 under the same folder names); use the lists distributed with DFEW"
         )
     largest = 0
+    file = str(path)
     for number, (name, label) in rows:
-        where = f"{path}: line {number}"
-        if not (re.fullmatch(r"\d{1,9}", name) and re.fullmatch(r"-?\d{1,9}", label)):
+        where = f"{file}: line {number}"
+        if not (_NAME.fullmatch(name) and _LABEL.fullmatch(label)):
             raise IntegrityError(f"{where}: expected 'video_name,label' with two numbers, got {name + ',' + label!r}")
         clip_id, index = f"{int(name):05d}", int(label)
         if not 1 <= index <= len(CLASSES):
@@ -91,7 +94,7 @@ def _read_list(path: Path) -> Iterator[tuple[str, str, str]]:
 def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, float]]:
     """Votes of the clips in `wanted`, joined on the column `order` (the rows of this file are in no list's order)."""
     table: dict[str, dict[str, float]] = {}
-    for number, order, cells in _vote_rows(path):
+    for number, order, cells in read_votes_workbook(path, "dfew", "order", VOTE_COLUMNS):
         where = f"{path}: row {number}"
         match = re.fullmatch(r"(\d{1,9})(\.0)?", order)
         if not match:
@@ -109,29 +112,6 @@ def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, floa
     if without:
         raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
     return table
-
-
-def _vote_rows(path: Path) -> Iterator[tuple[int, str, dict[str, object]]]:
-    """Row number, `order` and votes by emotion of every row that names a clip."""
-    import openpyxl
-
-    if not path.is_file():
-        raise EnvironmentProblem(f"DFEW: votes missing: {path}; soft labels need it, `--labels hard` does not")
-    try:
-        rows = list(openpyxl.load_workbook(path, data_only=True).worksheets[0].iter_rows(values_only=True))
-    # A damaged workbook fails anywhere inside openpyxl, with whatever error that place has.
-    except Exception as error:
-        raise IntegrityError(f"{path}: not a readable Excel workbook: {error}") from None
-    header = [str(cell).strip() for cell in rows[0]] if rows else []
-    columns = {name: f"{index}{name}" for index, name in enumerate(CLASSES, start=1)}
-    missing = [name for name in (*columns.values(), "order") if header.count(name) != 1]
-    if missing:
-        raise IntegrityError(f"{path}: row 1: expected one column each for {', '.join(missing)}")
-    for number, row in enumerate(rows[1:], start=2):
-        cells = dict(zip(header, row, strict=True))
-        if cells["order"] is not None:
-            votes = {name: 0 if cells[column] is None else cells[column] for name, column in columns.items()}
-            yield number, str(cells["order"]).strip(), votes
 
 
 def _frames(root: Path, clip_id: str) -> dict[str, str]:

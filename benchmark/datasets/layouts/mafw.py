@@ -6,12 +6,19 @@ Only the lists in `no_caption` are read. Those in `with_caption` leave out every
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import ClipLists, emotion, find_folder, read_lines, vote_row
+from benchmark.datasets.layouts.reading import (
+    ClipLists,
+    emotion,
+    find_folder,
+    read_lines,
+    read_votes_workbook,
+    vote_row,
+)
 from benchmark.emotions import canonical
-from benchmark.errors import EnvironmentProblem, IntegrityError
+from benchmark.errors import IntegrityError
 from benchmark.specs import Clip, DatasetLayout
 
 # The official order; the lists hold names.
@@ -99,42 +106,21 @@ def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, floa
     Whether the numbers are votes or confidences is not documented, so any that are not negative will do.
     """
     table: dict[str, dict[str, float]] = {}
-    for number, row in _sheet(path):
-        match = re.fullmatch(r"(\d{1,5})(\.mp4|\.0)?", str(row["clip"]).strip())
+    columns = {name: name for name in CLASSES}
+    for number, clip, cells in read_votes_workbook(path, "mafw", "clip", columns, canonical):
+        match = re.fullmatch(r"(\d{1,5})(\.mp4|\.0)?", clip)
         if not match:
-            raise IntegrityError(f"{path}: row {number}: '{row['clip']}' is not a clip such as 00025.mp4")
+            raise IntegrityError(f"{path}: row {number}: '{clip}' is not a clip such as 00025.mp4")
         clip_id = _clip_id(match[1])
         if clip_id not in wanted:
             continue
         if clip_id in table:
             raise IntegrityError(f"{path}: row {number}: clip {clip_id} is there twice")
-        cells = {name: 0 if row[name] is None else row[name] for name in CLASSES}
         table[clip_id] = vote_row(cells, f"{path}: row {number}: clip {clip_id}")
     without = sorted(set(wanted) - set(table))
     if without:
         raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
     return table
-
-
-def _sheet(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Row number and cells by column name (`clip`, and canonical emotions) of every row that names a clip."""
-    import openpyxl
-
-    if not path.is_file():
-        raise EnvironmentProblem(f"mafw: votes missing: {path}; soft labels need it, `--labels hard` does not")
-    try:
-        rows = list(openpyxl.load_workbook(path, data_only=True).worksheets[0].iter_rows(values_only=True))
-    # A damaged workbook fails anywhere inside openpyxl, with whatever error that place has.
-    except Exception as error:
-        raise IntegrityError(f"{path}: not a readable Excel workbook: {error}") from None
-    header = [canonical(str(cell)) for cell in rows[0]] if rows else []
-    missing = [name for name in ("clip", *CLASSES) if header.count(name) != 1]
-    if missing:
-        raise IntegrityError(f"{path}: row 1: expected one column each for {', '.join(missing)}")
-    for number, row in enumerate(rows[1:], start=2):
-        cells = dict(zip(header, row, strict=True))
-        if cells["clip"] is not None:
-            yield number, cells
 
 
 _SIZES = {1: (7333, 1839), 2: (7335, 1837), 3: (7339, 1833), 4: (7340, 1832), 5: (7341, 1831)}

@@ -7,7 +7,7 @@ import difflib
 import io
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,34 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         if len(row) != len(header):
             raise IntegrityError(f"{path}: line {number}: {len(row)} cells, the header has {len(header)}")
     return header, rows
+
+
+def read_votes_workbook(
+    path: Path, dataset: str, key: str, columns: Mapping[str, str], spelling: Callable[[str], str] = str.strip
+) -> Iterator[tuple[int, str, dict[str, object]]]:
+    """Row number, text under `key`, and cells by emotion (an empty one is 0) of every row of an Excel file with a key.
+
+    columns: header by emotion. spelling: applied to the file's headers before they are compared. Raises
+    EnvironmentProblem for a missing file, IntegrityError for one that is damaged or lacks a column.
+    """
+    import openpyxl
+
+    if not path.is_file():
+        raise EnvironmentProblem(f"{dataset}: votes missing: {path}; soft labels need it, `--labels hard` does not")
+    try:
+        rows = list(openpyxl.load_workbook(path, data_only=True).worksheets[0].iter_rows(values_only=True))
+    # A damaged workbook fails anywhere inside openpyxl, with whatever error that place has.
+    except Exception as error:
+        raise IntegrityError(f"{path}: not a readable Excel workbook: {error}") from None
+    header = [spelling(str(cell)) for cell in rows[0]] if rows else []
+    missing = [name for name in (key, *columns.values()) if header.count(name) != 1]
+    if missing:
+        raise IntegrityError(f"{path}: row 1: expected one column each for {', '.join(missing)}")
+    for number, row in enumerate(rows[1:], start=2):
+        cells = dict(zip(header, row, strict=True))
+        if cells[key] is not None:
+            votes = {name: 0 if cells[column] is None else cells[column] for name, column in columns.items()}
+            yield number, str(cells[key]).strip(), votes
 
 
 def _read_text(path: Path, encodings: Sequence[str]) -> str:
