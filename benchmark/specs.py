@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -179,16 +179,21 @@ class DatasetLayout:
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """A score computed from a confusion matrix.
+    """A score of predictions.
 
-    compute: import path of `compute(confusion: ndarray) -> ndarray`: integer counts (..., K, K), rows are true classes,
-        to scores in 0..1 of shape (...). Higher is better.
+    compute: import path of the function that computes it; what it takes depends on `input`:
+        `confusion`: integer counts (..., K, K), rows are true classes, to scores in 0..1 of shape (...). Only such a
+            metric can be named by a protocol, because it follows from a record without anybody's labels.
+        `probabilities`: true class indices (N,) and class probabilities (N, K), to one number.
+        `distributions`: annotators' vote shares (N, K) and class probabilities (N, K), to one number.
     """
 
     name: str
     title: str
     citation: str
     compute: str
+    input: Literal["confusion", "probabilities", "distributions"] = "confusion"
+    higher_is_better: bool = True
 
 
 # Called with (done, total) from time to time.

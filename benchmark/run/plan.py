@@ -54,7 +54,11 @@ def find_protocol(name: str) -> Protocol:
     if protocol.test_on:
         registry().find("datasets", protocol.test_on.dataset)
     for metric in protocol.metrics:
-        registry().find("metrics", metric)
+        if registry().find("metrics", metric).input != "confusion":
+            raise UsageError(
+                f"protocol {protocol.name}: metrics: '{metric}' does not follow from a confusion matrix, so no record "
+                "could show it; `benchmark score` computes it for a finished run"
+            )
     return protocol
 
 
