@@ -11,6 +11,7 @@ setup(
     ],
     package_dir={"benchmark.protocols": "protocols", "benchmark_plugins": "plugins"},
     package_data={
+        "benchmark.leaderboard": ["site/*"],
         "benchmark.protocols": ["*.yaml", "groupings/*.yaml", "maps/*.yaml"],
         "benchmark_plugins": ["*/README.md"],
     },

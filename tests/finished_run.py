@@ -54,6 +54,10 @@ class FinishedRun:
     labels: dict[str, str]
 
     @property
+    def by_split(self) -> dict[str, dict[str, str]]:
+        return {"val": self.labels, "test": self.labels}
+
+    @property
     def path(self) -> Path:
         return self.folder / "record.json"
 
@@ -154,6 +158,7 @@ def finish(
         preset="small",
         pretraining="none",
         parameters=1_234_567,
+        gflops=1.25,
         official_evaluation="best epoch on test",
     )
     data = DataUse(dataset="dfew", frame_source="clip_224x224", synthetic=synthetic, fingerprint="f" * 64, clips=72)

@@ -73,10 +73,10 @@ def test_a_trained_model_tested_without_the_order_does_worse(demo, order):
     for folder in sorted(demo[0].glob("dfew-5fold-synthetic/videomae@small/hard/seed-0/fold-*")):
         unit = read_state(folder).unit.model_copy(update={"protocol": changed})
         job = Job(unit, folder, root, root, cache_folder() / "frames", workers=0)
-        tested, _ = predict(job, folder / CHECKPOINTS / BEST, ("test",), lambda done, total: None)
+        tested = predict(job, folder / CHECKPOINTS / BEST, ("test",), lambda done, total: None)
         for predictions, scores in (
             (read_predictions(folder / predictions_name("test"), protocol.classes), true),
-            (tested["test"], without),
+            (tested.predictions["test"], without),
         ):
             scores.append(uar_of(confusion_matrix([labels[i] for i in predictions.ids], predictions.predicted, 7)))
     assert len(true) == 5

@@ -149,7 +149,7 @@ def test_a_record_survives_its_file(run):
     [
         (("surprise",), 1, "surprise: Extra inputs"),
         (("units", 0, "surprise"), 1, r"units\.0\.surprise: Extra inputs"),
-        (("schema_version",), 2, "schema_version"),
+        (("schema_version",), 1, "schema_version"),
         (("method", "parameters"), "12", r"method\.parameters"),
         (("label_mode",), "fuzzy", "label_mode"),
         (("augmentations",), [{"name": "a", "version": "1", "options": {"k": float("nan")}}], "NaN is not JSON"),
@@ -167,7 +167,7 @@ def test_a_record_off_the_schema_is_refused_by_key(run, keys, value, message):
 
 
 def test_a_key_given_twice_is_refused(run):
-    run.path.write_text(run.path.read_text().replace('"schema_version": 1', '"schema_version": 1, "schema_version": 1'))
+    run.path.write_text(run.path.read_text().replace('"schema_version": 2', '"schema_version": 2, "schema_version": 2'))
     with pytest.raises(IntegrityError, match="given twice"):
         read_record(run.path)
 
@@ -183,7 +183,7 @@ def test_a_time_zone_other_than_utc_is_refused(run):
 
 def test_an_honest_record_verifies_with_and_without_labels(run):
     verify_record(run.record, run.folder)
-    verify_record(run.record, run.folder, run.labels)
+    verify_record(run.record, run.folder, run.by_split)
 
 
 TAMPERED = {
@@ -277,13 +277,13 @@ def test_labels_find_what_arithmetic_cannot(run):
     record = replace_predictions(run, "test", swap_two_predictions)
     verify_record(record, run.folder)
     with pytest.raises(IntegrityError, match=r"scores\.test\.(metrics|confusion)"):
-        verify_record(record, run.folder, run.labels)
+        verify_record(record, run.folder, run.by_split)
 
 
 def test_a_clip_without_label_is_named(run):
     del run.labels["test1-sad-0"]
     with pytest.raises(IntegrityError, match="predicted clips have no label: 'test1-sad-0'"):
-        verify_record(run.record, run.folder, run.labels)
+        verify_record(run.record, run.folder, run.by_split)
 
 
 def test_other_clips_than_the_splits_are_found(run):

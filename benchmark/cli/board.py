@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.output import note
+from benchmark.cli.output import note, positive
+
+if TYPE_CHECKING:
+    from benchmark.leaderboard.entries import LabelsOf
+    from benchmark.leaderboard.ties import Labels
+    from benchmark.records import Record
 
 
 def add_commands(commands: Any) -> None:
@@ -21,7 +27,14 @@ def add_commands(commands: Any) -> None:
         action = actions.add_parser(name, help=text)
         if name == "add":
             action.add_argument("run", type=Path, metavar="RUN", help="a record.json, or the folder that holds it")
+        if name == "build":
+            action.add_argument("--html", type=Path, metavar="DIR", help="also write a static site there")
+        if name == "check":
+            action.add_argument("--workers", type=positive, default=os.cpu_count() or 1)
         action.add_argument("--dir", type=Path, default=Path("leaderboard"), metavar="DIR", help="default: leaderboard")
+        action.add_argument(
+            "--data-root", type=Path, metavar="DIR", help="where your datasets lie: their labels are joined again"
+        )
         action.set_defaults(function=function)
 
 
@@ -29,22 +42,47 @@ def add_entry(options: argparse.Namespace) -> None:
     """`benchmark leaderboard add RUN`."""
     from benchmark.leaderboard import add, build
 
-    entry = add(options.run, options.dir)
-    build(options.dir)
-    note(f"added {options.dir / entry.path}")
+    labels_of = _labels_of(options)
+    entry = add(options.run, options.dir, labels_of)
+    build(options.dir, labels_of)
+    note(f"added {options.dir / entry.path}, verified {'with' if entry.joined else 'without'} labels")
 
 
 def build_pages(options: argparse.Namespace) -> None:
     """`benchmark leaderboard build`."""
-    from benchmark.leaderboard import build
+    from benchmark.leaderboard import build, write_html
 
-    for path in build(options.dir):
+    written = build(options.dir, _labels_of(options))
+    if options.html:
+        written += write_html(options.dir, options.html)
+    for path in written:
         note(f"wrote {path}")
 
 
 def check_entries(options: argparse.Namespace) -> None:
     """`benchmark leaderboard check`."""
+    from benchmark.cli.progress import counting
     from benchmark.leaderboard import check
 
-    entries = check(options.dir)
-    note(f"{len(entries)} records in {options.dir}: every score follows from its predictions, every page is current")
+    with counting("checking records") as report:
+        checked = check(options.dir, _labels_of(options), options.workers, report)
+    note(
+        f"{len(checked.entries)} records in {options.dir}: every score follows from its predictions "
+        f"({len(checked.with_labels)} of them with the labels joined again), every page is current"
+    )
+
+
+def _labels_of(options: argparse.Namespace) -> LabelsOf:
+    """Labels from the user's own data, read once for all records of the same clips."""
+    from benchmark.run.data import default_root, known_labels
+
+    root = default_root(options.data_root)
+    known: dict[tuple[str, ...], Any] = {}
+
+    def of(record: Record) -> Labels | None:
+        key = (record.protocol.hash, *(unit.splits.test.sha256 for unit in record.units))
+        if key not in known:
+            known[key] = known_labels(record, root)
+        return known[key]
+
+    return of

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import __version__
 from benchmark.cli.output import add_json, note, positive, print_json, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import registry
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from benchmark.run.units import Unit
 
 # The demo: three kinds of model, and one of them again with votes and mixing.
-DEMO_CLIPS = 420
-DEMO_SEED = 0
 DEMO_ROWS = (
     ("tsm", (), "hard"),
     ("former-dfer", (), "hard"),
@@ -144,15 +141,15 @@ def _demo_data(protocol: Protocol) -> Path:
     """The synthetic stand-ins of the protocol's datasets, each made once and kept in the cache."""
     from benchmark.cli.progress import counting
     from benchmark.datasets.synthetic import MARKER
+    from benchmark.run.demo import CLIPS, SEED, demo_root
     from benchmark.specs import load_object
-    from benchmark.video.cache import cache_folder
 
-    root = cache_folder() / f"demo-{DEMO_CLIPS}-{DEMO_SEED}-{__version__}"
+    root = demo_root()
     for dataset in (protocol.dataset, *([protocol.test_on.dataset] if protocol.test_on else [])):
         layout = registry().find("datasets", dataset)
         if not (root / dataset / MARKER).is_file():
             with counting(f"synthesizing {dataset}") as report:
-                load_object(layout.synthesize)(root / dataset, DEMO_CLIPS, DEMO_SEED, report)
+                load_object(layout.synthesize)(root / dataset, CLIPS, SEED, report)
     return root
 
 

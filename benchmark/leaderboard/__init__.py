@@ -1,6 +1,8 @@
 """The leaderboard: records that were accepted, and the pages rendered from them."""
 
-from benchmark.leaderboard.entries import add, build, check, entry_id, overview, read_entries, table
-from benchmark.leaderboard.pages import Entry
+from benchmark.leaderboard.building import build, overview, table, write_html
+from benchmark.leaderboard.checking import check
+from benchmark.leaderboard.entries import add, entry_id, read_entries
+from benchmark.leaderboard.entry import Entry
 
-__all__ = ["Entry", "add", "build", "check", "entry_id", "overview", "read_entries", "table"]
+__all__ = ["Entry", "add", "build", "check", "entry_id", "overview", "read_entries", "table", "write_html"]

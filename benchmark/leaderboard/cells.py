@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.leaderboard.markdown import escape, percent
+from benchmark.leaderboard.reported import ReportedTable, reported_for
 from benchmark.protocol import Protocol
 from benchmark.records import Record, Summary, protocol_of
 
@@ -27,10 +28,13 @@ def name_columns() -> list[Column]:
     ]
 
 
-def score_columns(protocol: Protocol, titles: Mapping[str, str]) -> list[Column]:
+def score_columns(
+    protocol: Protocol, titles: Mapping[str, str], reported: Sequence[ReportedTable] = ()
+) -> list[Column]:
     """The ranking metric with its interval and its pooled value, the other metrics, the groupings.
 
-    titles: metric titles by name; names stand in for missing ones.
+    titles: metric titles by name; names stand in for missing ones. reported: tables of the literature; if there are
+    any, a column shows how far the ranking metric is from what they print for the same row.
     """
     title = {name: escape(titles.get(name, name)) for name in protocol.metrics}
     ranking = protocol.ranking
@@ -40,7 +44,25 @@ def score_columns(protocol: Protocol, titles: Mapping[str, str]) -> list[Column]
         Column(f"{title[ranking]} pooled", lambda record: _pooled(summary_of(record, ranking))),
         *(_metric_column(title[name], name) for name in others),
         *(_grouping_column(title, grouping.name) for grouping in protocol.groupings),
+        *(
+            [Column(f"{title[ranking]} against reported", lambda record: _distance(record, protocol, reported))]
+            if reported
+            else []
+        ),
     ]
+
+
+def _distance(record: Record, protocol: Protocol, reported: Sequence[ReportedTable]) -> str:
+    """This run minus each printed value, in points."""
+    summary = summary_of(record, protocol.ranking)
+    used = (record.method.name, record.method.preset, record.label_mode, record.augmentations)
+    if summary is None or record.overrides.recipe or record.overrides.protocol:
+        return "-"
+    texts = (
+        f"{100 * (summary.mean - quoted.value):+.2f} ({'; '.join(filter(None, [quoted.source, quoted.doubt]))})"
+        for quoted in reported_for(reported, protocol, *used)
+    )
+    return "; ".join(map(escape, texts)) or "-"
 
 
 def _metric_column(title: str, metric: str) -> Column:
@@ -70,6 +92,7 @@ def cost_columns() -> list[Column]:
     """What the model is and builds on."""
     return [
         Column("Parameters", lambda record: f"{record.method.parameters / 1e6:.2f} M"),
+        Column("GFLOPs", lambda record: "-" if record.method.gflops is None else f"{record.method.gflops:.2f}"),
         Column("Pre-training", _pretraining),
     ]
 

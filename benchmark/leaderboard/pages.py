@@ -1,25 +1,16 @@
-"""The leaderboard's pages: one ranked table per protocol, and below it what can't be ranked."""
+"""The leaderboard's pages: one ranked table per protocol, below it what can't be ranked, then the literature."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from pathlib import PurePosixPath
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
-from benchmark.leaderboard.cells import (
-    Column,
-    cost_columns,
-    name_columns,
-    recall_columns,
-    run_columns,
-    score_columns,
-    summary_of,
-)
+from benchmark.leaderboard.cells import Column, name_columns, recall_columns, run_columns, score_columns
+from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.markdown import escape, render_table
-from benchmark.protocol import Protocol
-from benchmark.records import Record, protocol_of
+from benchmark.leaderboard.reported import ReportedTable, render_reported
+from benchmark.leaderboard.sections import Section, definition, ranking_score, sections
+from benchmark.records import Record
 
 REAL = """\
 # Leaderboard
@@ -38,9 +29,17 @@ LEGEND = """\
 All scores are percent on test clips: the mean over units (every seed and fold), in brackets its 95 % interval
 (bootstrap of the test clips within class, fold by fold), after it the standard deviation over units. "pooled" is the
 score of all units' predictions taken together; grouped scores count a prediction right when it falls in the label's
-group. A difference between rows whose intervals overlap may be chance. Neighbouring frames of a video look alike, so
-that intervals of frame-wise protocols are too narrow. Labels of gated datasets are not published:
-`benchmark leaderboard check` verifies hashes, clip ids, predicted classes and all arithmetic without them.
+group. Neighbours share a rank where the bootstrap of their difference over the same clips can't separate them at 5 %
+(over independent clips, where nobody who published had the labels). Neighbouring frames of a video look alike, so that
+intervals of frame-wise protocols are too narrow. Labels of gated datasets are not published: "with labels" says that
+whoever published the row recomputed its scores from predictions and labels, "without labels" that hashes, clip ids,
+predicted classes and all arithmetic were verified; `benchmark leaderboard check` does the one or the other for anybody.
+"""
+QUOTED = """\
+## Reported in the literature
+
+Quoted from papers, not run here, never ranked. Where a run's protocol, method, label mode and augmentations are those
+of a quoted row, the run's row shows the distance; pre-training may differ, and is said in both places.
 """
 GENERATED = "<!-- Written by `benchmark leaderboard build`; edits will be lost. -->\n"
 EMPTY = """\
@@ -52,26 +51,23 @@ No results yet. To publish one:
 """
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A record that was accepted; `path` is its folder, relative to the leaderboard's."""
-
-    path: PurePosixPath
-    record: Record
-
-
-def render_page(entries: Sequence[Entry], titles: Mapping[str, str], synthetic: bool) -> str:
+def render_page(
+    entries: Sequence[Entry],
+    titles: Mapping[str, str],
+    synthetic: bool,
+    tied: Callable[[Entry, Entry], bool],
+    reported: Sequence[ReportedTable] = (),
+) -> str:
     """The page as markdown; the same entries in any order give the same text.
 
-    titles: metric titles by name.
+    titles: metric titles by name. tied: whether the data can't separate two neighbours of a ranking. reported: tables
+    of the literature, for the page of real results.
     """
-    parts = [GENERATED, SYNTHETIC if synthetic else REAL]
-    if not entries:
-        return "\n".join([*parts, EMPTY])
-    parts.append(LEGEND)
-    ordered = sorted(entries, key=lambda entry: (*_protocol_key(entry), entry.path))
-    for _, group in groupby(ordered, key=_protocol_key):
-        parts += _section(list(group), titles)
+    parts = [GENERATED, SYNTHETIC if synthetic else REAL, LEGEND if entries else EMPTY]
+    for section in sections(entries, titles, tied, reported):
+        parts += _section(section, titles)
+    if reported:
+        parts.append(f"{QUOTED}\n{render_reported(reported)}")
     return "\n".join(parts)
 
 
@@ -79,8 +75,8 @@ def render_terminal(records: Sequence[Record], titles: Mapping[str, str]) -> str
     """Two padded tables of records under one protocol: scores, and recall of each class; the best record first."""
     if not records:
         return "no record"
-    protocol = _definition(records)
-    ordered = sorted(records, key=lambda record: -_ranking(record, protocol))
+    protocol = definition(records)
+    ordered = sorted(records, key=lambda record: -ranking_score(record, protocol))
     score_table = [*name_columns(), *score_columns(protocol, titles), *run_columns()]
     recall_table = [*name_columns(), *recall_columns(protocol)]
     return "\n\n".join(
@@ -91,60 +87,33 @@ def render_terminal(records: Sequence[Record], titles: Mapping[str, str]) -> str
     )
 
 
-def _protocol_key(entry: Entry) -> tuple[str, int]:
-    # The newest version of a protocol comes first.
-    return entry.record.protocol.name, -entry.record.protocol.version
-
-
-def _section(entries: list[Entry], titles: Mapping[str, str]) -> list[str]:
-    protocol = _definition([entry.record for entry in entries])
-    columns = [
-        *name_columns(),
-        *score_columns(protocol, titles),
-        *recall_columns(protocol),
-        *cost_columns(),
-        *run_columns(),
-    ]
-    ordered = sorted(entries, key=lambda entry: (-_ranking(entry.record, protocol), entry.path))
-    ranked = [entry for entry in ordered if entry.record.eligible]
-    others = [entry for entry in ordered if not entry.record.eligible]
+def _section(section: Section, titles: Mapping[str, str]) -> list[str]:
+    protocol = section.protocol
+    columns = [column for group in section.columns.values() for column in group]
     ranking = escape(titles.get(protocol.ranking, protocol.ranking))
     parts = [
         f"## {escape(protocol.name)}, version {protocol.version}\n",
         f"{escape(protocol.title)}. Data: {escape(protocol.citation)}. Ranked by {ranking}.\n",
     ]
-    if ranked:
-        scores = [_ranking(entry.record, protocol) for entry in ranked]
-        # Equal scores share a rank, and the next one is counted on: 1, 1, 3.
-        parts.append(_table("Rank", [str(1 + scores.index(score)) for score in scores], ranked, columns))
+    if section.ranked:
+        parts.append(_table("Rank", [(str(rank), entry) for rank, entry in section.ranked], columns))
     else:
         parts.append("No ranked result yet.\n")
-    if others:
+    if section.others:
         parts.append("### Not ranked\n")
-        parts.append(_table("Why", [_why_not(entry.record) for entry in others], others, columns))
+        rows = [("; ".join(map(escape, reasons)), entry) for reasons, entry in section.others]
+        parts.append(_table("Why", rows, columns))
     return parts
 
 
-def _table(first: str, firsts: Sequence[str], entries: Sequence[Entry], columns: Sequence[Column]) -> str:
-    rows = [
-        [lead, *(column.cell(entry.record) for column in columns), f"[record]({quote(str(entry.path))}/record.json)"]
-        for lead, entry in zip(firsts, entries, strict=True)
+def _table(first: str, rows: Sequence[tuple[str, Entry]], columns: Sequence[Column]) -> str:
+    cells = [
+        [
+            lead,
+            *(column.cell(entry.record) for column in columns),
+            "with labels" if entry.joined else "without labels",
+            f"[record]({quote(str(entry.path))}/record.json)",
+        ]
+        for lead, entry in rows
     ]
-    return render_table([first, *(column.title for column in columns), "Record"], rows) + "\n"
-
-
-def _definition(records: Sequence[Record]) -> Protocol:
-    """The protocol that gives a table its columns: an eligible record's, for others may have changed theirs."""
-    chosen = next((record for record in records if record.eligible), records[0])
-    return protocol_of(chosen)
-
-
-def _ranking(record: Record, protocol: Protocol) -> float:
-    summary = summary_of(record, protocol.ranking)
-    return summary.mean if summary else -1.0
-
-
-def _why_not(record: Record) -> str:
-    reasons = [f"unofficial: {reason}" for reason in record.marks.unofficial]
-    reasons += [f"incomplete: {reason}" for reason in record.marks.incomplete]
-    return "; ".join(map(escape, reasons)) or "checkpoints not selected on val"
+    return render_table([first, *(column.title for column in columns), "Verified", "Record"], cells) + "\n"

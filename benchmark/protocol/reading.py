@@ -28,7 +28,8 @@ def load_protocol(path: Path) -> Protocol:
         value["test_on"]["labels"] = _read_mapping(_find(path, "maps", value["test_on"]["labels"]))
     names = value.get("groupings", [])
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
-        value["groupings"] = [_load_grouping(path, name, value.get("classes")) for name in names]
+        files = [_find(path, "groupings", name) for name in names]
+        value["groupings"] = [read_grouping(file, value.get("classes")) for file in files]
     protocol = validated(value, str(path))
     if protocol.name != path.stem:
         raise UsageError(f"{path}: name: '{protocol.name}' must equal the file's name '{path.stem}'")
@@ -80,12 +81,16 @@ def _resolve_training(path: Path, value: dict[str, Any]) -> None:
     value["train_on"] = source
 
 
-def _load_grouping(path: Path, name: str, classes: Any) -> dict[str, Any]:
-    """A grouping, without the emotions that the protocol does not have: one file serves every class list."""
-    grouping = _read_mapping(_find(path, "groupings", name))
-    if isinstance(grouping.get("groups"), dict) and isinstance(classes, list):
+def read_grouping(path: Path, classes: Any) -> dict[str, Any]:
+    """A grouping's file, without the emotions that are not in `classes`: one file serves every class list."""
+    grouping = _read_mapping(path)
+    if isinstance(grouping.get("groups"), dict) and isinstance(classes, list | tuple):
         kept = {canonical(str(name)) for name in classes}
-        members = {group: [n for n in names if canonical(n) in kept] for group, names in grouping["groups"].items()}
+        members = {
+            group: [name for name in names if canonical(str(name)) in kept]
+            for group, names in grouping["groups"].items()
+            if isinstance(names, list)
+        }
         grouping["groups"] = {group: names for group, names in members.items() if names}
     return grouping
 

@@ -1,6 +1,6 @@
 """Records: the JSON that describes a finished run, with every number recomputable from the predictions beside it."""
 
-from benchmark.records.aggregates import Aggregates, Summary, aggregate
+from benchmark.records.aggregates import Aggregates, Summary, aggregate, resampled_folds
 from benchmark.records.assemble import assemble_record, incomplete_reasons, unofficial_reasons
 from benchmark.records.model import (
     AugmentationUse,
@@ -50,6 +50,7 @@ __all__ = [
     "incomplete_reasons",
     "protocol_of",
     "read_record",
+    "resampled_folds",
     "unofficial_reasons",
     "verify_record",
     "write_record",

@@ -59,7 +59,7 @@ def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence
         raise IntegrityError("nothing to aggregate: no unit was finished")
     confusions = np.array([unit.scores.test.confusion for unit in units], dtype=np.int64)
     computes = metric_functions(protocol, metrics)
-    folds = _resampled_folds([0 if protocol.test_on else unit.fold for unit in units], confusions)
+    folds = resampled_folds([0 if protocol.test_on else unit.fold for unit in units], confusions)
     pooled = confusions.sum(axis=0)
     recall = per_class_recall(confusions)
     groupings = {}
@@ -75,8 +75,13 @@ def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence
     )
 
 
-def _resampled_folds(folds: Sequence[int], confusions: np.ndarray) -> list[tuple[float, np.ndarray]]:
-    """For each fold its share of the units and its bootstrap confusions (R, K, K)."""
+def resampled_folds(
+    folds: Sequence[int], confusions: np.ndarray, first_stream: int = 0
+) -> list[tuple[float, np.ndarray]]:
+    """For each fold its share of the units and its bootstrap confusions (R, K, K).
+
+    folds: the fold of each unit. confusions: theirs, (U, K, K). Draws from another `first_stream` are independent.
+    """
     resampled = []
     seen: Counter[bytes] = Counter()
     for fold in sorted(set(folds)):
@@ -86,7 +91,7 @@ def _resampled_folds(folds: Sequence[int], confusions: np.ndarray) -> list[tuple
             raise IntegrityError(f"fold {fold}: its units have different numbers of test clips per class")
         pool = own.sum(axis=0)
         # Folds with equal confusions are still different clips: each gets draws of its own.
-        stream = seen[pool.tobytes()]
+        stream = first_stream + seen[pool.tobytes()]
         seen[pool.tobytes()] += 1
         resampled.append((len(own) / len(folds), resample(pool, stream=stream, clips=clips[0])))
     return resampled

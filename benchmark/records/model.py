@@ -45,7 +45,11 @@ class ProtocolUse(FileModel):
 
 
 class MethodUse(FileModel):
-    """The method; `parameters` counts the model's weights, `pretraining` is the declared one."""
+    """The method; `pretraining` is the declared one.
+
+    parameters: number of the model's weights. gflops: operations for predicting one clip, in 10^9, a multiplication and
+    an addition counting as two; None if no unit was finished.
+    """
 
     name: Name
     title: Name
@@ -53,6 +57,7 @@ class MethodUse(FileModel):
     preset: Name
     pretraining: str
     parameters: int = Field(ge=0)
+    gflops: float | None = Field(ge=0)
     official_evaluation: str
 
 
@@ -189,7 +194,7 @@ class Record(FileModel):
     `eligible`, whether the record may be ranked, follows from the rest; `verify_record` checks that it does.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     protocol: ProtocolUse
     method: MethodUse
     augmentations: list[AugmentationUse]

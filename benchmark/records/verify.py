@@ -26,14 +26,15 @@ from benchmark.specs import MetricSpec
 def verify_record(
     record: Record,
     folder: Path,
-    labels: Mapping[str, str] | None = None,
+    labels: Mapping[str, Mapping[str, str]] | None = None,
     metrics: Sequence[MetricSpec] = METRICS,
 ) -> None:
     """Recompute everything in `record` from the predictions files below `folder`.
 
-    With `labels` (class name by clip id, of all clips) every score is recomputed from predictions and labels. Without
-    them the stored confusions are taken for the join, and all that follows from them or must agree with the
-    predictions is checked: clip counts, ids, how often each class was predicted, every metric, interval and aggregate.
+    With `labels` (class name by clip id, of all clips of val and of test) every score is recomputed from predictions
+    and labels. Without them the stored confusions are taken for the join, and all that follows from them or must agree
+    with the predictions is checked: clip counts, ids, how often each class was predicted, every metric, interval and
+    aggregate.
     Raises IntegrityError with one line: the file, and what differs.
     """
     where = folder / "record.json"
@@ -43,7 +44,7 @@ def verify_record(
             problem = "is there twice" if times > 1 else f"is not a fold of {protocol.name}"
             raise IntegrityError(f"{where}: seed {seed}, fold {fold} {problem}")
     for unit in record.units:
-        _verify_unit(unit, protocol, folder, labels, metrics)
+        _verify_unit(unit, protocol, folder, labels or {}, metrics)
     computed = aggregate(record.units, protocol, metrics) if record.units else None
     _same(
         record.aggregates and record.aggregates.model_dump(),
@@ -74,7 +75,7 @@ def _verify_unit(
     unit: UnitRecord,
     protocol: Protocol,
     folder: Path,
-    labels: Mapping[str, str] | None,
+    labels: Mapping[str, Mapping[str, str]],
     metrics: Sequence[MetricSpec],
 ) -> None:
     here = f"{folder / 'record.json'}: seed {unit.seed}, fold {unit.fold}"
@@ -95,7 +96,7 @@ def _verify_unit(
         if shared and protocol.test_on is None:  # ids of two datasets may be the same
             raise IntegrityError(f"{here}: clip {shared[0]!r} is in val and in test")
         try:
-            computed = _rescore(stored, predictions, protocol, labels, metrics)
+            computed = _rescore(stored, predictions, protocol, labels.get(split), metrics)
         except IntegrityError as error:
             raise IntegrityError(f"{here}: scores.{split}: {error}") from error
         _same(stored.model_dump(), computed.model_dump(), f"{here}: scores.{split}")

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.datasets.counts import part_counts, unexpected
-from benchmark.datasets.splits import SPLITS, Fold, make_folds
+from benchmark.datasets.scored import scored_ids, scored_labels
+from benchmark.datasets.splits import SPLITS, Fold, hash_ids, make_folds
 from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 from benchmark.files import hash_value, read_json
 from benchmark.protocol import ALL, Protocol, TargetData
+from benchmark.records import Record, protocol_of
 from benchmark.registry import registry
+from benchmark.run.demo import demo_root
 from benchmark.specs import Clip, DatasetLayout, load_object
 
 
@@ -120,6 +123,28 @@ def _test_clips(table: _Table, test_on: TargetData, classes: Sequence[str]) -> t
         what = "labels frames, not clips" if clips else f"has no clip in its part '{test_on.part}'"
         raise IntegrityError(f"{table.layout.name}: {what}, so nothing can be tested on it")
     return tuple(sorted(clips, key=lambda clip: clip.id))
+
+
+def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, str]] | None:
+    """The labels of a record's val and test, by split and clip id, from the user's own copy of its data.
+
+    Synthetic data are also looked for where the demo keeps them. None if the data are not there, or are not those that
+    the record was made from.
+    """
+    protocol = protocol_of(record)
+    root = data_root or (demo_root() if record.data.synthetic else None)
+    try:
+        data = load_data(protocol, root, votes=False)
+    except (EnvironmentProblem, UsageError):
+        return None
+    for unit in record.units:
+        fold = data.folds.get(unit.fold)
+        if fold is None or hash_ids(scored_ids(fold.test)) != unit.splits.test.sha256:
+            return None
+    return {
+        split: {name: label for fold in data.folds.values() for name, label in scored_labels(fold.split(split)).items()}
+        for split in ("val", "test")
+    }
 
 
 def find_root(layout: DatasetLayout, data_root: Path | None) -> Path:

@@ -212,8 +212,9 @@ def _predict(state: UnitState, unit: Unit, machine: Machine, folder: Path, watch
     clock = time.monotonic()
     missing = [split for split in unit.protocol.predicted_splits if split not in state.predictions]
     job = _job(unit, machine, folder)
-    predictions, state.parameters = predict(job, checkpoint, missing, partial(watcher.predicting, unit))
-    for split, values in predictions.items():
+    predicted = predict(job, checkpoint, missing, partial(watcher.predicting, unit))
+    state.parameters, state.gflops = predicted.parameters, round(predicted.gflops, 6)
+    for split, values in predicted.predictions.items():
         path = folder / predictions_name(split)
         write_predictions(path, values, unit.protocol.classes)
         state.predictions[split] = hash_file(path)

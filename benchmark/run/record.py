@@ -47,6 +47,7 @@ def make_record(folder: Path, data: Data) -> Record:
     method = registry().find("methods", unit.method)
     augmentations = [(chosen, registry().find("augmentations", chosen.name)) for chosen in unit.augmentations]
     parameters = next((state.parameters for state in found.values() if state.parameters is not None), 0)
+    gflops = next((state.gflops for state in found.values() if state.gflops is not None), None)
     commit, dirty = git_state()
     return assemble_record(
         protocol=unit.protocol,
@@ -58,6 +59,7 @@ def make_record(folder: Path, data: Data) -> Record:
             preset=unit.preset,
             pretraining=method.presets[unit.preset].pretraining,
             parameters=parameters,
+            gflops=gflops,
             official_evaluation=method.official_evaluation,
         ),
         augmentations=[

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmark.datasets.votes import vote_shares
 from benchmark.datasets.windows import Window, cut, most_frequent
 from benchmark.errors import IntegrityError
 from benchmark.protocol import Protocol
@@ -73,8 +74,9 @@ def _inputs(clips: Iterable[Clip], protocol: Protocol, split: str) -> Iterable[t
 
 def _distribution(clip: Clip, label: str, unit: Unit) -> list[float]:
     classes = unit.protocol.classes
-    votes: Mapping[str, float] = clip.votes or {} if unit.labels == "soft" else {label: 1.0}
-    total = sum(votes.get(name, 0.0) for name in classes)
-    if not total:
+    if unit.labels == "hard":
+        return [float(name == label) for name in classes]
+    shares = vote_shares(clip, classes)
+    if shares is None:
         raise IntegrityError(f"clip {clip.id}: no vote for any of {list(classes)}; --labels hard does not need votes")
-    return [votes.get(name, 0.0) / total for name in classes]
+    return shares

@@ -81,6 +81,7 @@ class UnitState(BaseModel):
     dropped: list[str] = []
     selected: Selected | None = None
     parameters: int | None = None
+    gflops: float | None = None
     predictions: dict[str, str] = {}
     test_looks: int = 0
     cost: Cost = Cost()

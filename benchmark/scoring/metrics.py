@@ -4,8 +4,10 @@ A confusion is an integer array (..., K, K): rows are true classes, columns pred
 order. Leading axes are a batch, so that thousands of bootstrap resamples are scored in one call. With TP_k the
 diagonal, n_k the row sums and m_k the column sums:
 
-    recall_k = TP_k / n_k                    UAR      = mean of recall_k over classes with n_k > 0
-    WAR      = sum_k TP_k / sum_k n_k        macro-F1 = mean of 2 TP_k / (n_k + m_k) over all K classes
+    recall_k    = TP_k / n_k                 UAR         = mean of recall_k over classes with n_k > 0
+    precision_k = TP_k / m_k                 WAR         = sum_k TP_k / sum_k n_k
+    F1_k        = 2 TP_k / (n_k + m_k)       macro-F1    = mean of F1_k over all K classes
+                                             weighted F1 = sum_k n_k F1_k / sum_k n_k
 """
 
 from __future__ import annotations
@@ -32,6 +34,18 @@ def per_class_recall(confusion: np.ndarray) -> np.ndarray:
     correct = np.diagonal(confusion, axis1=-2, axis2=-1)
     total = confusion.sum(axis=-1)
     return np.divide(correct, total, out=np.full(total.shape, np.nan), where=total > 0)
+
+
+def per_class_precision(confusion: np.ndarray) -> np.ndarray:
+    """Precision of each class, (..., K) in 0..1; NaN for a class that is never predicted, where it is undefined."""
+    return per_class_recall(np.swapaxes(confusion, -1, -2))
+
+
+def per_class_f1(confusion: np.ndarray) -> np.ndarray:
+    """F1 of each class, (..., K) in 0..1; 0 for a class that is neither in the labels nor predicted."""
+    correct = np.diagonal(confusion, axis1=-2, axis2=-1)
+    total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    return np.divide(2.0 * correct, total, out=np.zeros(total.shape), where=total > 0)
 
 
 def uar(confusion: np.ndarray) -> np.ndarray:
@@ -63,9 +77,17 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
     `f1_score(average="macro", labels=<all classes>, zero_division=0)`.
     Source: Opitz and Burst, Macro F1 and Macro F1, 2019, "averaged F1" (the mean of F1 scores, not the F1 of means).
     """
-    correct = np.diagonal(confusion, axis1=-2, axis2=-1)
-    total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return np.divide(2.0 * correct, total, out=np.zeros(total.shape), where=total > 0).mean(axis=-1)
+    return per_class_f1(confusion).mean(axis=-1)
+
+
+def weighted_f1(confusion: np.ndarray) -> np.ndarray:
+    """Mean F1 of the classes weighted by their numbers of true clips, (...) in 0..1.
+
+    Equals scikit-learn's `f1_score(average="weighted", zero_division=0)`. NaN without any clip.
+    """
+    clips = confusion.sum(axis=-1)
+    with np.errstate(invalid="ignore"):
+        return (per_class_f1(confusion) * clips).sum(axis=-1) / clips.sum(axis=-1)
 
 
 def group_confusion(confusion: np.ndarray, classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> np.ndarray:
@@ -73,10 +95,13 @@ def group_confusion(confusion: np.ndarray, classes: Sequence[str], groups: Mappi
 
     groups: a partition of `classes`; the order of its keys is the order of the rows and columns.
     """
-    members = np.zeros((len(groups), len(classes)), dtype=confusion.dtype)
-    for row, names in enumerate(groups.values()):
-        for name in names:
-            members[row, list(classes).index(name)] = 1
-    if not (members.sum(axis=0) == 1).all():
-        raise ValueError(f"groups {dict(groups)} must hold each of {list(classes)} exactly once")
+    members = membership(classes, groups).astype(confusion.dtype)
     return members @ confusion @ members.T
+
+
+def membership(classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """Integers (G, K): 1 where the class is in the group; ValueError if `groups` is not a partition of `classes`."""
+    members = np.array([[list(names).count(name) for name in classes] for names in groups.values()], dtype=np.int64)
+    if sorted(name for names in groups.values() for name in names) != sorted(classes):
+        raise ValueError(f"groups {dict(groups)} must hold each of {list(classes)} exactly once")
+    return members

@@ -18,6 +18,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.errors import EnvironmentProblem, UnitFailed
 from benchmark.files import read_json, write_text
@@ -97,6 +99,18 @@ def use_device(name: str, threads: int) -> str:
     return torch.cuda.get_device_name(0) if available else "cpu"
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """What prediction leaves, by split, and the size of the model: its parameters, and GFLOPs for one clip.
+
+    A multiplication and an addition are two operations, as torch counts them; many papers count them as one.
+    """
+
+    predictions: dict[str, Predictions]
+    parameters: int
+    gflops: float
+
+
 def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable[[EpochRow], None]) -> Trained:
     """Train on train, score the watched split after every epoch, keep the last and the best checkpoint; resumes."""
     unit, config = job.unit, job.config()
@@ -146,11 +160,8 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     return Trained(epoch, value, len(keeper.history), checkpoints / (BEST if select else LAST))
 
 
-def predict(
-    job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]
-) -> tuple[dict[str, Predictions], int]:
-    """Class probabilities of every clip (or labelled frame) of val or test under the checkpoint, by split, and the
-    model's number of parameters."""
+def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]) -> Predicted:
+    """Class probabilities of every clip (or labelled frame) of `splits` under the checkpoint."""
     config = job.config()
     model = MODELS.build(config.model)
     with torch.serialization.safe_globals(mmengine_globals()):
@@ -158,12 +169,14 @@ def predict(
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     loaders = {split: Runner.build_dataloader(config[f"{split}_dataloader"]) for split in splits}
     total, done = sum(len(loader) for loader in loaders.values()), 0
-    results = {}
+    results: dict[str, Predictions] = {}
+    operations = 0
     for split, loader in loaders.items():
         ids: list[str] = []
         rows: list[np.ndarray] = []
         with plain_clip_errors(), torch.inference_mode():
             for batch in loader:
+                operations = operations or _operations(model, batch)
                 samples = model.test_step(batch)
                 ids += [sample.metainfo["clip_id"] for sample in samples]
                 rows += [sample.pred_score.float().cpu().numpy() for sample in samples]
@@ -176,7 +189,16 @@ def predict(
         frames = frames_of(_rows(config[f"{split}_dataloader"]))
         predictions = Predictions(tuple(ids), probabilities)
         results[split] = to_frames(predictions, frames) if frames else predictions
-    return results, sum(parameter.numel() for parameter in model.parameters())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Predicted(results, parameters, operations / 1e9)
+
+
+def _operations(model: torch.nn.Module, batch: Mapping[str, Any]) -> int:
+    """Floating-point operations for the first clip of a batch."""
+    # The counter does not know every device's fused attention; the plain one has the same operations everywhere.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        model.test_step({key: values[:1] for key, values in batch.items()})  # type: ignore[operator]
+    return counter.get_total_flops()
 
 
 def _no_larger_than_its_split(loader: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,17 +15,17 @@ import pytest
 
 EPOCHS = 5
 # Mixing and random crops draw from every random stream there is.
-ROW = ["--method", "tsm", "--augment", "midas", "--labels", "soft", "--preset", "small", "--set", f"epochs={EPOCHS}"]
+ROW = ["--method", "tsm", "--augment", "midas", "--labels", "soft", "--preset", "small"]
 
 
-def command(data: Path, out: Path) -> list[str]:
-    where = ["--data-root", str(data), "-o", str(out), "--device", "cpu", "--folds", "1"]
+def command(data: Path, out: Path, epochs: int = EPOCHS) -> list[str]:
+    where = ["--data-root", str(data), "-o", str(out), "--device", "cpu", "--folds", "1", "--set", f"epochs={epochs}"]
     return [sys.executable, "-m", "benchmark", "run", "--protocol", "dfew-5fold", *ROW, *where]
 
 
-def start(data: Path, out: Path) -> subprocess.Popen:
+def start(data: Path, out: Path, epochs: int = EPOCHS) -> subprocess.Popen:
     return subprocess.Popen(
-        command(data, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(data, out, epochs), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
 
@@ -94,7 +94,8 @@ def test_workers_end_with_the_process_that_started_them(synthetic_root, undistur
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_how_to_go_on(synthetic_root, tmp_path, number, code):
-    process = start(synthetic_root, tmp_path)
+    # More epochs than can pass while this process waits for its turn on a busy machine.
+    process = start(synthetic_root, tmp_path, epochs=60)
     wait_for(lambda: epochs_done(tmp_path) >= 1, process)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)

@@ -61,7 +61,7 @@ def test_an_entry_holds_the_record_and_its_predictions_and_nothing_else(make_run
     (run.folder / "labels.csv").write_text("gated")
     entry = add(run.path, board)
     files = {path.relative_to(board / entry.path) for path in (board / entry.path).rglob("*") if path.is_file()}
-    assert len(files) == 1 + 2 * len(run.record.units)
+    assert len(files) == 2 + 2 * len(run.record.units)
     assert read_record(board / entry.path / "record.json") == run.record
     assert str(entry.path) == f"records/dfew-5fold/{entry_id(run.record)}"
 
@@ -166,7 +166,7 @@ def test_synthetic_results_stand_on_their_own_page_only(make_run, board):
 def test_an_empty_leaderboard_says_how_to_publish(board):
     build(board)
     assert "benchmark leaderboard add" in page(board)
-    assert check(board) == []
+    assert check(board).entries == ()
 
 
 def test_building_twice_gives_the_same_bytes(make_run, board, tmp_path):
@@ -240,7 +240,7 @@ def published(make_run, board):
 
 def test_an_honest_leaderboard_passes(published):
     board, _, _ = published
-    assert len(check(board)) == 1
+    assert len(check(board).entries) == 1
 
 
 def change(path, keys, value):
@@ -312,6 +312,7 @@ def test_an_unknown_protocol_fails_the_check(make_run, published):
     unknown = make_run(protocol=override(DFEW, {"name": "mine"}))
     place = board / "records/mine" / entry_id(unknown.record)
     shutil.copytree(unknown.folder, place)
+    (place / "acceptance.json").write_text('{"labels_joined": false}')
     with pytest.raises(IntegrityError, match="unknown protocol 'mine'"):
         check(board)
 
@@ -319,8 +320,8 @@ def test_an_unknown_protocol_fails_the_check(make_run, published):
 def test_the_check_uses_labels_where_there_are_some(make_run, board):
     run = make_run()
     publish(board, run)
-    assert check(board, lambda record: run.labels)
-    wrong = {**run.labels, "test1-sad-0": "happy"}
+    assert check(board, lambda record: run.by_split).with_labels
+    wrong = {"val": run.labels, "test": {**run.labels, "test1-sad-0": "happy"}}
     with pytest.raises(IntegrityError, match=r"scores\.test"):
         check(board, lambda record: wrong)
 

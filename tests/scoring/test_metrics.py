@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn
 
-from benchmark.scoring.metrics import confusion_matrix, group_confusion, macro_f1, per_class_recall, uar, war
+from benchmark.scoring.metrics import (
+    confusion_matrix,
+    group_confusion,
+    macro_f1,
+    per_class_f1,
+    per_class_precision,
+    per_class_recall,
+    uar,
+    war,
+    weighted_f1,
+)
 
 K = 7
 CLASSES = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
@@ -66,15 +76,35 @@ def test_per_class_recall_is_scikit_learns_and_undefined_without_clips(labels, p
     np.testing.assert_allclose(per_class_recall(confusion_matrix(labels, predicted, K)), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", [uar, war, macro_f1, per_class_recall])
+@each_case
+def test_weighted_f1_is_scikit_learns(labels, predicted):
+    expected = sklearn.f1_score(labels, predicted, average="weighted", labels=everything, zero_division=0)
+    assert weighted_f1(confusion_matrix(labels, predicted, K)) == pytest.approx(expected, abs=1e-12)
+
+
+@each_case
+def test_per_class_precision_is_scikit_learns_and_undefined_without_predictions(labels, predicted):
+    expected = sklearn.precision_score(labels, predicted, average=None, labels=everything, zero_division=np.nan)
+    np.testing.assert_allclose(per_class_precision(confusion_matrix(labels, predicted, K)), expected, atol=1e-12)
+
+
+@each_case
+def test_per_class_f1_is_scikit_learns_and_0_for_a_class_that_does_not_occur(labels, predicted):
+    expected = sklearn.f1_score(labels, predicted, average=None, labels=everything, zero_division=0)
+    np.testing.assert_allclose(per_class_f1(confusion_matrix(labels, predicted, K)), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "metric", [uar, war, macro_f1, weighted_f1, per_class_recall, per_class_precision, per_class_f1]
+)
 def test_a_batch_is_scored_as_its_members_are(metric):
     batch = RANDOM.integers(0, 9, (3, 4, K, K))
     one_by_one = [[metric(confusion) for confusion in row] for row in batch]
     np.testing.assert_allclose(metric(batch), one_by_one, atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", [uar, war])
-def test_without_clips_a_recall_is_undefined(metric):
+@pytest.mark.parametrize("metric", [uar, war, weighted_f1])
+def test_without_clips_a_mean_over_clips_is_undefined(metric):
     assert np.isnan(metric(np.zeros((K, K), dtype=int)))
 
 
@@ -110,7 +140,22 @@ MIDAS_TABLE_3 = {
 }
 
 
-@pytest.mark.parametrize(("accuracies", "printed", "off"), MIDAS_TABLE_3.values(), ids=MIDAS_TABLE_3.keys())
+# MIDAS, Table IV, FERV39k-Plus, and AEN (Lee et al., CVPRW 2023), Table 3, DFEW: rows that add up.
+MIDAS_TABLE_4 = {
+    "Former-DFER, FERV39k-Plus": ([75.19, 68.08, 71.57, 42.33, 7.41, 0.00, 5.93], 38.64, 0.0),
+    "GCA+IAL, FERV39k-Plus": ([75.41, 69.52, 72.77, 33.83, 0.00, 0.00, 0.00], 35.93, 0.0),
+    "S2D, FERV39k-Plus": ([80.93, 72.96, 77.96, 50.08, 2.56, 0.00, 8.70], 41.88, 0.0),
+}
+AEN_TABLE_3 = {
+    "3D ResNet-18, DFEW": ([76.32, 50.21, 64.18, 62.85, 47.52, 0.00, 24.56], 46.52, 0.0),
+    "Former-DFER, DFEW": ([84.05, 62.57, 67.52, 70.03, 56.43, 3.45, 31.78], 53.69, 0.0),
+    "GCA+IAL, DFEW": ([87.95, 67.21, 70.10, 76.06, 62.22, 0.00, 26.44], 55.71, 0.0),
+    "AEN, DFEW": ([89.24, 69.38, 70.67, 72.08, 59.07, 4.17, 32.00], 56.66, 0.0),
+}
+PUBLISHED = {**MIDAS_TABLE_3, **MIDAS_TABLE_4, **AEN_TABLE_3}
+
+
+@pytest.mark.parametrize(("accuracies", "printed", "off"), PUBLISHED.values(), ids=PUBLISHED.keys())
 def test_uar_is_the_mean_of_a_published_rows_class_accuracies(accuracies, printed, off):
     correct = np.round(np.array(accuracies) * 100).astype(int)
     confusion = np.diag(correct)

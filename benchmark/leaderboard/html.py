@@ -1,0 +1,191 @@
+"""The leaderboard as a static site: an index, and one page per record; no page loads anything from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from benchmark.files import write_text
+from benchmark.leaderboard.cells import Column, name_columns, summary_of
+from benchmark.leaderboard.entries import entry_id
+from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.markdown import percent
+from benchmark.leaderboard.record_page import record_view
+from benchmark.leaderboard.reported import DISCLAIMER, SELECTIONS, ReportedTable
+from benchmark.leaderboard.scale import Interval, fit, interval_of
+from benchmark.leaderboard.sections import Section, never, sections
+from benchmark.records import Record
+
+# No network, no plugins, no forms; of scripts only the one with this hash runs. Styles stand in the page, and in plots.
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {script}; base-uri 'none'; "
+    "form-action 'none'"
+)
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(?= |$)")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the index, as plain text.
+
+    number: what it is sorted by, empty if that is its text. interval: drawn below the text. shade: a score in 0..1 that
+    the background stands for.
+    """
+
+    column: str
+    text: str
+    number: str
+    interval: Interval | None = None
+    shade: float | None = None
+
+
+def write_site(
+    entries: Sequence[Entry],
+    titles: Mapping[str, str],
+    out: Path,
+    reported: Sequence[ReportedTable] = (),
+    tied: Callable[[Entry, Entry], bool] = never,
+) -> list[Path]:
+    """Write `out/index.html` and each entry's `out/records/<id>.html`; equal arguments give equal bytes.
+
+    The arguments are those of `render_index`. Returns the paths written; whatever else lies in `out` is left alone.
+    """
+    pages = {"index.html": render_index(entries, titles, reported, tied)}
+    for entry in sorted(entries, key=lambda entry: entry.path):
+        pages[_page_of(entry)] = _render(
+            "record.html",
+            POLICY.format(script="'none'"),
+            anchor=_anchor(entry.record),
+            name=[_plain(column.cell(entry.record)) for column in name_columns()],
+            **record_view(entry, titles),
+        )
+    for name, text in pages.items():
+        write_text(out / name, text)
+    return [out / name for name in pages]
+
+
+def render_index(
+    entries: Sequence[Entry],
+    titles: Mapping[str, str],
+    reported: Sequence[ReportedTable] = (),
+    tied: Callable[[Entry, Entry], bool] = never,
+) -> str:
+    """The index as HTML; the same entries in any order give the same text.
+
+    titles: metric titles by name. reported: tables quoted from the literature. tied: whether the data can't separate
+    two neighbours of a ranking.
+    """
+    script = _asset("script.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    real = [entry for entry in entries if not entry.record.marks.synthetic]
+    synthetic = [entry for entry in entries if entry.record.marks.synthetic]
+    return _render(
+        "index.html",
+        POLICY.format(script=f"'sha256-{digest}'"),
+        script=Markup(script),
+        real=[_section_view(section, titles) for section in sections(real, titles, tied, reported)],
+        synthetic=[_section_view(section, titles) for section in sections(synthetic, titles, tied)],
+        reported=reported,
+        disclaimer=DISCLAIMER,
+        selections=SELECTIONS,
+    )
+
+
+def _page_of(entry: Entry) -> str:
+    return f"records/{entry_id(entry.record)}.html"
+
+
+def _anchor(record: Record) -> str:
+    """The place of a record's protocol on the index; names of protocols are plain words."""
+    return f"{'synthetic-' if record.marks.synthetic else ''}{record.protocol.name}-v{record.protocol.version}"
+
+
+def _section_view(section: Section, titles: Mapping[str, str]) -> dict[str, Any]:
+    protocol = section.protocol
+    entries = [entry for _, entry in (*section.ranked, *section.others)]
+    scale = fit(interval_of(summary_of(entry.record, protocol.ranking)) for entry in entries)
+    groups = {group: [_plain(column.title) for column in columns] for group, columns in section.columns.items()}
+    groups["run"].append("Verified")
+    ranked = [_row_view(str(rank), entry, section) for rank, entry in section.ranked]
+    others = [_row_view("; ".join(reasons), entry, section) for reasons, entry in section.others]
+    return {
+        "anchor": _anchor(entries[0].record),
+        "protocol": protocol,
+        "ranking": titles.get(protocol.ranking, protocol.ranking),
+        "scale": scale,
+        "groups": groups,
+        "numeric": {cell.column for row in (*ranked, *others) for cell in row["cells"] if cell.number},
+        "ranked": ranked,
+        "others": others,
+    }
+
+
+def _row_view(lead: str, entry: Entry, section: Section) -> dict[str, Any]:
+    ranking = section.columns["scores"][0]
+    cells = [
+        _cell(column, entry.record, section.protocol.ranking if column is ranking else None, group == "recall")
+        for group, columns in section.columns.items()
+        for column in columns
+    ]
+    verified = Cell("Verified", "with labels" if entry.joined else "without labels", number="")
+    return {"lead": lead, "page": _page_of(entry), "cells": [*cells, verified]}
+
+
+def _cell(column: Column, record: Record, drawn: str | None, shaded: bool) -> Cell:
+    """A column's cell; drawn: the metric whose interval is drawn in it."""
+    text = _plain(column.cell(record))
+    number = _NUMBER.match(text)
+    return Cell(
+        column=_plain(column.title),
+        text=text,
+        number=number.group() if number else "",
+        interval=interval_of(summary_of(record, drawn)) if drawn else None,
+        shade=float(number.group()) / 100 if shaded and number else None,
+    )
+
+
+def _render(template: str, policy: str, **values: Any) -> str:
+    return _templates().get_template(template).render(policy=policy, style=Markup(_asset("style.css")), **values)
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("benchmark.leaderboard", "site"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters["percent"] = percent
+    templates.filters["number"] = lambda text: number.group() if (number := _NUMBER.match(text)) else ""
+    return templates
+
+
+def _printable(value: Any) -> Any:
+    """Text without control characters, which could turn the direction of what follows; everything else as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in value)
+
+
+def _asset(name: str) -> str:
+    return files("benchmark.leaderboard").joinpath("site", name).read_text(encoding="utf-8")
+
+
+def _plain(cell: str) -> str:
+    """The words of a markdown cell, unescaped: what `benchmark.leaderboard.markdown.escape` made them of."""
+    return unescape(re.sub(r"\\(.)", r"\1", cell))

@@ -1,0 +1,181 @@
+"""The figures of a record: from its scores, from the metrics beside it, and from its dataset's votes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from matplotlib.figure import Figure
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.datasets.votes import vote_shares
+from benchmark.errors import IntegrityError, UsageError
+from benchmark.files import hash_file
+from benchmark.plots.bars import posterior_figure, recall_figure
+from benchmark.plots.curves import Curve, curves_figure
+from benchmark.plots.matrices import coexistence_figure, confusion_figure
+from benchmark.protocol import Protocol
+from benchmark.records import Record, UnitRecord
+from benchmark.registry import registry
+from benchmark.run.data import Data
+from benchmark.run.state import METRICS
+from benchmark.scoring.predictions import Predictions, read_predictions
+from benchmark.specs import Clip
+
+
+class _Epoch(BaseModel):
+    """What is drawn of one line of metrics.jsonl."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    epoch: int = Field(ge=1)
+    loss: float
+    val: dict[str, float]
+
+
+def heading(record: Record, what: str) -> str:
+    """A figure's title: what it shows, and of which run; that a run is synthetic, unofficial or incomplete is said."""
+    parts = [record.method.title, *(f"+ {used.name}" for used in record.augmentations)]
+    folds, seeds = len({unit.fold for unit in record.units}), len({unit.seed for unit in record.units})
+    size = f"{folds} fold{'s' * (folds != 1)}, {seeds} seed{'s' * (seeds != 1)}"
+    marks = {
+        "synthetic data": record.marks.synthetic,
+        "unofficial": record.marks.unofficial,
+        "incomplete": record.marks.incomplete,
+    }
+    said = "".join(f", {mark}" for mark, holds in marks.items() if holds)
+    row = f"{' '.join(parts)}, {record.method.preset} preset, {record.label_mode} labels"
+    return f"{what}\n{row}\n{record.protocol.name}, {size}{said}"
+
+
+def score_figures(record: Record, protocol: Protocol) -> dict[str, Figure]:
+    """`confusion` and `recall` of all units' test predictions together; at least one unit must be finished."""
+    confusions = np.array([unit.scores.test.confusion for unit in record.units], dtype=np.int64)
+    # Every seed tests the same clips again; so does every fold of a cross-dataset protocol.
+    tested = {unit.splits.test.sha256: unit.scores.test.confusion for unit in record.units}
+    clips = np.array(list(tested.values()), dtype=np.int64).sum(axis=(0, 2))
+    pooled, classes = confusions.sum(axis=0), protocol.classes
+    return {
+        "confusion": confusion_figure(pooled, classes, heading(record, "Confusion on test")),
+        "recall": recall_figure(pooled, classes, heading(record, "Recall on test"), clips.tolist()),
+    }
+
+
+def learning_figure(record: Record, protocol: Protocol, folder: Path) -> tuple[Figure | None, str]:
+    """The learning curves of the units whose metrics.jsonl lies below `folder`, and what to say about the others."""
+    metric = protocol.selection.metric
+    curves, missing = [], []
+    for unit in record.units:
+        path = folder / PurePosixPath(unit.predictions.test.path).parent / METRICS
+        rows = _epochs(path) if path.is_file() else []
+        if not rows:
+            missing.append(_name(unit))
+            continue
+        scores = [row.val[metric] for row in rows if metric in row.val]
+        curves.append(
+            Curve(
+                _name(unit),
+                [row.epoch for row in rows],
+                [row.loss for row in rows],
+                scores if len(scores) == len(rows) else None,
+                unit.selected_epoch,
+            )
+        )
+    if not curves:
+        return None, f"left out: no {METRICS} lies beside the record (published records have none)"
+    lacking = f"without those that have no {METRICS}: {'; '.join(missing)}" if missing else ""
+    spec = registry().metrics.get(metric)
+    watched = f"{spec.title if spec else metric} on {protocol.watched_split}"
+    return curves_figure(curves, watched, heading(record, "Learning curves")), lacking
+
+
+def has_votes(protocol: Protocol) -> bool:
+    """Whether the protocol's dataset has annotators' votes."""
+    return registry().find("datasets", protocol.dataset).votes
+
+
+def require_same_data(record: Record, data: Data) -> None:
+    """IntegrityError unless `data` are what the record was made from."""
+    if data.fingerprints[record.label_mode] != record.data.fingerprint:
+        raise IntegrityError(
+            f"{data.root}: these are not the data that the record was made from (their fingerprint is "
+            f"{data.fingerprints[record.label_mode][:12]}, the record's {record.data.fingerprint[:12]}); "
+            "name their --data-root"
+        )
+
+
+def votes_figure(record: Record, protocol: Protocol, data: Data) -> Figure:
+    """`coexistence_figure` of all the clips that the protocol takes from its dataset, read with votes."""
+    shares, clips = coexistence(_voted_clips(protocol, data), protocol.classes)
+    what = f"Emotions that annotators see together in {data.layout.name}"
+    return coexistence_figure(
+        shares, clips, protocol.classes, f"{what}\n{'synthetic data' if record.marks.synthetic else ''}"
+    )
+
+
+def coexistence(clips: Iterable[Clip], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean soft label (K, K) of the clips of each label, rows of classes without clips being zero, and their numbers.
+
+    Clips without a vote for any of the classes are left out.
+    """
+    sums, numbers = np.zeros((len(classes), len(classes))), np.zeros(len(classes), dtype=np.int64)
+    for clip in clips:
+        label = vote_shares(clip, classes)
+        if label is not None:
+            sums[classes.index(clip.label)] += label
+            numbers[classes.index(clip.label)] += 1
+    return sums / np.maximum(numbers, 1)[:, None], numbers
+
+
+def clip_figure(record: Record, protocol: Protocol, folder: Path, data: Data, clip_id: str) -> Figure:
+    """What each unit that tested a clip saw in it, beside the annotators' votes.
+
+    UsageError for a clip that no unit tested or that has no votes.
+    """
+    distributions: dict[str, np.ndarray] = {}
+    for unit in record.units:
+        predictions = _test_predictions(unit, protocol, folder)
+        if clip_id in predictions.ids:
+            distributions[f"model, {_name(unit)}"] = predictions.probabilities[predictions.ids.index(clip_id)]
+    if not distributions:
+        raise UsageError(f"--clip {clip_id}: is not among the test clips of any unit in {folder}")
+    tested = {clip.id: clip for fold in data.folds.values() for clip in fold.test}
+    votes = vote_shares(tested[clip_id], protocol.classes) if clip_id in tested else None
+    if votes is None:
+        raise UsageError(f"--clip {clip_id}: has no annotators' votes, so there is nothing to compare with")
+    what = f"Clip {clip_id}, labelled {tested[clip_id].label}"
+    return posterior_figure(
+        {"annotators' votes": np.array(votes), **distributions}, protocol.classes, heading(record, what)
+    )
+
+
+def _voted_clips(protocol: Protocol, data: Data) -> list[Clip]:
+    """Every clip once; the test clips of a cross-dataset protocol are another dataset's, and without votes."""
+    splits = ("train", "val") if protocol.test_on else ("train", "val", "test")
+    clips = {clip.id: clip for fold in data.folds.values() for split in splits for clip in fold.split(split)}
+    return [clips[name] for name in sorted(clips)]
+
+
+def _test_predictions(unit: UnitRecord, protocol: Protocol, folder: Path) -> Predictions:
+    reference = unit.predictions.test
+    path = folder / reference.path
+    if not path.is_file() or hash_file(path) != reference.sha256:
+        raise IntegrityError(f"{path}: is missing, or not the file that the record was made from")
+    return read_predictions(path, protocol.classes)
+
+
+def _epochs(path: Path) -> list[_Epoch]:
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            rows.append(_Epoch.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise IntegrityError(f"{path}: line {number}: {key}: {first['msg']}") from error
+    return rows
+
+
+def _name(unit: UnitRecord) -> str:
+    return f"seed {unit.seed}, fold {unit.fold}"

@@ -1,0 +1,265 @@
+"""`benchmark plot` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from finished_run import DFEW, FinishedRun, RunMaker, finish, finish_unit
+
+from benchmark.cli.main import main
+from benchmark.datasets.scored import scored_labels
+from benchmark.datasets.splits import hash_ids
+from benchmark.files import hash_file
+from benchmark.leaderboard import entry_id
+from benchmark.protocol import Protocol
+from benchmark.records import DataUse, read_record
+from benchmark.run.data import load_data
+from benchmark.scoring.builtin import METRICS
+from benchmark.scoring.predictions import Predictions, write_predictions
+from benchmark.scoring.scores import score_split
+
+
+@pytest.fixture(scope="session")
+def make_run(tmp_path_factory):
+    return RunMaker(tmp_path_factory.mktemp)
+
+
+@pytest.fixture(scope="session")
+def data(synthetic_root):
+    return load_data(DFEW, synthetic_root.parent, votes=True)
+
+
+@pytest.fixture(scope="session")
+def voted(data, tmp_path_factory) -> Path:
+    """A run of two seeds on folds 1 and 2 of the synthetic DFEW, with its clips and its fingerprint."""
+    folder = tmp_path_factory.mktemp("voted")
+    units = []
+    for seed, number in ((0, 1), (0, 2), (1, 1)):
+        unit = finish_unit(folder, DFEW, seed, number, 0.6, "voted", None)
+        labels = scored_labels(data.folds[number].test)
+        rows = np.random.default_rng(seed).dirichlet(np.ones(7), len(labels)).astype(np.float32)
+        predictions = Predictions(tuple(labels), rows)
+        path = folder / unit.predictions.test.path
+        write_predictions(path, predictions, DFEW.classes)
+        reference = unit.predictions.test.model_copy(update={"sha256": hash_file(path)})
+        split = unit.splits.test.model_copy(update={"clips": len(labels), "sha256": hash_ids(labels)})
+        scores = score_split(predictions, labels, DFEW, METRICS)
+        units.append(
+            unit.model_copy(
+                update={
+                    "predictions": unit.predictions.model_copy(update={"test": reference}),
+                    "splits": unit.splits.model_copy(update={"test": split}),
+                    "scores": unit.scores.model_copy(update={"test": scores}),
+                }
+            )
+        )
+    facts = {"dataset": "dfew", "frame_source": "clip_224x224", "synthetic": True, "clips": data.clips}
+    use = DataUse(**facts, fingerprint=data.fingerprints["hard"])
+    finish(folder, units=units, data=use, synthetic=True, folds=(3,))  # it writes predictions of fold 3, unused
+    return folder
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    code = main(["plot", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def words(path: Path) -> list[str]:
+    return ["".join(element.itertext()) for element in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def write_metrics(run: FinishedRun, folds: tuple[int, ...]) -> None:
+    for fold in folds:
+        rows = [
+            {"epoch": e, "loss": 2 / e, "val": {"uar": e / 10, "war": 0.1, "macro_f1": 0.1}, "seconds": 1.0}
+            for e in (1, 2, 3)
+        ]
+        path = run.folder / f"seed-0/fold-{fold}/metrics.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_a_run_gets_pictures_and_svgs_in_its_folder(make_run, capsys):
+    finished = make_run()
+    write_metrics(finished, DFEW.folds)
+    code, out, _ = run(capsys, finished.folder)
+    assert code == 0
+    expected = [f"{name}.{suffix}" for name in ("confusion", "recall", "curves") for suffix in ("png", "svg")]
+    assert [Path(line) for line in out.splitlines()] == [finished.folder / "plots" / name for name in expected]
+    for path in map(Path, out.splitlines()):
+        if path.suffix == ".png":
+            assert cv2.imread(str(path)).std() > 10
+    assert set(DFEW.classes) <= set(words(finished.folder / "plots/confusion.svg"))
+    curves = words(finished.folder / "plots/curves.svg")
+    assert {"UAR on val, %", "seed 0, fold 5", "selected epoch"} <= set(curves)
+
+
+def test_the_confusion_is_that_of_all_units_together(make_run, tmp_path, capsys):
+    finished = make_run(never="fear")
+    run(capsys, finished.path, "-o", tmp_path)
+    pooled = sum(np.array(unit.scores.test.confusion) for unit in finished.record.units)
+    shown = words(tmp_path / "confusion.svg")
+    assert f"{100 * pooled[0, 0] / pooled[0].sum():.1f}" in shown and str(pooled[0, 0]) in shown
+    assert any("n = 30, collapsed" in text for text in words(tmp_path / "recall.svg"))
+
+
+def test_the_same_run_gives_the_same_bytes(make_run, tmp_path, capsys):
+    finished = make_run()
+    for name in ("one", "two"):
+        run(capsys, finished.folder, "-o", tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_several_seeds_count_each_clip_once_in_the_intervals(make_run, tmp_path, capsys):
+    run(capsys, make_run(seeds=(0, 1, 2)).folder, "-o", tmp_path)
+    assert sum("n = 30" in text for text in words(tmp_path / "recall.svg")) == len(DFEW.classes)
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_synthetic_stands_in_the_title_of_synthetic_runs_alone(make_run, tmp_path, capsys, synthetic):
+    finished = make_run(synthetic=synthetic)
+    write_metrics(finished, (1,))
+    run(capsys, finished.folder, "-o", tmp_path)
+    for name in ("confusion", "recall", "curves"):
+        assert any("synthetic data" in text for text in words(tmp_path / f"{name}.svg")) == synthetic
+
+
+def test_a_record_without_metrics_has_no_curves_and_says_so(make_run, capsys):
+    code, out, err = run(capsys, make_run().folder)
+    assert code == 0 and "curves" not in out
+    assert "curves: left out: no metrics.jsonl" in err
+
+
+def test_units_without_metrics_are_named(make_run, capsys):
+    finished = make_run()
+    write_metrics(finished, (1, 2, 4))
+    _, out, err = run(capsys, finished.folder)
+    assert "curves.svg" in out
+    assert "without those that have no metrics.jsonl: seed 0, fold 3; seed 0, fold 5" in err
+
+
+@pytest.mark.parametrize("line", ["{", '{"epoch": 1, "loss": NaN, "val": {}}', '{"epoch": 1}', "\xff"])
+def test_a_broken_metrics_file_is_one_line(make_run, capsys, line):
+    finished = make_run()
+    path = finished.folder / "seed-0/fold-1/metrics.jsonl"
+    path.write_bytes(line.encode("latin-1"))
+    code, out, err = run(capsys, finished.folder)
+    assert (code, out) == (4, "")
+    assert len(err.splitlines()) == 1 and f"{path}: line 1" in err
+
+
+def test_a_published_records_folder_is_left_alone(make_run, tmp_path, capsys, monkeypatch):
+    finished = make_run()
+    published = tmp_path / "records" / entry_id(finished.record)
+    shutil.copytree(finished.folder, published)
+    before = sorted(published.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, published)
+    assert code == 0
+    assert sorted(published.rglob("*")) == before
+    assert out.splitlines()[0] == f"plots/{published.name}/confusion.png"
+
+
+def test_json_says_what_was_written_and_what_was_not(make_run, tmp_path, capsys):
+    finished = make_run(synthetic=True)
+    said = json.loads(run(capsys, finished.folder, "-o", tmp_path, "--json")[1])
+    assert said["figures"]["recall"] == [str(tmp_path / "recall.png"), str(tmp_path / "recall.svg")]
+    assert said["synthetic"] is True
+    assert set(said["notes"]) == {"curves", "coexistence"}
+
+
+def test_votes_show_which_emotions_are_seen_together(voted, data, tmp_path, capsys):
+    code, out, _ = run(capsys, voted, "--data-root", data.root.parent, "-o", tmp_path)
+    assert code == 0 and "coexistence.svg" in out
+    clips = {clip.id: clip for fold in data.folds.values() for clip in (*fold.train, *fold.val, *fold.test)}.values()
+    happy = [clip.votes for clip in clips if clip.label == "happy"]
+    shares = [
+        [votes.get(name, 0) / sum(votes.get(n, 0) for n in DFEW.classes) for votes in happy] for name in DFEW.classes
+    ]
+    shown = words(tmp_path / "coexistence.svg")
+    assert f"happy (n = {len(happy)})" in shown
+    row = [f"{100 * np.mean(share):.1f}" for share in shares]
+    assert row in [shown[k : k + len(row)] for k in range(len(shown))]
+    assert "synthetic data" in shown
+
+
+def test_a_clips_posteriors_stand_beside_its_votes(voted, data, tmp_path, capsys):
+    clip = data.folds[1].test[0]
+    code, _, _ = run(capsys, voted, "--data-root", data.root.parent, "-o", tmp_path, "--clip", clip.id)
+    assert code == 0
+    shown = words(tmp_path / f"posterior-{clip.id}.svg")
+    assert f"Clip {clip.id}, labelled {clip.label}" in shown
+    assert {"annotators' votes", "model, seed 0, fold 1", "model, seed 1, fold 1"} <= set(shown)
+    assert "model, seed 0, fold 2" not in shown  # there it is a train clip
+    total = sum(clip.votes.get(name, 0) for name in DFEW.classes)
+    assert {f"{clip.votes.get(name, 0) / total:.2f}" for name in DFEW.classes} <= set(shown)
+
+
+def test_a_clip_that_nobody_tested_is_refused_before_anything_is_written(voted, data, tmp_path, capsys):
+    out = tmp_path / "out"
+    code, _, err = run(capsys, voted, "--data-root", data.root.parent, "-o", out, "--clip", "../../nobody")
+    assert code == 2 and "../../nobody: is not among the test clips" in err
+    assert not out.exists()
+
+
+def test_predictions_that_were_changed_are_not_plotted(voted, data, tmp_path, capsys):
+    changed = tmp_path / "run"
+    shutil.copytree(voted, changed)
+    path = changed / "seed-0/fold-1/predictions.test.csv.gz"
+    path.write_bytes(path.read_bytes() + b"\0")
+    clip = data.folds[1].test[0].id
+    code, _, err = run(capsys, changed, "--data-root", data.root.parent, "--clip", clip)
+    assert code == 4 and str(path) in err
+
+
+def test_other_data_than_the_records_are_refused(make_run, data, tmp_path, capsys):
+    code, _, err = run(capsys, make_run().folder, "--data-root", data.root.parent, "-o", tmp_path)
+    assert code == 4 and "not the data that the record was made from" in err
+
+
+def test_other_data_in_the_environments_root_only_leave_the_votes_out(make_run, data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("BENCHMARK_DATA_ROOT", str(data.root.parent))
+    code, out, err = run(capsys, make_run().folder, "-o", tmp_path)
+    assert code == 0 and "recall.svg" in out
+    assert "coexistence: left out:" in err and "not the data that the record was made from" in err
+
+
+def test_a_clip_needs_the_data(voted, tmp_path, capsys):
+    code, _, err = run(capsys, voted, "-o", tmp_path, "--clip", "00001")
+    assert code == 3 and "--data-root" in err
+
+
+def test_a_dataset_without_votes_is_plotted_without_them(make_run, tmp_path, capsys):
+    definition = DFEW.canonical() | {"dataset": "caer"}
+    finished = make_run(protocol=Protocol.model_validate(definition))
+    code, out, err = run(capsys, finished.folder, "-o", tmp_path, "--data-root", tmp_path)
+    assert code == 0 and "recall.svg" in out
+    assert "coexistence: left out: caer has no annotators' votes" in err
+    assert run(capsys, finished.folder, "-o", tmp_path, "--data-root", tmp_path, "--clip", "1")[0] == 2
+
+
+def test_a_record_without_a_finished_unit_is_refused(make_run, capsys):
+    finished = make_run(folds=(1,), failed=((0, 1),))
+    assert read_record(finished.path).units == []
+    code, _, err = run(capsys, finished.folder)
+    assert code == 2 and "no finished unit" in err
+
+
+def test_plotting_needs_neither_torch_nor_pyplot(make_run, tmp_path):
+    check = (
+        "import sys; from benchmark.cli.main import main; "
+        "code = main(sys.argv[1:]); "
+        "sys.exit(code or any(name in sys.modules for name in ('torch', 'mmengine', 'matplotlib.pyplot')))"
+    )
+    command = [sys.executable, "-c", check, "plot", str(make_run().folder), "-o", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
