@@ -44,13 +44,13 @@ def counting(what: str) -> Iterator[ReportProgress]:
             task = bars.add_task(what, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
         return
-    note(f"{what} ...")
-    last = time.monotonic()
+    # What is over at once needs no line in a log.
+    shown, last = False, time.monotonic()
 
     def report(done: int, total: int) -> None:
-        nonlocal last
-        if done == total or time.monotonic() - last > 10:
-            last = time.monotonic()
+        nonlocal shown, last
+        if (shown and done == total) or time.monotonic() - last > (10 if shown else 2):
+            shown, last = True, time.monotonic()
             note(f"{what}: {done}/{total}")
 
     yield report
