@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,10 +101,18 @@ def test_check_refuses_an_unknown_source(capsys, dfew):
     assert "clip_224x224" in err
 
 
-def test_check_keeps_progress_out_of_stdout(capsys, dfew):
+def test_check_keeps_progress_out_of_stdout(capsys, dfew, monkeypatch):
+    clock = iter(range(10**6))
+    monkeypatch.setattr("benchmark.cli.progress.time", SimpleNamespace(monotonic=lambda: next(clock)))
     _, out, err = run(capsys, "check", "dfew", "--root", dfew, "--workers", 1, "--json")
     assert json.loads(out)["clips"] == 60
     assert "60/60" in err
+
+
+def test_what_is_over_at_once_leaves_no_progress_line(capsys, dfew, monkeypatch):
+    monkeypatch.setattr("benchmark.cli.progress.time", SimpleNamespace(monotonic=lambda: 0))
+    _, _, err = run(capsys, "check", "dfew", "--root", dfew, "--workers", 1, "--json")
+    assert err == ""
 
 
 def test_audit_names_a_leak_and_exits_4(capsys, dfew):
