@@ -37,9 +37,14 @@ def test_the_wheel_installs_two_packages_and_nothing_else(wheel):
     assert tops == {"benchmark", "benchmark_plugins"}
 
 
-def test_the_wheel_carries_protocols_and_every_plugin(wheel):
+def test_the_wheel_carries_every_data_file_and_every_plugin(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"benchmark/protocols/dfew-5fold.yaml", "benchmark/protocols/groupings/emotion3.yaml"} <= names
+    carried = {
+        f"benchmark/protocols/{path.relative_to(ROOT / 'protocols')}" for path in ROOT.glob("protocols/**/*.yaml")
+    }
+    carried |= {f"benchmark/leaderboard/site/{path.name}" for path in ROOT.glob("benchmark/leaderboard/site/*.*")}
+    assert "benchmark/protocols/maps/basic7.yaml" in carried
+    assert carried <= names
     for folder in (ROOT / "plugins").iterdir():
         if (folder / "__init__.py").is_file():
             assert f"benchmark_plugins/{folder.name}/__init__.py" in names
