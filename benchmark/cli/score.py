@@ -28,7 +28,9 @@ BY_CLASS, BY_SUM = "by class", "by summed probability"
 def add_commands(commands: Any) -> None:
     """Declare the commands of this module."""
     score = commands.add_parser("score", help="score a finished run again, with any metric or grouping")
-    score.add_argument("run", type=Path, metavar="RUN", help="a record.json, or the folder that holds it")
+    score.add_argument(
+        "run", type=Path, metavar="RUN|PREDICTIONS", help="a record.json, its folder, or one of its predictions files"
+    )
     score.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie, for labels and votes")
     score.add_argument("--metric", action="append", default=[], metavar="M", help="default: all that can be computed")
     score.add_argument(
@@ -46,10 +48,10 @@ def add_commands(commands: Any) -> None:
 def score_run(options: argparse.Namespace) -> None:
     """`benchmark score RUN`."""
     from benchmark.registry import registry
-    from benchmark.run.rescoring import find_grouping, read_finished
+    from benchmark.run.rescoring import find_grouping, find_run
 
     named = [registry().find("metrics", name) for name in dict.fromkeys(options.metric)]
-    run = read_finished(options.run, options.split)
+    run = find_run(options.run, options.split)
     groupings = [find_grouping(text, run.protocol) for text in dict.fromkeys(options.grouping)]
     repeated = {grouping.name for grouping in groupings if [g.name for g in groupings].count(grouping.name) > 1}
     if repeated:

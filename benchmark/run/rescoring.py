@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +34,7 @@ from benchmark.scoring.scores import SplitScores
 from benchmark.specs import Clip, MetricSpec, load_object
 
 SplitName = Literal["val", "test"]
+SPLITS: tuple[SplitName, ...] = ("val", "test")
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,28 @@ def read_finished(run: Path, split: SplitName) -> FinishedSplit:
         predictions=tuple(read_predictions(file, protocol.classes) for file in files),
         confusions=np.array([scores.confusion for scores in stored], dtype=np.int64),
     )
+
+
+def find_run(path: Path, split: SplitName) -> FinishedSplit:
+    """The run at `path`, or the one unit and split of a run whose predictions file that is; see `read_finished`.
+
+    Raises UsageError for a predictions file that belongs to no record in the folders above it.
+    """
+    if not path.name.endswith(".csv.gz"):
+        return read_finished(path, split)
+    place = next((folder for folder in path.resolve().parents if (folder / RECORD).is_file()), None)
+    if place is None:
+        raise UsageError(f"{path}: lies in no finished run: there is no {RECORD} in the folders above it")
+    whole = read_record(place / RECORD)
+    for name in SPLITS:
+        for number, unit in enumerate(whole.units):
+            reference = getattr(unit.predictions, name)
+            if reference is not None and place / reference.path == path.resolve():
+                run = read_finished(place, name)
+                record = run.record.model_copy(update={"units": [run.units[number]]})
+                one = slice(number, number + 1)
+                return replace(run, record=record, predictions=run.predictions[one], confusions=run.confusions[one])
+    raise UsageError(f"{path}: is not a predictions file of {place / RECORD}")
 
 
 def labels_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarray]:

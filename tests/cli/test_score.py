@@ -318,3 +318,19 @@ def test_scoring_never_imports_torch(synthetic):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_one_predictions_file_is_scored_as_its_unit_and_split(mine, score_json):
+    unit = read_record(mine / "run" / "record.json").units[1]
+    scored = score_json(mine / "run" / unit.predictions.val.path, "--metric", "uar")
+    assert scored["split"] == "val"
+    assert [u["fold"] for u in scored["metrics"]["uar"]["units"]] == [unit.fold]
+    assert scored["metrics"]["uar"]["mean"] == unit.scores.val.metrics["uar"].value
+
+
+def test_a_predictions_file_outside_a_run_is_refused(score, tmp_path):
+    path = tmp_path / "predictions.test.csv.gz"
+    path.write_bytes(b"")
+    code, out, err = score(path)
+    assert (code, out) == (2, "")
+    assert "lies in no finished run" in err
