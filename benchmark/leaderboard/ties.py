@@ -194,5 +194,5 @@ def _samples(record: Record, protocol: Protocol, compute: Compute, stream: int) 
     """Bootstrap samples of a record's mean; another `stream` is drawn independently, even for equal confusions."""
     confusions = np.array([unit.scores.test.confusion for unit in record.units], dtype=np.int64)
     folds = [0 if protocol.test_on else unit.fold for unit in record.units]
-    drawn = resampled_folds(folds, confusions, first_stream=1000 * stream)
-    return np.asarray(sum(weight * compute(confusion[:RESAMPLES]) for weight, confusion in drawn))
+    drawn = resampled_folds(folds, confusions, RESAMPLES, first_stream=1000 * stream)
+    return np.asarray(sum(weight * compute(confusion) for weight, confusion in drawn))

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from benchmark.errors import IntegrityError
 from benchmark.protocol import Protocol
-from benchmark.scoring.intervals import percentile_interval, resample
+from benchmark.scoring.intervals import RESAMPLES, percentile_interval, resample
 from benchmark.scoring.metrics import group_confusion, per_class_recall
 from benchmark.scoring.scores import Compute, FileModel, metric_functions, rounded
 from benchmark.specs import MetricSpec
@@ -76,7 +76,7 @@ def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence
 
 
 def resampled_folds(
-    folds: Sequence[int], confusions: np.ndarray, first_stream: int = 0
+    folds: Sequence[int], confusions: np.ndarray, resamples: int = RESAMPLES, first_stream: int = 0
 ) -> list[tuple[float, np.ndarray]]:
     """For each fold its share of the units and its bootstrap confusions (R, K, K).
 
@@ -93,7 +93,7 @@ def resampled_folds(
         # Folds with equal confusions are still different clips: each gets draws of its own.
         stream = first_stream + seen[pool.tobytes()]
         seen[pool.tobytes()] += 1
-        resampled.append((len(own) / len(folds), resample(pool, stream=stream, clips=clips[0])))
+        resampled.append((len(own) / len(folds), resample(pool, resamples, stream, clips[0])))
     return resampled
 
 
