@@ -74,15 +74,14 @@ def check_entries(options: argparse.Namespace) -> None:
 
 def _labels_of(options: argparse.Namespace) -> LabelsOf:
     """Labels from the user's own data, read once for all records of the same clips."""
-    from benchmark.run.data import default_root, known_labels
+    from benchmark.run.data import known_labels
 
-    root = default_root(options.data_root)
     known: dict[tuple[str, ...], Any] = {}
 
     def of(record: Record) -> Labels | None:
         key = (record.protocol.hash, *(unit.splits.test.sha256 for unit in record.units))
         if key not in known:
-            known[key] = known_labels(record, root)
+            known[key] = known_labels(record, options.data_root)
         return known[key]
 
     return of

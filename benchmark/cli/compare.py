@@ -82,38 +82,25 @@ def _metrics(names: Sequence[str], protocol: Protocol, every: bool) -> list[Metr
 
 
 def _labels(runs: Sequence[FinishedSplit], data_root: Path | None) -> list[list[np.ndarray]]:
-    """The true classes of every run's units; those of the demo's data are found without being told where."""
-    from benchmark.run.data import default_root
+    """The true classes of every run's units."""
+    from benchmark.run.data import default_root, root_for
     from benchmark.run.rescoring import labels_of
 
-    root = default_root(data_root)
-    if root is not None:
-        return [labels_of(run, root) for run in runs]
-    demo = _demo_root(runs)
-    if demo is None:
+    root = root_for([run.record for run in runs], data_root)
+    if root is None:
         raise EnvironmentProblem(
             f"runs are compared clip by clip, which needs the labels of {runs[0].protocol.dataset}: give the folder "
             "that the runs used with --data-root DIR (or BENCHMARK_DATA_ROOT)"
         )
     try:
-        return [labels_of(run, demo) for run in runs]
-    except IntegrityError as error:
+        return [labels_of(run, root) for run in runs]
+    except (EnvironmentProblem, IntegrityError) as error:
+        # Nobody named the demo's data, so that they are others is no fault of theirs.
+        if default_root(data_root) is not None:
+            raise
         raise EnvironmentProblem(
-            f"the demo's data in {demo} are not what these runs were made on; give theirs with --data-root DIR"
+            f"the demo's data in {root} are not what these runs were made on; give theirs with --data-root DIR"
         ) from error
-
-
-def _demo_root(runs: Sequence[FinishedSplit]) -> Path | None:
-    """Where `benchmark run --demo` keeps the data of these runs, if they are synthetic and the data are there."""
-    from benchmark.datasets.synthetic import MARKER
-    from benchmark.run.demo import demo_root
-
-    protocols = [run.protocol for run in runs]
-    datasets = {protocol.dataset for protocol in protocols}
-    datasets |= {protocol.test_on.dataset for protocol in protocols if protocol.test_on}
-    root = demo_root()
-    made = all((root / dataset / MARKER).is_file() for dataset in datasets)
-    return root if made and all(run.record.marks.synthetic for run in runs) else None
 
 
 def _notes(runs: Sequence[FinishedSplit], pairs: Sequence[Pair]) -> list[str]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from benchmark.records import Record
     from benchmark.run.data import Data
 
-RECORD = "record.json"
-
 
 def add_commands(commands: Any) -> None:
     """Declare the commands of this module."""
@@ -53,9 +51,9 @@ def plot_run(options: argparse.Namespace) -> None:
     """`benchmark plot RUN`."""
     from benchmark.plots import write_figure
     from benchmark.plots.figures import learning_figure, score_figures
-    from benchmark.records import protocol_of, read_record
+    from benchmark.records import protocol_of, read_record, record_path
 
-    path = options.run / RECORD if options.run.is_dir() else options.run
+    path = record_path(options.run)
     record = read_record(path)
     protocol = protocol_of(record, path)
     if not record.units:
@@ -104,15 +102,11 @@ def _vote_figures(
 
 
 def _data(record: Record, protocol: Protocol, data_root: Path | None) -> Data:
-    """The data of the record, with votes; those of a demo are found without being told where."""
+    """The data of the record, with votes."""
     from benchmark.plots.figures import require_same_data
-    from benchmark.run.data import default_root, load_data
-    from benchmark.run.demo import demo_root
+    from benchmark.run.data import load_data, root_for
 
-    root = default_root(data_root)
-    if root is None and record.marks.synthetic and demo_root().is_dir():
-        root = demo_root()
-    data = load_data(protocol, root, votes=True)
+    data = load_data(protocol, root_for([record], data_root), votes=True)
     require_same_data(record, data)
     return data
 

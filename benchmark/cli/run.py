@@ -219,8 +219,8 @@ def _report(
 ) -> int:
     """Write a stage's records; after the last one, render the pages over everything and print its table."""
     from benchmark.leaderboard import overview, table
-    from benchmark.records import write_record
-    from benchmark.run.record import RECORD, make_record
+    from benchmark.records import RECORD, write_record
+    from benchmark.run.record import make_record
 
     records = []
     for folder in dict.fromkeys(options.output / unit.record_folder for unit in units):

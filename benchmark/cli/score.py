@@ -91,13 +91,10 @@ def _targets(
 
     What is asked for by name, or by a data root, must be there; what is not is left out.
     """
-    from benchmark.run.data import default_root
-    from benchmark.run.demo import demo_root
+    from benchmark.run.data import root_for
     from benchmark.run.rescoring import labels_of, vote_shares_of
 
-    root = default_root(data_root)
-    if root is None and run.record.marks.synthetic and demo_root().is_dir():
-        root = demo_root()
+    root = root_for([run.record], data_root)
     targets: dict[str, list[np.ndarray]] = {}
     problems: dict[str, BenchmarkError] = {}
     refused: list[tuple[BenchmarkError, str]] = []

@@ -147,10 +147,10 @@ def _votes(clips: Sequence[Clip]) -> list[Problem]:
     problems = []
     for clip in clips:
         if clip.votes:
-            most = max(clip.votes, key=lambda name: clip.votes[name])  # type: ignore[index]
+            most, votes = max(clip.votes.items(), key=lambda item: item[1])
             own = clip.votes.get(clip.label, 0)
-            if own < clip.votes[most]:
-                text = f"clip {clip.id}: its label is {clip.label} ({own:g} votes), but {most} has {clip.votes[most]:g}"
+            if own < votes:
+                text = f"clip {clip.id}: its label is {clip.label} ({own:g} votes), but {most} has {votes:g}"
                 problems.append(Problem("votes", text))
     return problems
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from benchmark.files import write_text
-from benchmark.leaderboard.entries import RECORD, LabelsOf, read_entries
+from benchmark.leaderboard.entries import LabelsOf, read_entries
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.pages import render_page, render_terminal
 from benchmark.leaderboard.reported import load_reported
-from benchmark.leaderboard.sections import sections
+from benchmark.leaderboard.sections import Section, sections
 from benchmark.leaderboard.ties import (
     Comparison,
     compare_entries,
@@ -19,7 +19,7 @@ from benchmark.leaderboard.ties import (
     read_comparisons,
     write_comparisons,
 )
-from benchmark.records import Record, read_record
+from benchmark.records import RECORD, Record, read_record
 from benchmark.registry import registry
 
 PAGES = {"README.md": False, "SYNTHETIC.md": True}
@@ -105,7 +105,7 @@ def metric_titles() -> dict[str, str]:
     return {name: spec.title for name, spec in registry().metrics.items()}
 
 
-def _sections(entries: Sequence[Entry]) -> list:
+def _sections(entries: Sequence[Entry]) -> list[Section]:
     return sections(entries, metric_titles())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from benchmark.errors import IntegrityError
-from benchmark.leaderboard.building import PAGES, metric_titles, rendered
+from benchmark.leaderboard.building import PAGES, REPORTED, metric_titles, rendered
 from benchmark.leaderboard.entries import (
     RECORDS,
     LabelsOf,
@@ -21,6 +21,7 @@ from benchmark.leaderboard.entries import (
     verify,
 )
 from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.reported import check_arithmetic, load_reported
 from benchmark.leaderboard.sections import sections
 from benchmark.leaderboard.ties import COMPARISONS, Comparison, Labels, check_comparison, neighbours, read_comparisons
 from benchmark.processes import follow_parent, worker_pool
@@ -64,6 +65,9 @@ def check(
             raise IntegrityError(f"{where}: the record's content belongs into {place_of(entry.record)}")
         _check_protocol(entry.record, known.get(entry.record.protocol.name), where)
     _check_no_strays(folder, entries)
+    problems = [problem for table in load_reported(folder / REPORTED) for problem in check_arithmetic(table)]
+    if problems:
+        raise IntegrityError(f"{folder / REPORTED}: {problems[0]}")
     for name in PAGES:
         _check_links(folder / name)
     jobs: list[_Job] = [(verify, (entry.record, folder / entry.path, labels[entry.path])) for entry in entries]

@@ -14,10 +14,9 @@ from benchmark.files import hash_value, read_json, sync_folder, write_json
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.ties import Labels
 from benchmark.protocol import Protocol, load_protocol
-from benchmark.records import Record, read_record, verify_record, write_record
+from benchmark.records import RECORD, Record, read_record, record_path, verify_record, write_record
 from benchmark.registry import registry
 
-RECORD = "record.json"
 RECORDS = "records"
 # How the record was verified when it was accepted: `{"labels_joined": true}`.
 ACCEPTANCE = "acceptance.json"
@@ -34,7 +33,7 @@ def add(run_record: Path, folder: Path, labels_of: LabelsOf | None = None) -> En
     shown without a rank. Adding the same record again changes nothing, unless this time the labels are at hand. Raises
     IntegrityError for a record that does not agree with its predictions. The pages are left to `build`.
     """
-    path = run_record / RECORD if run_record.is_dir() else run_record
+    path = record_path(run_record)
     record = read_record(path)
     labels = labels_of(record) if labels_of else None
     verify(record, path.parent, labels)

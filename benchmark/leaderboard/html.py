@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from benchmark.files import write_text
 from benchmark.leaderboard.cells import Column, name_columns, summary_of
 from benchmark.leaderboard.entries import entry_id
 from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import percent
 from benchmark.leaderboard.record_page import record_view
 from benchmark.leaderboard.reported import DISCLAIMER, SELECTIONS, ReportedTable
@@ -97,6 +98,7 @@ def render_index(
         real=[_section_view(section, titles) for section in sections(real, titles, tied, reported)],
         synthetic=[_section_view(section, titles) for section in sections(synthetic, titles, tied)],
         reported=reported,
+        legend=LEGEND,
         disclaimer=DISCLAIMER,
         selections=SELECTIONS,
     )
@@ -171,6 +173,7 @@ def _templates() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     templates.filters["percent"] = percent
+    templates.filters["code"] = _code
     templates.filters["number"] = lambda text: number.group() if (number := _NUMBER.match(text)) else ""
     return templates
 
@@ -180,6 +183,11 @@ def _printable(value: Any) -> Any:
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(c if c.isprintable() or c == "\n" else " " for c in value)
+
+
+def _code(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _asset(name: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from benchmark.leaderboard.cells import Column, name_columns, recall_columns, run_columns, score_columns
 from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import escape, render_table
-from benchmark.leaderboard.reported import ReportedTable, render_reported
+from benchmark.leaderboard.reported import DISCLAIMER, ReportedTable, render_reported
 from benchmark.leaderboard.sections import Section, definition, ranking_score, sections
 from benchmark.records import Record
 
@@ -24,22 +26,6 @@ SYNTHETIC = """\
 
 **These numbers say nothing about real faces.** They come from generated clips, and show only that the benchmark runs
 from end to end. Results on real data are on [the leaderboard](README.md).
-"""
-LEGEND = """\
-All scores are percent on test clips: the mean over units (every seed and fold), in brackets its 95 % interval
-(bootstrap of the test clips within class, fold by fold), after it the standard deviation over units. "pooled" is the
-score of all units' predictions taken together; grouped scores count a prediction right when it falls in the label's
-group. Neighbours share a rank where the bootstrap of their difference over the same clips can't separate them at 5 %
-(over independent clips, where nobody who published had the labels). Neighbouring frames of a video look alike, so that
-intervals of frame-wise protocols are too narrow. Labels of gated datasets are not published: "with labels" says that
-whoever published the row recomputed its scores from predictions and labels, "without labels" that hashes, clip ids,
-predicted classes and all arithmetic were verified; `benchmark leaderboard check` does the one or the other for anybody.
-"""
-QUOTED = """\
-## Reported in the literature
-
-Quoted from papers, not run here, never ranked. Where a run's protocol, method, label mode and augmentations are those
-of a quoted row, the run's row shows the distance; pre-training may differ, and is said in both places.
 """
 GENERATED = "<!-- Written by `benchmark leaderboard build`; edits will be lost. -->\n"
 EMPTY = """\
@@ -63,11 +49,11 @@ def render_page(
     titles: metric titles by name. tied: whether the data can't separate two neighbours of a ranking. reported: tables
     of the literature, for the page of real results.
     """
-    parts = [GENERATED, SYNTHETIC if synthetic else REAL, LEGEND if entries else EMPTY]
+    parts = [GENERATED, SYNTHETIC if synthetic else REAL, _legend() if entries else EMPTY]
     for section in sections(entries, titles, tied, reported):
         parts += _section(section, titles)
     if reported:
-        parts.append(f"{QUOTED}\n{render_reported(reported)}")
+        parts.append(f"## Reported in the literature\n\n{DISCLAIMER}\n\n{render_reported(reported)}")
     return "\n".join(parts)
 
 
@@ -85,6 +71,11 @@ def render_terminal(records: Sequence[Record], titles: Mapping[str, str]) -> str
         )
         for columns in (score_table, recall_table)
     )
+
+
+def _legend() -> str:
+    lines = [textwrap.fill(f"* **{term}.** {text}", 120, subsequent_indent="  ") for term, text in LEGEND]
+    return "\n".join([*lines, ""])
 
 
 def _section(section: Section, titles: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from itertools import compress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -158,19 +157,6 @@ class ReportedTable(_Strict):
         """The name of the protocol that a figure compares with; None if there is none like the paper's."""
         return column.protocol or row.protocol or self.protocol
 
-    def only(self, protocol_name: str) -> ReportedTable | None:
-        """The rows and columns with a figure under a protocol; None if there is none."""
-        rows = [row for row in self.rows if any(self.protocol_of(row, c) == protocol_name for c in self.columns)]
-        if not rows:
-            return None
-        kept = [any(self.protocol_of(row, column) == protocol_name for row in rows) for column in self.columns]
-        return self.model_copy(
-            update={
-                "columns": tuple(compress(self.columns, kept)),
-                "rows": tuple(row.model_copy(update={"figures": tuple(compress(row.figures, kept))}) for row in rows),
-            }
-        )
-
     def header(self) -> list[str]:
         """The headings of `cells`, as plain text."""
         return ["Method", *self.rows[0].setting, *(column.heading for column in self.columns), "Remarks"]
@@ -211,10 +197,9 @@ def check_arithmetic(table: ReportedTable) -> list[str]:
     return problems
 
 
-def render_reported(tables: Sequence[ReportedTable], protocol_name: str | None = None) -> str:
-    """Markdown sections, one for each table, of all figures or of those under one protocol; empty if there is none."""
-    chosen = [table if protocol_name is None else table.only(protocol_name) for table in tables]
-    return "\n".join(_section(table) for table in chosen if table)
+def render_reported(tables: Sequence[ReportedTable]) -> str:
+    """Markdown sections, one for each table; empty if there is none."""
+    return "\n".join(map(_section, tables))
 
 
 def reported_for(
@@ -277,7 +262,6 @@ def _section(table: ReportedTable) -> str:
     notes = [f"* {escape(note)}" for note in table.notes]
     lines = [
         f"### {escape(table.paper)}, Table {escape(table.table)}\n",
-        f"{DISCLAIMER}\n",
         f"{escape(table.caption)}. Data: {escape(', '.join(table.datasets))}. Percent.\n",
         f"Selection: {SELECTIONS[table.selection]} ({escape(table.selection_note)}).\n",
         *([*notes, ""] if notes else []),

@@ -20,7 +20,7 @@ from benchmark.files import write_json
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.sections import Section
 from benchmark.protocol import Protocol
-from benchmark.records import Record, UnitRecord, protocol_of, resampled_folds
+from benchmark.records import Record, UnitRecord, clip_sets, protocol_of, resampled_sets
 from benchmark.registry import registry
 from benchmark.scoring.comparison import Difference, difference_of_samples, joint_confusion, paired_differences
 from benchmark.scoring.predictions import read_predictions
@@ -96,18 +96,18 @@ def follow(first: Record, second: Record, units: Sequence[UnitCounts]) -> Differ
     protocol = protocol_of(first)
     compute = _ranking(protocol)
     if not units:
-        samples = [_samples(record, protocol, compute, stream) for stream, record in enumerate((first, second))]
+        samples = [_samples(record, compute, stream) for stream, record in enumerate((first, second))]
         return difference_of_samples(_mean(first, compute) - _mean(second, compute), samples[0] - samples[1])
     size = len(protocol.classes)
+    numbers = dict(zip([unit.fold for unit in first.units], clip_sets(first.units), strict=True))
     sets: dict[int, list[np.ndarray]] = {}
     for unit in units:
         joint = np.zeros((size, size, size), dtype=np.int64)
         for true, one, other, clips in unit.counts:
             joint[true, one, other] = clips
-        # Under a cross-dataset protocol all folds are tested on the same clips.
-        sets.setdefault(0 if protocol.test_on else unit.fold, []).append(joint)
-    folds = [np.stack(joints) for joints in sets.values()]
-    return paired_differences(folds, {protocol.ranking: compute}, RESAMPLES)[protocol.ranking]
+        sets.setdefault(numbers[unit.fold], []).append(joint)
+    stacked = [np.stack(joints) for joints in sets.values()]
+    return paired_differences(stacked, {protocol.ranking: compute}, RESAMPLES)[protocol.ranking]
 
 
 def check_comparison(comparison: Comparison, folder: Path, first: Entry, second: Entry, labels: Labels | None) -> None:
@@ -190,9 +190,8 @@ def _mean(record: Record, compute: Compute) -> float:
     return float(np.mean(compute(np.array([unit.scores.test.confusion for unit in record.units]))))
 
 
-def _samples(record: Record, protocol: Protocol, compute: Compute, stream: int) -> np.ndarray:
+def _samples(record: Record, compute: Compute, stream: int) -> np.ndarray:
     """Bootstrap samples of a record's mean; another `stream` is drawn independently, even for equal confusions."""
     confusions = np.array([unit.scores.test.confusion for unit in record.units], dtype=np.int64)
-    folds = [0 if protocol.test_on else unit.fold for unit in record.units]
-    drawn = resampled_folds(folds, confusions, RESAMPLES, first_stream=1000 * stream)
+    drawn = resampled_sets(clip_sets(record.units), confusions, RESAMPLES, first_stream=1000 * stream)
     return np.asarray(sum(weight * compute(confusion) for weight, confusion in drawn))

@@ -11,12 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.datasets.votes import vote_shares
 from benchmark.errors import IntegrityError, UsageError
-from benchmark.files import hash_file
 from benchmark.plots.bars import posterior_figure, recall_figure
 from benchmark.plots.curves import Curve, curves_figure
 from benchmark.plots.matrices import coexistence_figure, confusion_figure
 from benchmark.protocol import Protocol
-from benchmark.records import Record, UnitRecord
+from benchmark.records import Record, UnitRecord, referenced_file
 from benchmark.registry import registry
 from benchmark.run.data import Data
 from benchmark.run.state import METRICS
@@ -158,11 +157,7 @@ def _voted_clips(protocol: Protocol, data: Data) -> list[Clip]:
 
 
 def _test_predictions(unit: UnitRecord, protocol: Protocol, folder: Path) -> Predictions:
-    reference = unit.predictions.test
-    path = folder / reference.path
-    if not path.is_file() or hash_file(path) != reference.sha256:
-        raise IntegrityError(f"{path}: is missing, or not the file that the record was made from")
-    return read_predictions(path, protocol.classes)
+    return read_predictions(referenced_file(folder, unit.predictions.test), protocol.classes)
 
 
 def _epochs(path: Path) -> list[_Epoch]:

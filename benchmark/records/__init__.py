@@ -1,8 +1,9 @@
 """Records: the JSON that describes a finished run, with every number recomputable from the predictions beside it."""
 
-from benchmark.records.aggregates import Aggregates, Summary, aggregate, resampled_folds
+from benchmark.records.aggregates import Aggregates, Summary, aggregate, clip_sets, resampled_sets
 from benchmark.records.assemble import assemble_record, incomplete_reasons, unofficial_reasons
 from benchmark.records.model import (
+    RECORD,
     AugmentationUse,
     CodeState,
     Cost,
@@ -21,11 +22,13 @@ from benchmark.records.model import (
     UnitRecord,
     UnitScores,
     read_record,
+    record_path,
     write_record,
 )
-from benchmark.records.verify import protocol_of, verify_record
+from benchmark.records.verify import protocol_of, referenced_file, verify_record
 
 __all__ = [
+    "RECORD",
     "Aggregates",
     "AugmentationUse",
     "CodeState",
@@ -47,10 +50,13 @@ __all__ = [
     "UnitScores",
     "aggregate",
     "assemble_record",
+    "clip_sets",
     "incomplete_reasons",
     "protocol_of",
     "read_record",
-    "resampled_folds",
+    "record_path",
+    "referenced_file",
+    "resampled_sets",
     "unofficial_reasons",
     "verify_record",
     "write_record",

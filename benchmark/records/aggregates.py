@@ -53,13 +53,13 @@ def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence
 
     The interval bootstraps each fold on its own and averages the metric over folds, resample by resample. Seeds of one
     fold share its test clips, so they can't narrow that interval: their confusions are pooled, and as many clips are
-    drawn from the pool as the fold has. Under a cross-dataset protocol all folds are tested on the same clips.
+    drawn from the pool as the fold has. All folds of a cross-dataset protocol share their clips in the same way.
     """
     if not units:
         raise IntegrityError("nothing to aggregate: no unit was finished")
     confusions = np.array([unit.scores.test.confusion for unit in units], dtype=np.int64)
     computes = metric_functions(protocol, metrics)
-    folds = resampled_folds([0 if protocol.test_on else unit.fold for unit in units], confusions)
+    folds = resampled_sets(clip_sets(units), confusions)
     pooled = confusions.sum(axis=0)
     recall = per_class_recall(confusions)
     groupings = {}
@@ -75,25 +75,41 @@ def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence
     )
 
 
-def resampled_folds(
-    folds: Sequence[int], confusions: np.ndarray, resamples: int = RESAMPLES, first_stream: int = 0
-) -> list[tuple[float, np.ndarray]]:
-    """For each fold its share of the units and its bootstrap confusions (R, K, K).
+def clip_sets(units: Sequence[UnitRecord]) -> list[int]:
+    """For each unit the number of its set of test clips: one for each fold, but one for all folds with the same clips.
 
-    folds: the fold of each unit. confusions: theirs, (U, K, K). Draws from another `first_stream` are independent.
+    IntegrityError for a fold of which two seeds were tested on different clips.
+    """
+    tested: dict[int, str] = {}
+    for unit in units:
+        if tested.setdefault(unit.fold, unit.splits.test.sha256) != unit.splits.test.sha256:
+            raise IntegrityError(f"fold {unit.fold}: its units were tested on different clips")
+    numbers: dict[str, int] = {}
+    for fold in sorted(tested):
+        numbers.setdefault(tested[fold], len(numbers))
+    return [numbers[tested[unit.fold]] for unit in units]
+
+
+def resampled_sets(
+    sets: Sequence[int], confusions: np.ndarray, resamples: int = RESAMPLES, first_stream: int = 0
+) -> list[tuple[float, np.ndarray]]:
+    """For each set of test clips its share of the units and its bootstrap confusions (R, K, K).
+
+    sets: of each unit, see `clip_sets`. confusions: theirs, (U, K, K). Draws from another `first_stream` are
+    independent.
     """
     resampled = []
     seen: Counter[bytes] = Counter()
-    for fold in sorted(set(folds)):
-        own = confusions[[f == fold for f in folds]]
+    for number in sorted(set(sets)):
+        own = confusions[[one == number for one in sets]]
         clips = own.sum(axis=2)
         if (clips != clips[0]).any():
-            raise IntegrityError(f"fold {fold}: its units have different numbers of test clips per class")
+            raise IntegrityError("units with the same test clips have different numbers of them per class")
         pool = own.sum(axis=0)
-        # Folds with equal confusions are still different clips: each gets draws of its own.
+        # Sets with equal confusions are still different clips: each gets draws of its own.
         stream = first_stream + seen[pool.tobytes()]
         seen[pool.tobytes()] += 1
-        resampled.append((len(own) / len(folds), resample(pool, resamples, stream, clips[0])))
+        resampled.append((len(own) / len(sets), resample(pool, resamples, stream, clips[0])))
     return resampled
 
 

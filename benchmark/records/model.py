@@ -22,6 +22,8 @@ from benchmark.files import write_json
 from benchmark.records.aggregates import Aggregates
 from benchmark.scoring.scores import FileModel, SplitScores
 
+RECORD = "record.json"
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Seconds = Annotated[float, Field(ge=0)]
@@ -221,6 +223,11 @@ class Record(FileModel):
     def canonical(self) -> dict[str, Any]:
         """The record as a plain JSON value."""
         return self.model_dump(mode="json")
+
+
+def record_path(run: Path) -> Path:
+    """The record of a run that is named by its record or by the folder that holds it."""
+    return run / RECORD if run.is_dir() else run
 
 
 def read_record(path: Path) -> Record:

@@ -16,7 +16,7 @@ from benchmark.files import hash_file, hash_value
 from benchmark.protocol import Protocol
 from benchmark.records.aggregates import aggregate
 from benchmark.records.assemble import incomplete_reasons, is_eligible, unofficial_reasons
-from benchmark.records.model import FileReference, Record, UnitRecord
+from benchmark.records.model import RECORD, FileReference, Record, UnitRecord
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.scores import DECIMALS, SplitScores, score_confusion, score_split
@@ -37,7 +37,7 @@ def verify_record(
     aggregate.
     Raises IntegrityError with one line: the file, and what differs.
     """
-    where = folder / "record.json"
+    where = folder / RECORD
     protocol = protocol_of(record, where)
     for (seed, fold), times in Counter((unit.seed, unit.fold) for unit in record.units).items():
         if times > 1 or fold not in protocol.folds:
@@ -78,7 +78,7 @@ def _verify_unit(
     labels: Mapping[str, Mapping[str, str]],
     metrics: Sequence[MetricSpec],
 ) -> None:
-    here = f"{folder / 'record.json'}: seed {unit.seed}, fold {unit.fold}"
+    here = f"{folder / RECORD}: seed {unit.seed}, fold {unit.fold}"
     seen: dict[str, str] = {}
     for split in ("val", "test"):
         reference, use = getattr(unit.predictions, split), getattr(unit.splits, split)
@@ -88,7 +88,7 @@ def _verify_unit(
             _same(value is not None, expected, f"{here}: {what} has {split}, which")
         if not expected:
             continue
-        path = _referenced(folder, reference)
+        path = referenced_file(folder, reference)
         predictions = read_predictions(path, protocol.classes)
         _same(use.clips, len(predictions.ids), f"{here}: splits.{split}.clips")
         _same(use.sha256, hash_ids(predictions.ids), f"{here}: splits.{split}.sha256")
@@ -102,8 +102,8 @@ def _verify_unit(
         _same(stored.model_dump(), computed.model_dump(), f"{here}: scores.{split}")
 
 
-def _referenced(folder: Path, reference: FileReference) -> Path:
-    """The file that a record refers to, once its hash has been checked."""
+def referenced_file(folder: Path, reference: FileReference) -> Path:
+    """The file that the record in `folder` refers to; IntegrityError unless it has the stated hash."""
     path = folder / reference.path
     if not path.resolve().is_relative_to(folder.resolve()):
         raise IntegrityError(f"{path}: leads out of the record's folder")

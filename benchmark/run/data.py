@@ -128,13 +128,11 @@ def _test_clips(table: _Table, test_on: TargetData, classes: Sequence[str]) -> t
 def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, str]] | None:
     """The labels of a record's val and test, by split and clip id, from the user's own copy of its data.
 
-    Synthetic data are also looked for where the demo keeps them. None if the data are not there, or are not those that
-    the record was made from.
+    None if the data are not there, or are not those that the record was made from.
     """
     protocol = protocol_of(record)
-    root = data_root or (demo_root() if record.data.synthetic else None)
     try:
-        data = load_data(protocol, root, votes=False)
+        data = load_data(protocol, root_for([record], data_root), votes=False)
     except (EnvironmentProblem, UsageError):
         return None
     for unit in record.units:
@@ -174,6 +172,14 @@ def check_frames(data: Data, protocol: Protocol) -> None:
             f"{len(missing)} of {len(clips)} clips have no frames, the first is clip {clips[missing[0]]}: "
             f"{missing[0]}; `benchmark data check {data.layout.name} --root {data.root}` lists them all"
         )
+
+
+def root_for(records: Sequence[Record], data_root: Path | None) -> Path | None:
+    """The data root of finished runs: `--data-root`, the environment's, or the demo's for synthetic runs; or None."""
+    root = default_root(data_root)
+    if root is None and all(record.data.synthetic for record in records) and demo_root().is_dir():
+        return demo_root()
+    return root
 
 
 def default_root(data_root: Path | None) -> Path | None:

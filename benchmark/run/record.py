@@ -31,8 +31,6 @@ from benchmark.run.data import Data
 from benchmark.run.provenance import git_state, package_versions, platform_name
 from benchmark.run.state import SCORES, STATE, UnitState, predictions_name, read_state
 
-RECORD = "record.json"
-
 
 def make_record(folder: Path, data: Data) -> Record:
     """The record over every unit in `folder`, also those of earlier commands; unfinished ones are left out.

@@ -16,10 +16,9 @@ from benchmark.datasets.votes import vote_shares
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.protocol import Grouping, Protocol
 from benchmark.protocol.reading import read_grouping, validated
-from benchmark.records import Record, UnitRecord, protocol_of, read_record, verify_record
+from benchmark.records import RECORD, Record, UnitRecord, protocol_of, read_record, record_path, verify_record
 from benchmark.registry import registry
 from benchmark.run.data import Data, load_data
-from benchmark.run.record import RECORD
 from benchmark.scoring.intervals import wilson_interval
 from benchmark.scoring.metrics import (
     confusion_matrix,
@@ -98,7 +97,7 @@ def read_finished(run: Path, split: SplitName) -> FinishedSplit:
 
     Raises IntegrityError for a record that does not agree with its predictions, UsageError if it has no such split.
     """
-    path = run / RECORD if run.is_dir() else run
+    path = record_path(run)
     record = read_record(path)
     verify_record(record, path.parent, metrics=tuple(registry().metrics.values()))
     protocol = protocol_of(record, path)

@@ -21,7 +21,10 @@ from benchmark.datasets.synthetic import MARKER
 from benchmark.files import hash_file
 from benchmark.protocol import Protocol, override
 from benchmark.records import DataUse
+from benchmark.records.aggregates import aggregate
+from benchmark.records.model import UnitRecord
 from benchmark.run.demo import demo_root
+from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.comparison import holm
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 
@@ -89,6 +92,8 @@ def rename_clips(run, fold, rename):
                 write_predictions(path, Predictions(ids, old.probabilities), PROTOCOL.classes)
                 unit["predictions"]["test"]["sha256"] = hash_file(path)
                 unit["splits"]["test"]["sha256"] = hash_ids(ids)
+        units = [UnitRecord.model_validate_json(json.dumps(unit)) for unit in record["units"]]
+        record["aggregates"] = aggregate(units, PROTOCOL, METRICS).model_dump(mode="json")
 
     edit(run, change)
 
