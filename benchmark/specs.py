@@ -42,8 +42,9 @@ class Preset:
     """One size of a method: `paper` is the paper's, `small` is the same code for two CPU cores.
 
     `mean` and `std` are per RGB channel on the 0..255 scale; normalisation happens on the device. `decode_size`, when
-    set, resizes every frame to that square while decoding and keeps the result in the frame cache. `model` holds what
-    else differs between presets, and is read only by the method's own recipe.
+    set, resizes every frame to that square while decoding and keeps the result in the frame cache. `parameters` and
+    `gflops` (per clip, a multiply-add being two operations) are of the model with 7 classes. `model` holds what else
+    differs between presets, and is read only by the method's own recipe.
     """
 
     size: int
@@ -53,6 +54,8 @@ class Preset:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     pretraining: str = "none"
+    parameters: int = 0
+    gflops: float = 0.0
     decode_size: int | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
 
@@ -74,7 +77,46 @@ class Recipe:
     test_transforms: list[dict[str, Any]]
     optim_wrapper: dict[str, Any]
     param_scheduler: list[dict[str, Any]]
+    mixing: dict[str, Any] | None = None
     imports: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of a method, as its official checkpoints hold it. `--init NAME=FILE` starts it from a file.
+
+    keys: import path of `keys(state_dict) -> state_dict`, which renames an official checkpoint's keys (prefix `module.`
+        already removed) to those of the method's recognizer.
+    signature: official tensor names that no other network's files have all of; they tell what a file is.
+    head: official name of the tensor whose first dimension is the number of classes; empty if there is none.
+    class_order: emotion names in the index order of the official checkpoints; empty if none are known.
+    """
+
+    title: str
+    keys: str
+    signature: tuple[str, ...]
+    head: str = ""
+    class_order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """A training that a method rests on, run by `benchmark pretrain`.
+
+    data: `videos` (a folder of them, nothing is labelled) or `images` (a dataset of single labelled images).
+    network: the network that starts from the result.
+    recipe: import path of `recipe(preset: Preset, num_classes: int) -> Recipe`; the model is an MMEngine model whose
+        `loss` mode gives the losses; `num_classes` is 0 for videos.
+    export: import path of `export(state_dict) -> state_dict`, from the trained model's names to the recognizer's.
+    """
+
+    title: str
+    citation: str
+    data: Literal["videos", "images"]
+    recipe: str
+    export: str
+    presets: Mapping[str, Preset]
+    network: str = "model"
 
 
 @dataclass(frozen=True)
@@ -82,9 +124,8 @@ class MethodSpec:
     """A method: model, recipe and declared pre-training.
 
     recipe: import path of `recipe(preset: Preset, num_classes: int) -> Recipe`.
-    checkpoint_keys: import path of `keys(state_dict) -> state_dict`, which renames an official checkpoint's keys
-        (prefix `module.` already removed) to this plugin's.
-    class_order: emotion names in the index order of the official checkpoints; empty if none exist.
+    networks: what can be started from a file, by name; the one that classifies is called `model`.
+    pretrainings: what `benchmark pretrain` can do for the method, by name.
     official_evaluation: where the official evaluation departs from an honest protocol.
     """
 
@@ -96,8 +137,8 @@ class MethodSpec:
     presets: Mapping[str, Preset]
     official_evaluation: str
     label_modes: tuple[str, ...] = ("hard", "soft")
-    checkpoint_keys: str | None = None
-    class_order: tuple[str, ...] = ()
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    pretrainings: Mapping[str, Pretraining] = field(default_factory=dict)
     version: str = "1"
 
 

@@ -32,6 +32,7 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
     preset = chosen_preset(method, unit.preset, unit.overrides)
     recipe: Recipe = load_object(method.recipe)(preset, len(unit.protocol.classes))
     transforms, mixers, imports = _augmentations(unit)
+    mixing = mixers[0] if mixers else recipe.mixing
     read = {
         "type": "ReadFrames",
         "sampling": dataclasses.asdict(preset.sampling),
@@ -76,7 +77,7 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
                     "mean": list(preset.mean),
                     "std": list(preset.std),
                     "format_shape": recipe.format_shape,
-                    **({"blending": mixers[0]} if mixers else {}),
+                    **({"blending": mixing} if mixing else {}),
                 },
             },
             "train_dataloader": loader(TRAIN, dataset_root, train=True),

@@ -92,6 +92,19 @@ class SeedEpochs(Hook):
         seed_everything(derive_seed(self.seed, "epoch", runner.epoch))
 
 
+class TellEpoch(Hook):
+    """Before each epoch, tell every part of the model that has `set_epoch(epoch, epochs)`, for losses that follow it.
+
+    `epoch` counts from 0, `epochs` is how many there will be.
+    """
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Tell them."""
+        for module in runner.model.modules():
+            if hasattr(module, "set_epoch"):
+                module.set_epoch(runner.epoch, runner.max_epochs)
+
+
 class KeepCheckpoints(Hook):
     """After every epoch: `last.pth`, and `best.pth` when the selection metric improved (the earliest of equals wins).
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -45,6 +46,7 @@ from benchmark.training.hooks import (  # noqa: E402
     KeepCheckpoints,
     ReportSteps,
     SeedEpochs,
+    TellEpoch,
     WatchedScores,
     best_epoch,
     frames_of,
@@ -120,7 +122,7 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_text(job.folder / CONFIG, config.pretty_text)
     keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch)
-    hooks = [SeedEpochs(unit.random_seed), keeper, ReportSteps(on_step)]
+    hooks = [SeedEpochs(unit.random_seed), TellEpoch(), keeper, ReportSteps(on_step)]
     metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
     last = checkpoints / LAST
     runner = UnitRunner(
@@ -193,11 +195,11 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     return Predicted(results, parameters, operations / 1e9)
 
 
-def _operations(model: torch.nn.Module, batch: Mapping[str, Any]) -> int:
+def _operations(model: BaseModel, batch: Mapping[str, Any]) -> int:
     """Floating-point operations for the first clip of a batch."""
     # The counter does not know every device's fused attention; the plain one has the same operations everywhere.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        model.test_step({key: values[:1] for key, values in batch.items()})  # type: ignore[operator]
+        model.test_step({key: values[:1] for key, values in batch.items()})
     return counter.get_total_flops()
 
 
@@ -216,7 +218,7 @@ def _start_from(runner: Runner, job: Job) -> None:
     from benchmark.training.checkpoints import load_into, read_weights
 
     method = registry().find("methods", job.unit.method)
-    keys = load_object(method.checkpoint_keys) if method.checkpoint_keys else None
+    keys = load_object(method.networks["model"].keys) if "model" in method.networks else None
     assert job.init is not None
     # The Runner initialises lazily; without this it would overwrite what is loaded here.
     runner._init_model_weights()

@@ -1,6 +1,6 @@
 """Former-DFER (ACM MM 2021): a spatial transformer inside a ResNet-18, and a temporal transformer on top of it."""
 
-from benchmark.specs import UNIT_MEAN, UNIT_STD, MethodSpec, Preset, Sampling
+from benchmark.specs import UNIT_MEAN, UNIT_STD, MethodSpec, Network, Preset, Sampling
 
 METHOD = MethodSpec(
     name="former-dfer",
@@ -11,8 +11,15 @@ METHOD = MethodSpec(
     ),
     licence="MIT (official code)",
     recipe="benchmark_plugins.former_dfer.recipe:recipe",
-    checkpoint_keys="benchmark_plugins.former_dfer.recipe:official_keys",
-    class_order=("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"),
+    networks={
+        "model": Network(
+            title="the whole network",
+            keys="benchmark_plugins.former_dfer.recipe:official_keys",
+            signature=("s_former.pos_embedding", "t_former.cls_token", "fc.weight"),
+            head="fc.weight",
+            class_order=("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"),
+        )
+    },
     presets={
         "paper": Preset(
             size=112,

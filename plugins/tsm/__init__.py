@@ -1,6 +1,6 @@
 """TSM (ICCV 2019): a 2D ResNet that shifts an eighth of its channels to the next and the previous frame."""
 
-from benchmark.specs import MethodSpec, Preset, Sampling
+from benchmark.specs import MethodSpec, Network, Preset, Sampling
 
 METHOD = MethodSpec(
     name="tsm",
@@ -11,7 +11,14 @@ METHOD = MethodSpec(
     ),
     licence="MIT (official code); Apache-2.0 (MMAction2's implementation, used here)",
     recipe="benchmark_plugins.tsm.recipe:recipe",
-    checkpoint_keys="benchmark_plugins.tsm.recipe:official_keys",
+    networks={
+        "model": Network(
+            title="the ResNet with its classifier",
+            keys="benchmark_plugins.tsm.recipe:official_keys",
+            signature=("base_model.conv1.weight", "base_model.layer1.0.conv1.net.weight"),
+            head="new_fc.weight",
+        )
+    },
     presets={
         "paper": Preset(
             size=224,

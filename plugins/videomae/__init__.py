@@ -1,6 +1,6 @@
 """VideoMAE (NeurIPS 2022): a plain vision transformer over space-time tubes, pre-trained by masked reconstruction."""
 
-from benchmark.specs import MethodSpec, Preset, Sampling
+from benchmark.specs import MethodSpec, Network, Preset, Sampling
 
 METHOD = MethodSpec(
     name="videomae",
@@ -12,7 +12,14 @@ METHOD = MethodSpec(
     ),
     licence="CC-BY-NC 4.0 (official code and weights); Apache-2.0 (MMAction2's implementation, used here)",
     recipe="benchmark_plugins.videomae.recipe:recipe",
-    checkpoint_keys="benchmark_plugins.videomae.recipe:official_keys",
+    networks={
+        "model": Network(
+            title="the encoder with its classifier, or a pre-trained autoencoder",
+            keys="benchmark_plugins.videomae.recipe:official_keys",
+            signature=("patch_embed.proj.weight", "blocks.0.attn.q_bias", "fc_norm.weight"),
+            head="head.weight",
+        )
+    },
     presets={
         "paper": Preset(
             size=224,

@@ -74,7 +74,7 @@ def parameter_rules(
     spec: MethodSpec, method: str, model: torch.nn.Module, wrapper: OptimWrapper
 ) -> dict[str, tuple[float, float]]:
     """(learning rate, weight decay) of every parameter, by its official name."""
-    official = load_object(spec.checkpoint_keys)(
+    official = load_object(spec.networks["model"].keys)(
         {entry[0]: entry[0] for entry in read(method, "state_dict.json")["entries"]}
     )
     names = {id(parameter): official[name] for name, parameter in model.named_parameters()}

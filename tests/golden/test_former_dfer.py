@@ -12,7 +12,7 @@ OFFICIAL = "former_dfer"
 @pytest.fixture(scope="module")
 def loaded():
     recipe, model = reference.build(METHOD)
-    keys = load_object(METHOD.checkpoint_keys)
+    keys = load_object(METHOD.networks["model"].keys)
     model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
     return recipe, model
 

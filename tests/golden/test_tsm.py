@@ -11,7 +11,7 @@ OFFICIAL = "tsm"
 @pytest.fixture(scope="module")
 def loaded():
     recipe, model = reference.build(METHOD)
-    keys = load_object(METHOD.checkpoint_keys)
+    keys = load_object(METHOD.networks["model"].keys)
     model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
     return recipe, model
 
@@ -54,7 +54,7 @@ def test_schedule_drops_after_40_and_80_percent_of_the_epochs(loaded):
 
 
 def test_a_torchvision_resnet_gets_the_same_names():
-    keys = load_object(METHOD.checkpoint_keys)
+    keys = load_object(METHOD.networks["model"].keys)
     official = list(reference.official_state(OFFICIAL))
     torchvision = [name.replace("base_model.", "").replace(".net.", ".").replace("new_fc", "fc") for name in official]
     assert list(keys(dict.fromkeys(torchvision))) == list(keys(dict.fromkeys(official)))

@@ -13,7 +13,7 @@ SCHEDULERS = {"LinearLR": LinearLR, "CosineAnnealingLR": CosineAnnealingLR}
 @pytest.fixture(scope="module", params=[224, 160])
 def loaded(request):
     recipe, model = reference.build(METHOD, size=request.param)
-    keys = load_object(METHOD.checkpoint_keys)
+    keys = load_object(METHOD.networks["model"].keys)
     model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
     return request.param, recipe, model
 
@@ -76,7 +76,7 @@ def test_head_starts_a_thousand_times_smaller_than_the_other_layers():
 
 
 def test_pretrained_encoder_fits_without_its_decoder():
-    keys = load_object(METHOD.checkpoint_keys)
+    keys = load_object(METHOD.networks["model"].keys)
     kept = keys(
         {"encoder.blocks.0.attn.qkv.weight": 0, "encoder.norm.weight": 1, "mask_token": 2, "decoder.head.bias": 3}
     )

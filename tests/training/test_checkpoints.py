@@ -16,7 +16,7 @@ from benchmark.training.checkpoints import load_into, read_weights
 from benchmark_plugins.former_dfer import METHOD
 from tests.golden import reference
 
-KEYS = load_object(METHOD.checkpoint_keys)
+KEYS = load_object(METHOD.networks["model"].keys)
 
 
 @pytest.fixture(scope="module")
