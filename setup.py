@@ -1,17 +1,23 @@
-"""Package layout: three source folders become two import packages (the rest is in pyproject.toml)."""
+"""Package layout: four source folders become two import packages (the rest is in pyproject.toml)."""
 
 from setuptools import find_packages, setup
 
 setup(
     packages=[
         *find_packages(include=["benchmark", "benchmark.*"]),
+        "benchmark.literature",
         "benchmark.protocols",
         "benchmark_plugins",
         *(f"benchmark_plugins.{name}" for name in find_packages("plugins")),
     ],
-    package_dir={"benchmark.protocols": "protocols", "benchmark_plugins": "plugins"},
+    package_dir={
+        "benchmark.literature": "leaderboard/reported",
+        "benchmark.protocols": "protocols",
+        "benchmark_plugins": "plugins",
+    },
     package_data={
         "benchmark.leaderboard": ["site/*"],
+        "benchmark.literature": ["*.yaml"],
         "benchmark.protocols": ["*.yaml", "groupings/*.yaml", "maps/*.yaml"],
         "benchmark_plugins": ["*/README.md"],
     },

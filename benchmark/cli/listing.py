@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.output import add_json, note, print_json, print_table
+from benchmark.cli.output import add_json, note, print_fields, print_json, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import Registry, registry, unknown_name
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
@@ -112,12 +112,14 @@ def show(options: argparse.Namespace) -> None:
             print(f"hash: {protocol.hash}")
         return
     spec = _find_any(found, options.name)
-    if options.json:
+    if isinstance(spec, MethodSpec):
+        from benchmark.cli.method import show_method
+
+        show_method(spec, _plain(spec), options.json)
+    elif options.json:
         print_json(_plain(spec))
-    elif isinstance(spec, MethodSpec):
-        _print_method(spec)
     else:
-        _print_fields(_plain(spec))
+        print_fields(_plain(spec))
 
 
 def _find_any(found: Registry, name: str) -> MethodSpec | AugmentationSpec | DatasetLayout | MetricSpec:
@@ -149,37 +151,6 @@ def _json_like(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _json_like(item) for key, item in value.items()}
     return list(value) if isinstance(value, tuple) else value
-
-
-def _print_method(spec: MethodSpec) -> None:
-    fields = _plain(spec)
-    del fields["presets"]
-    _print_fields(fields)
-    rows: dict[str, list[str]] = {}
-    for preset in spec.presets.values():
-        sampling = preset.sampling
-        facts = {
-            "input": f"{sampling.frames} frames of {preset.size}x{preset.size}",
-            "sampling": f"{sampling.clips} x {sampling.length} frames, stride {sampling.stride}",
-            "mean": ", ".join(f"{value:g}" for value in preset.mean),
-            "std": ", ".join(f"{value:g}" for value in preset.std),
-            "epochs": str(preset.epochs),
-            "batch size": str(preset.batch_size),
-            "pre-training": preset.pretraining,
-            "model": ", ".join(f"{key}={value}" for key, value in preset.model.items()) or "-",
-        }
-        for key, value in facts.items():
-            rows.setdefault(key, []).append(value)
-    print()
-    print_table([[key, *values] for key, values in rows.items()], ["preset", *spec.presets])
-
-
-def _print_fields(fields: dict[str, Any]) -> None:
-    width = max(map(len, fields)) + 2
-    for key, value in fields.items():
-        if value not in (None, [], {}):
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            print(f"{key + ':':<{width}}" + text.replace("\n", "\n" + " " * width))
 
 
 def examine(options: argparse.Namespace) -> int:

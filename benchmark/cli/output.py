@@ -34,6 +34,15 @@ def print_table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> None:
     print(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
 
 
+def print_fields(fields: dict[str, Any]) -> None:
+    """Names and values, those that are empty left out."""
+    width = max(map(len, fields)) + 2
+    for key, value in fields.items():
+        if value not in (None, [], {}):
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            print(f"{key + ':':<{width}}" + text.replace("\n", "\n" + " " * width))
+
+
 def note(message: str) -> None:
     """A line for the person at the terminal."""
     print(message, file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.cli.exchange import warn_of_exchange
 from benchmark.cli.output import add_json, note, positive, print_json, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import registry
@@ -15,6 +16,7 @@ from benchmark.registry import registry
 if TYPE_CHECKING:
     from benchmark.protocol import Protocol
     from benchmark.run.data import Data
+    from benchmark.run.execute import Machine
     from benchmark.run.plan import Request
     from benchmark.run.units import Unit
 
@@ -41,7 +43,13 @@ def add_commands(commands: Any) -> None:
     run.add_argument("--seeds", type=_numbers, default=(0,), metavar="0,1")
     run.add_argument("--preset", metavar="NAME", help="paper (default) or small (default with --demo)")
     run.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie; or BENCHMARK_DATA_ROOT")
-    run.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (official or our format)")
+    run.add_argument(
+        "--init",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="start from these weights, official or ours; repeatable: one file for each network of the method",
+    )
     run.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
     run.add_argument("--workers", type=int, help="processes that read clips; default: by device and cores")
     run.add_argument("--jobs", type=positive, metavar="N", help="units at a time; default: by device and cores")
@@ -73,6 +81,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def run_command(options: argparse.Namespace) -> int:
     """`benchmark run`: one stage, or two when a cross-dataset protocol needs units of another protocol first."""
+    from benchmark.cli.demo import demo_data
     from benchmark.run.data import default_root, load_data
     from benchmark.run.plan import check_request, make_units, resolve_protocol, stages
 
@@ -81,7 +90,7 @@ def run_command(options: argparse.Namespace) -> int:
     protocol = resolve_protocol(request)
     if options.demo and options.data_root:
         raise UsageError("--demo makes its own data; leave out --data-root")
-    root = _demo_data(protocol) if options.demo else default_root(options.data_root)
+    root = demo_data(_datasets(protocol)) if options.demo else default_root(options.data_root)
     votes = any(row.labels == "soft" for row in request.rows)
     plan: list[tuple[Protocol, Data, list[Unit]]] = []
     for stage in stages(protocol):
@@ -111,10 +120,10 @@ def _run_stage(
 
 
 def _request(options: argparse.Namespace) -> Request:
+    from benchmark.run.init import parse_init
     from benchmark.run.plan import Request, Row, find_protocol, parse_augmentation
 
-    if options.init and not options.init.is_file():
-        raise UsageError(f"--init {options.init}: no such file")
+    init = parse_init(options.init)
     chosen = options.method or options.augment or options.labels
     if options.demo and not chosen:
         votes = registry().find("datasets", find_protocol(options.protocol).dataset).votes
@@ -133,24 +142,12 @@ def _request(options: argparse.Namespace) -> Request:
         settings=tuple(options.settings),
         unofficial=options.unofficial,
         limit=options.limit,
-        init=options.init,
+        init=init,
     )
 
 
-def _demo_data(protocol: Protocol) -> Path:
-    """The synthetic stand-ins of the protocol's datasets, each made once and kept in the cache."""
-    from benchmark.cli.progress import counting
-    from benchmark.datasets.synthetic import MARKER
-    from benchmark.run.demo import CLIPS, SEED, demo_root
-    from benchmark.specs import load_object
-
-    root = demo_root()
-    for dataset in (protocol.dataset, *([protocol.test_on.dataset] if protocol.test_on else [])):
-        layout = registry().find("datasets", dataset)
-        if not (root / dataset / MARKER).is_file():
-            with counting(f"synthesizing {dataset}") as report:
-                load_object(layout.synthesize)(root / dataset, CLIPS, SEED, report)
-    return root
+def _datasets(protocol: Protocol) -> tuple[str, ...]:
+    return (protocol.dataset, protocol.test_on.dataset) if protocol.test_on else (protocol.dataset,)
 
 
 def _print_plan(units: Sequence[Unit], options: argparse.Namespace) -> None:
@@ -178,8 +175,8 @@ def _run(
     """Run what is missing. Only now is torch imported."""
     from benchmark.cli.progress import RunProgress
     from benchmark.run.execute import Machine
+    from benchmark.run.init import parse_init
     from benchmark.run.run import run_units
-    from benchmark.training.checkpoints import read_weights
     from benchmark.training.config import build_config, chosen_preset
     from benchmark.training.unit import use_device
     from benchmark.video.cache import cache_folder
@@ -198,20 +195,28 @@ def _run(
         device=options.device,
         threads=max(cores // jobs, 1),
         workers=workers,
-        init=options.init,
+        init=parse_init(options.init),
     )
     # Refuse what does not fit together before the first hour is spent.
-    if options.init:
-        read_weights(options.init)
     epochs = {}
     for unit in todo:
         if unit.row not in epochs:
             build_config(unit, options.output / unit.folder, data.root, data.test_root, machine.cache, workers)
             method = registry().find("methods", unit.method)
             epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
+            if machine.init and unit.source is None:
+                _try_initial(unit, machine)
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
     with RunProgress(len(todo), epochs, units[0].protocol.selection.metric) as progress:
         return run_units(todo, data, machine, progress, jobs).failed
+
+
+def _try_initial(unit: Unit, machine: Machine) -> None:
+    """Say what of the initial weights does not fit, once for all units of a row; their logs name every tensor."""
+    from benchmark.training.initial import try_initial
+
+    for network, report in try_initial(unit, machine).items():
+        note(f"{unit.row}: {network} starts from {machine.init[network]}: {report.summary}")
 
 
 def _report(
@@ -228,6 +233,7 @@ def _report(
         write_record(folder / RECORD, record)
         note(f"record: {folder / RECORD}")
         records.append(record)
+        warn_of_exchange(record)
     for unit, reason in failed:
         note(f"failed: {unit.folder}: {reason}")
     if last:

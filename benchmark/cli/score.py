@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from benchmark.cli.exchange import warn_of_exchange
 from benchmark.cli.output import add_json, note, print_json, print_table
 from benchmark.errors import BenchmarkError, IntegrityError, UsageError
 
@@ -80,6 +81,7 @@ def score_run(options: argparse.Namespace) -> None:
         _print(run, scored, coarse)
     for line in left_out:
         note(f"left out: {line}")
+    warn_of_exchange(run.record)
     for reason in (*run.record.marks.unofficial, *run.record.marks.incomplete):
         note(f"note: {_plain(reason)}")
 

@@ -147,8 +147,9 @@ def _augmentations(record: Record) -> str:
 
 
 def _pretraining(record: Record) -> str:
-    files: Sequence[str] = sorted(record.init or {})
-    return escape("; ".join([record.method.pretraining or "none", *(f"weights from {name}" for name in files)]))
+    files = sorted((record.init or {}).items())
+    started = [f"{network} from file {sha256[:8]}" for network, sha256 in files]
+    return escape("; ".join([record.method.pretraining or "none", *started]))
 
 
 def _seeds_and_folds(record: Record) -> str:

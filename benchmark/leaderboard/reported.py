@@ -176,6 +176,13 @@ class Quotation:
     doubt: str
 
 
+def shipped_tables() -> Path:
+    """The folder of tables that comes with the benchmark, installed or not."""
+    import benchmark.literature
+
+    return Path(next(iter(benchmark.literature.__path__)))
+
+
 def load_reported(folder: Path) -> list[ReportedTable]:
     """The tables of a folder, ordered by file name; none if there is no such folder.
 

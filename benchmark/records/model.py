@@ -192,8 +192,8 @@ class CodeState(FileModel):
 class Record(FileModel):
     """A finished run of one protocol, method, augmentations and label mode: several folds and seeds.
 
-    `aggregates` is None when no unit was finished. `init` maps the file name of initial weights to its SHA-256.
-    `eligible`, whether the record may be ranked, follows from the rest; `verify_record` checks that it does.
+    `aggregates` is None when no unit was finished. `init` maps each network that started from a file to the SHA-256 of
+    that file. `eligible`, whether the record may be ranked, follows from the rest; `verify_record` checks that it does.
     """
 
     schema_version: Literal[2] = 2

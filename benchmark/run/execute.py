@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,7 +41,7 @@ from benchmark.specs import Clip
 class Machine:
     """Run-time choices: where data and results lie, and what computes. They never change a result's identity.
 
-    dataset_root, test_root: where the train and val clips lie, and the test clips.
+    dataset_root, test_root: where the train and val clips lie, and the test clips. init: weight files by network.
     """
 
     runs: Path
@@ -51,7 +51,7 @@ class Machine:
     device: str = "auto"
     threads: int = 1
     workers: int = 0
-    init: Path | None = None
+    init: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Watcher(Protocol):
@@ -165,7 +165,7 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
         save_state(folder, state)
         watcher.epoch(unit, row)
 
-    trained = train(_job(unit, machine, folder), partial(watcher.step, unit), on_epoch)
+    trained = train(job_of(unit, machine, folder), partial(watcher.step, unit), on_epoch)
     state.selected = Selected(
         epoch=trained.epoch, epochs=trained.epochs, value=trained.value, sha256=hash_file(trained.checkpoint)
     )
@@ -211,7 +211,7 @@ def _predict(state: UnitState, unit: Unit, machine: Machine, folder: Path, watch
     use_device(machine.device, machine.threads)
     clock = time.monotonic()
     missing = [split for split in unit.protocol.predicted_splits if split not in state.predictions]
-    job = _job(unit, machine, folder)
+    job = job_of(unit, machine, folder)
     predicted = predict(job, checkpoint, missing, partial(watcher.predicting, unit))
     state.parameters, state.gflops = predicted.parameters, round(predicted.gflops, 6)
     for split, values in predicted.predictions.items():
@@ -238,7 +238,8 @@ def _score(state: UnitState, unit: Unit, fold: Fold, folder: Path) -> dict[str, 
     return scores
 
 
-def _job(unit: Unit, machine: Machine, folder: Path) -> Any:
+def job_of(unit: Unit, machine: Machine, folder: Path) -> Any:
+    """The unit with what of this machine's choices training needs: a `Job`, whose module imports torch."""
     from benchmark.training.unit import Job
 
     return Job(unit, folder, machine.dataset_root, machine.test_root, machine.cache, machine.workers, machine.init)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from benchmark.errors import UsageError
-from benchmark.files import hash_file
 from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
 from benchmark.run.data import Data
+from benchmark.run.init import hash_files, network_of
 from benchmark.run.units import ChosenAugmentation, Unit
 from benchmark.specs import AugmentationSpec
 
@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Request:
-    """What `benchmark run` was asked for."""
+    """What `benchmark run` was asked for; `init` holds a weight file for each network that starts from one, by name."""
 
     protocol: str
     rows: tuple[Row, ...]
@@ -41,7 +41,7 @@ class Request:
     settings: tuple[str, ...] = ()
     unofficial: bool = False
     limit: int | None = None
-    init: Path | None = None
+    init: Mapping[str, Path] = field(default_factory=dict)
 
 
 def find_protocol(name: str) -> Protocol:
@@ -75,6 +75,7 @@ def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequen
     if unknown:
         raise UsageError(f"protocol {protocol.name} has folds {list(protocol.folds)}, not {unknown}")
     asked = resolve_protocol(request).name
+    init = hash_files(request.init)
     trained = {unit.folder: unit.identity for unit in sources}
     units = [
         Unit(
@@ -89,7 +90,7 @@ def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequen
             data=data.fingerprints[row.labels],
             synthetic=data.synthetic,
             overrides=overrides,
-            init=hash_file(request.init) if request.init else None,
+            init=init,
             protocol_overrides=changes if protocol.name == asked else taken_over(changes),
             limit=request.limit,
         )
@@ -174,6 +175,8 @@ def check_request(request: Request) -> None:
     """Refuse rows that cannot work, before any data is looked for."""
     for row in request.rows:
         _check_row(row, request.preset)
+        for network in request.init:
+            network_of(registry().find("methods", row.method), network)
 
 
 def _check_row(row: Row, preset: str) -> None:

@@ -66,7 +66,7 @@ def make_record(folder: Path, data: Data) -> Record:
         ],
         label_mode=unit.labels,
         overrides=Overrides(protocol=unit.protocol_overrides, recipe=unit.overrides),
-        init={"init": unit.init} if unit.init else None,
+        init=unit.init,
         data=DataUse(
             dataset=data.layout.name,
             frame_source=unit.protocol.frames.source,

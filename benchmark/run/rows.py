@@ -22,13 +22,16 @@ Row = dict[str, Any]
 def train_rows(clips: Sequence[Clip], unit: Unit) -> list[Row]:
     """Each clip or window with its class index, `label`, and the class distribution to learn, `target`.
 
-    A clip that is there several times carries, from its second row on, which `repeat` it is.
+    A window also has the class indices of its labelled frames, `frame_labels`. A clip that is there several times
+    carries, from its second row on, which `repeat` it is.
     """
     rows = []
     seen: Counter[str] = Counter()
     for clip, row, window in _inputs(clips, unit.protocol, "train"):
         label = most_frequent(clip.frame_labels or {}, window.frames, unit.protocol.classes) if window else clip.label
         row["label"] = unit.protocol.classes.index(label)
+        if window and clip.frame_labels is not None:
+            row["frame_labels"] = [unit.protocol.classes.index(clip.frame_labels[number]) for number in window.frames]
         row["target"] = _distribution(clip, label, unit)
         if seen[row["clip_id"]]:
             row["repeat"] = seen[row["clip_id"]]

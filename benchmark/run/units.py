@@ -28,8 +28,8 @@ class Unit(BaseModel):
     """One (protocol, method, augmentations, label mode, seed, fold), with all that determines its result.
 
     Run-time options (device, workers, paths) are not part of it: it can be written down, handed to another machine
-    with the same code and data, and run there. `data` is the fingerprint of the clip table, `init` the SHA-256 of
-    the initial weights, `overrides` the `--set` changes to the method's recipe, `protocol_overrides` those to the
+    with the same code and data, and run there. `data` is the fingerprint of the clip table, `init` the SHA-256 of each
+    network's initial weights, `overrides` the `--set` changes to the method's recipe, `protocol_overrides` those to the
     protocol (already applied in `protocol`). `source` is the identity of the unit whose checkpoint a cross-dataset unit
     tests.
     """
@@ -47,7 +47,7 @@ class Unit(BaseModel):
     data: str
     synthetic: bool
     overrides: dict[str, Any] = {}
-    init: str | None = None
+    init: dict[str, str] | None = None
     protocol_overrides: dict[str, Any] = {}
     limit: int | None = None
     source: str | None = None

@@ -11,18 +11,20 @@ from benchmark.datasets.scored import frame_id
 from benchmark.scoring.predictions import Predictions
 
 
-def to_frames(predictions: Predictions, frames: Mapping[str, Sequence[int]]) -> Predictions:
+def to_frames(windows: Mapping[str, np.ndarray], frames: Mapping[str, Sequence[int]]) -> Predictions:
     """Predictions of windows as predictions of frames: for each frame the mean over the windows that hold it.
 
-    frames: the labelled frame numbers of each window, by window id `<clip-id>/<start>-<end>`.
+    windows: by window id, `<clip-id>/<start>-<end>`, its class probabilities (K,), or those (N, K) of its labelled
+    frames. frames: the N labelled frame numbers of each window.
     """
     sums: dict[str, np.ndarray] = {}
     counts: Counter[str] = Counter()
-    for window, probabilities in zip(predictions.ids, predictions.probabilities.astype(np.float64), strict=True):
-        video = window.rpartition("/")[0]
-        for number in frames[window]:
+    for window, probabilities in windows.items():
+        video, numbers = window.rpartition("/")[0], frames[window]
+        rows = np.broadcast_to(probabilities.astype(np.float64), (len(numbers), probabilities.shape[-1]))
+        for number, row in zip(numbers, rows, strict=True):
             frame = frame_id(video, number)
-            sums[frame] = sums[frame] + probabilities if frame in sums else probabilities
+            sums[frame] = sums[frame] + row if frame in sums else row
             counts[frame] += 1
     ids = tuple(sorted(sums))
     means = np.stack([sums[frame] / counts[frame] for frame in ids])

@@ -6,6 +6,7 @@ Every work-around has a test in tests/training/test_adapter.py; one that is no l
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -80,8 +81,9 @@ class UnitRunner(Runner):
         """Left out: the unit's `config.py` is written before training."""
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> Any:
-        """Read a checkpoint of our own with exactly MMEngine's classes allowed."""
-        with torch.serialization.safe_globals(mmengine_globals()):
+        """Read a checkpoint of our own with exactly MMEngine's classes allowed, and without its line on stdout."""
+        allowed = torch.serialization.safe_globals(mmengine_globals())
+        with allowed, contextlib.redirect_stdout(io.StringIO()):
             return super().load_checkpoint(filename, *args, **kwargs)
 
 
@@ -98,6 +100,12 @@ def close_logger(runner: Runner) -> None:
     for handler in list(runner.logger.handlers):
         handler.close()
         runner.logger.removeHandler(handler)
+
+
+def quiet_logger() -> None:
+    """Make a silent logger MMEngine's current one; without any it would print every initialised weight to stdout."""
+    if not MMLogger.check_instance_created("quiet"):
+        MMLogger.get_instance("quiet", log_level="ERROR")
 
 
 @contextlib.contextmanager

@@ -1,180 +1,235 @@
-"""Read other people's weight files without running anything that is in them, and load them into a model."""
+"""Load weight files into a method's model: the whole recognizer from one file, or one file for each network."""
 
 from __future__ import annotations
 
-import pickle
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
 
-from benchmark.errors import EnvironmentProblem, IntegrityError
+from benchmark.errors import IntegrityError
+from benchmark.run.init import network_of
+from benchmark.specs import MethodSpec, Network, load_object
+from benchmark.training.weights import WeightFile, read_weight_file, read_weights
 
-# Where training scripts put the state dict inside what they save, outermost first.
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
-_HEAD = "cls_head."
+__all__ = [
+    "HEAD",
+    "LoadReport",
+    "heads_of",
+    "in_our_names",
+    "load_file",
+    "load_into",
+    "load_networks",
+    "our_names",
+    "read_weights",
+    "some",
+]
 
-# What training scripts are known to save beside the weights. None of it is needed, so none of it is ever created:
-# each of these names stands for `_Ignored`, not for the class or function it names.
-_IGNORED_GLOBALS = (
-    "__main__.RecorderMeter",  # Former-DFER
-    "argparse.Namespace",
-    "pathlib.PosixPath",
-    "pathlib.WindowsPath",
-    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
-    "numpy.ndarray",
-    "numpy.dtype",
-    *(
-        f"numpy.dtypes.{name}DType"
-        for name in ("Bool", "Int32", "Int64", "UInt8", "UInt32", "UInt64", "Float16", "Float32", "Float64")
-    ),
-)
+HEAD = "cls_head."
 
-
-class _Ignored:
-    """Takes the place of an object that came with the weights: accepts and forgets whatever made it up."""
-
-    def __new__(cls, *_: Any, **__: Any) -> _Ignored:
-        return super().__new__(cls)
-
-    def __init__(self, *_: Any, **__: Any) -> None: ...
-
-    def __setstate__(self, state: Any) -> None: ...
+State = Mapping[str, Tensor]
+Renaming = Callable[[State], State]
 
 
 @dataclass(frozen=True)
 class LoadReport:
     """What did not go one to one from a file into a model, by tensor name.
 
-    missing: the model's, not in the file. unexpected: the file's, not in the model. reinitialised: of the classifier,
-    in both, but for another number of classes: left at their fresh initialisation.
+    missing: the network's, not in the file. unexpected: the file's, under its own names, not in the model.
+    reinitialised: of the classifier, in both, but for other classes: left at their fresh initialisation. reordered: of
+    the classifier, brought from the file's class order into the protocol's. order_unknown: the classifier was taken as
+    it is although nothing says which of its outputs is which class. loaded: everything that was copied.
     """
 
-    missing: tuple[str, ...]
-    unexpected: tuple[str, ...]
-    reinitialised: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    reinitialised: tuple[str, ...] = ()
+    reordered: tuple[str, ...] = ()
+    order_unknown: bool = False
+    loaded: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def summary(self) -> str:
+        """One line: counts, and the first few names of what did not fit."""
+        parts = [f"{len(self.loaded)} tensors loaded"]
+        for what, names in (
+            ("missing, left freshly initialised", self.missing),
+            ("unexpected, not used", self.unexpected),
+            ("of the classifier for other classes, left freshly initialised", self.reinitialised),
+            ("of the classifier put into the protocol's class order", self.reordered),
+        ):
+            if names:
+                parts.append(f"{len(names)} {what} ({some(names)})")
+        if self.order_unknown:
+            parts.append("the classifier's class order is not known and taken to be the protocol's")
+        return "; ".join(parts)
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The named tensors in a `.safetensors` file or a file written by `torch.save`, on the CPU.
+@dataclass(frozen=True)
+class _Given:
+    """A file's tensors under the recognizer's names, and what is known of its classifier.
 
-    Unwraps what training scripts wrap around them (`state_dict`, `model`, ...) and removes the prefix `module.` of
-    DataParallel. Raises EnvironmentProblem when there is no such file, IntegrityError when the file is damaged, holds
-    no tensors, or would have to run code that is not on a short list.
+    heads: beginnings of the classifier's names. order: emotion names in its index order; empty if that is not known.
+    wanted: those in the model's; empty if nothing is to be reordered.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise EnvironmentProblem(f"no weight file at {path}; check the path, or download the file first")
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    while isinstance(content, Mapping) and (inner := _wrapped(content)) is not None:
-        content = inner
-    found = content.items() if isinstance(content, Mapping) else ()
-    state = {key: value.detach() for key, value in found if isinstance(key, str) and isinstance(value, Tensor)}
-    if not state:
-        raise IntegrityError(
-            f"{path} holds no named tensors; expected a state dict, or a dict with one under {_names(_WRAPPERS)}"
-        )
-    if all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): tensor for key, tensor in state.items()}
-    return state
+
+    state: State
+    heads: tuple[str, ...] = (HEAD,)
+    order: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
 
 
-def load_into(
+def load_networks(
+    model: nn.Module, method: MethodSpec, files: Mapping[str, Path], classes: Sequence[str] | None = None
+) -> dict[str, LoadReport]:
+    """Load weight files, official or ours, into the method's recognizer, in place; a report for each network.
+
+    files: by the name of the network that starts from it. classes: the emotion names that the model's outputs stand
+    for; a classifier whose own order is known is put into this order, and left fresh if its classes are others. Without
+    them it is taken as it is. Raises UsageError for a network that the method does not have, EnvironmentProblem for a
+    missing file, IntegrityError for a damaged one or one of another model; the model may then be half loaded.
+    """
+    for name in files:
+        network_of(method, name)
+    reports = {}
+    for name, path in files.items():
+        file = read_weight_file(path)
+        reports[name] = load_file(model, method, name, file, others=files.keys() - {name}, classes=classes or ())
+    return reports
+
+
+def load_file(
     model: nn.Module,
-    state: Mapping[str, Tensor],
-    method_keys: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None,
+    method: MethodSpec,
+    name: str,
+    file: WeightFile,
+    others: Collection[str] = (),
+    classes: Sequence[str] = (),
 ) -> LoadReport:
+    """Load a file that has been read into the network `name`; see `load_networks`.
+
+    others: networks that have a file of their own.
+    """
+    network = network_of(method, name)
+    own = model.state_dict().keys()
+    state, official = in_our_names(file.state, load_object(network.keys) if network else None, own)
+    given = _Given(
+        state=state,
+        heads=heads_of(method),
+        order=network.class_order if official and network else file.origin.class_order if file.origin else (),
+        wanted=tuple(classes),
+    )
+    try:
+        report = _load(model, given, _asked_for(method, network, others, own, state))
+    except IntegrityError as error:
+        raise IntegrityError(f"{file.path}: {error}; see `benchmark weights inspect {file.path}`") from error
+    theirs = {id(tensor): key for key, tensor in file.state.items()}
+    return replace(report, unexpected=tuple(theirs.get(id(state[key]), key) for key in report.unexpected))
+
+
+def load_into(model: nn.Module, state: State, method_keys: Renaming | None = None) -> LoadReport:
     """Copy the tensors of `state` into `model`, in place.
 
     method_keys: the method's renaming of official keys, used when it makes more of the file fit than no renaming does.
     Classifier tensors (`cls_head.*`) of another shape are left alone and reported. Raises IntegrityError when any
     other tensor has another shape, or when nothing fits at all.
     """
+    own = model.state_dict().keys()
+    return _load(model, _Given(in_our_names(state, method_keys, own)[0]), own)
+
+
+def our_names(network: Network, official: Collection[str]) -> dict[str, str]:
+    """The recognizer's names of official tensors, by official name; those that it does not use are left out."""
+    renamed: Mapping[str, str] = load_object(network.keys)({name: name for name in official})
+    return {theirs: ours for ours, theirs in renamed.items()}
+
+
+def heads_of(method: MethodSpec) -> tuple[str, ...]:
+    """The beginnings of the names of all classifiers in the method's recognizer: what depends on the classes."""
+    named = [our_names(network, [network.head]) for network in method.networks.values() if network.head]
+    stems = [name.rpartition(".")[0] + "." for names in named for name in names.values()]
+    return tuple(dict.fromkeys([HEAD, *(stem for stem in stems if not stem.startswith(HEAD))]))
+
+
+def some(names: Collection[str], most: int = 4) -> str:
+    """The first few of many names."""
+    return ", ".join(list(names)[:most]) + (", ..." if len(names) > most else "")
+
+
+def in_our_names(state: State, renaming: Renaming | None, own: AbstractSet[str]) -> tuple[State, bool]:
+    """The file's tensors under the recognizer's names, and whether they had the official ones."""
+    if renaming is not None:
+        renamed = renaming(state)
+        if len(own & renamed.keys()) > len(own & state.keys()):
+            return renamed, True
+    return state, False
+
+
+def _asked_for(
+    method: MethodSpec, network: Network | None, others: Collection[str], own: AbstractSet[str], state: State
+) -> AbstractSet[str]:
+    """The recognizer's tensors that are expected of a network's file.
+
+    A network with a prefix has what begins with it. One without has everything that no other network claims, and of
+    what is claimed that of which the file holds at least a part and for which there is no file of its own: so that a
+    checkpoint of the whole recognizer is enough.
+    """
+    if network and network.prefix:
+        return dict.fromkeys(key for key in own if key.startswith(network.prefix)).keys()
+    left_out = tuple(
+        each.prefix
+        for other, each in method.networks.items()
+        if each.prefix and (other in others or not any(key.startswith(each.prefix) for key in state))
+    )
+    return dict.fromkeys(key for key in own if not key.startswith(left_out)).keys()
+
+
+def _load(model: nn.Module, given: _Given, expected: AbstractSet[str]) -> LoadReport:
+    """expected: the model's tensors that are looked for in the file; no other is touched."""
     own = model.state_dict()
-    if method_keys is not None:
-        state = max(state, method_keys(state), key=lambda names: len(own.keys() & names.keys()))
-    if not own.keys() & state.keys():
+    fitting = {key: given.state[key] for key in own if key in expected and key in given.state}
+    # A classifier alone tells nothing: half the field calls it `fc` and gives it 512 inputs.
+    if all(key.startswith(given.heads) for key in fitting):
         raise IntegrityError(
-            f"these weights are of another model: not one of their {len(state)} tensors ({_names(state)}) "
-            f"is among the model's ({_names(own)})"
+            f"these weights are of another model: but for a classifier, not one of their {len(given.state)} tensors "
+            f"({some(given.state)}) is among the model's ({some(expected)})"
         )
-    other_shape = [key for key in own if key in state and own[key].shape != state[key].shape]
-    body = [key for key in other_shape if not key.startswith(_HEAD)]
+    other_shape = [key for key, tensor in fitting.items() if tensor.shape != own[key].shape]
+    body = [key for key in other_shape if not key.startswith(given.heads)]
     if body:
         key = body[0]
         raise IntegrityError(
-            f"these weights are of another size of the model: {key} is {tuple(state[key].shape)} in the file and "
+            f"these weights are of another size of the model: {key} is {tuple(fitting[key].shape)} in the file and "
             f"{tuple(own[key].shape)} in the model ({len(body)} tensors differ); choose the preset they were made with"
         )
-    model.load_state_dict({key: tensor for key, tensor in state.items() if key not in other_shape}, strict=False)
-    return LoadReport(
-        missing=tuple(key for key in own if key not in state),
-        unexpected=tuple(key for key in state if key not in own),
+    for key in other_shape:
+        del fitting[key]
+    report = LoadReport(
+        missing=tuple(key for key in own if key in expected and key not in given.state),
+        unexpected=tuple(key for key in given.state if key not in own),
         reinitialised=tuple(other_shape),
     )
+    report = _put_in_order(fitting, given, report)
+    model.load_state_dict(fitting, strict=False)
+    return replace(report, loaded=tuple(fitting))
 
 
-def _wrapped(content: Mapping[Any, Any]) -> Mapping[Any, Any] | None:
-    return next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
-
-
-def _read_torch(path: Path) -> Any:
-    try:
-        with _only_ignored_globals():
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if name := _refused_global(str(error)):
-            raise IntegrityError(
-                f"{path} was not loaded: reading it would run '{name}', which could do anything. If you trust where "
-                "the file comes from, load it on a machine that has nothing to lose and save only its state dict with "
-                "safetensors.torch.save_file; a .safetensors file is read here as it is"
-            ) from error
-        raise _damaged(path, error) from error
-    # A file cut short or overwritten can fail anywhere in torch's reader, in as many ways.
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError) as error:
-        raise _damaged(path, error) from error
-
-
-@contextmanager
-def _only_ignored_globals() -> Iterator[None]:
-    """Allow exactly our names while reading, whatever this process allows for the checkpoints it writes itself."""
-    before = get_safe_globals()
-    clear_safe_globals()
-    try:
-        add_safe_globals([(_Ignored, name) for name in _IGNORED_GLOBALS])
-        yield
-    finally:
-        clear_safe_globals()
-        add_safe_globals(before)
-
-
-def _refused_global(message: str) -> str | None:
-    match = re.search(r"GLOBAL (\S+)|for unrecognized function (.+?)(?: which belongs|$)", message, re.MULTILINE)
-    return match and (match[1] or match[2])
-
-
-def _damaged(path: Path, error: Exception) -> IntegrityError:
-    # torch's own message begins by advising to switch the safety off; what happened comes after that.
-    _, _, reason = str(error).rpartition("WeightsUnpickler error:")
-    reason = (reason.strip().splitlines() or [type(error).__name__])[0]
-    return IntegrityError(f"{path} cannot be read as a weight file ({reason}); it may be damaged: get it again")
-
-
-def _names(keys: Any) -> str:
-    names = list(keys)
-    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
+def _put_in_order(fitting: dict[str, Tensor], given: _Given, report: LoadReport) -> LoadReport:
+    """Bring the rows of the classifier into the wanted class order, in place, or drop those of other classes."""
+    order, wanted = given.order, given.wanted
+    rows = [key for key, value in fitting.items() if key.startswith(given.heads) and value.shape[:1] == (len(wanted),)]
+    if not rows or order == wanted:
+        return report
+    # A declared order is of the dataset that most use; a file for another number of classes has an order of its own.
+    if len(order) != len(wanted):
+        return replace(report, order_unknown=True)
+    if set(order) != set(wanted):
+        for key in rows:
+            del fitting[key]
+        return replace(report, reinitialised=(*report.reinitialised, *rows))
+    index = [order.index(name) for name in wanted]
+    for key in rows:
+        fitting[key] = fitting[key][index]
+    return replace(report, reordered=tuple(rows))

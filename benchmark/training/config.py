@@ -32,74 +32,127 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
     preset = chosen_preset(method, unit.preset, unit.overrides)
     recipe: Recipe = load_object(method.recipe)(preset, len(unit.protocol.classes))
     transforms, mixers, imports = _augmentations(unit)
-    mixing = mixers[0] if mixers else recipe.mixing
-    read = {
-        "type": "ReadFrames",
-        "sampling": dataclasses.asdict(preset.sampling),
-        "order": unit.protocol.frames.order,
-        "decode_size": preset.decode_size,
-        "cache": str(cache),
-    }
-    pack = {"type": "PackActionInputs", "meta_keys": ("clip_id",), "algorithm_keys": ("target",)}
-    shape = {"type": "FormatShape", "input_format": recipe.format_shape}
+    evaluating = [*recipe.test_transforms, *packing(recipe)]
+    learning = [*recipe.train_transforms, *transforms, *packing(recipe, train=True)]
 
     watched = unit.protocol.watched_split
     watched_root = test_root if watched == "test" else dataset_root
-    learning = [*recipe.train_transforms, *transforms, shape, {"type": "TargetToTensor"}, pack]
-    evaluating = [*recipe.test_transforms, shape, pack]
+    order = unit.protocol.frames.order
 
     def loader(rows: str, root: Path, train: bool) -> dict[str, Any]:
-        reader = {**read, "data_root": str(root), "random": train}
-        pipeline = [reader, *(learning if train else evaluating)]
-        return {
-            "batch_size": preset.batch_size,
-            "num_workers": workers,
-            "persistent_workers": workers > 0,
-            "drop_last": train,
-            "sampler": {"type": "EpochSampler", "shuffle": train, "seed": derive_seed(unit.random_seed, "order")},
-            "dataset": {
-                "type": "ClipDataset",
-                "seed": unit.random_seed,
-                "ann_file": str(folder / SPLITS / f"{rows}.json"),
-                "pipeline": pipeline,
-                "test_mode": not train,
-            },
-        }
+        reading = Reading(folder / SPLITS / f"{rows}.json", root, cache, workers, unit.random_seed, order)
+        return clip_loader(preset, reading, learning if train else evaluating, train)
 
     config = Config(
         {
             "default_scope": "mmaction",
-            "custom_imports": {"imports": ["benchmark.training.data", *recipe.imports, *imports]},
-            "model": {
-                **recipe.model,
-                "data_preprocessor": {
-                    "type": "ClipPreprocessor",
-                    "mean": list(preset.mean),
-                    "std": list(preset.std),
-                    "format_shape": recipe.format_shape,
-                    **({"blending": mixing} if mixing else {}),
-                },
+            "custom_imports": {
+                "imports": ["benchmark.training.data", "benchmark.training.transforms", *recipe.imports, *imports]
             },
+            "model": model_config(recipe, preset, mixers[0] if mixers else recipe.mixing),
             "train_dataloader": loader(TRAIN, dataset_root, train=True),
             "val_dataloader": loader(WATCHED, watched_root, train=False) if watched else None,
             "test_dataloader": loader(TEST, test_root, train=False),
-            "train_cfg": {"by_epoch": True, "max_epochs": preset.epochs, "val_interval": 1},
-            "optim_wrapper": recipe.optim_wrapper,
-            "param_scheduler": recipe.param_scheduler,
-            "randomness": {"seed": derive_seed(unit.random_seed, "weights")},
-            "env_cfg": {"cudnn_benchmark": False, "mp_cfg": {"opencv_num_threads": 0}},
+            **schedule_config(recipe, preset, unit.random_seed),
         }
     )
-    _apply_overrides(config, unit.overrides)
+    apply_overrides(config, unit.overrides)
     return config
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """Where and how clips are read: the file that lists them, their root, the frame cache, processes, random streams.
+
+    Without a cache every frame is decoded anew.
+
+    order: see `FramePolicy`.
+    """
+
+    rows: Path
+    root: Path
+    cache: Path | None
+    workers: int
+    seed: str
+    order: str = "temporal"
+
+
+def clip_loader(preset: Preset, reading: Reading, steps: list[dict[str, Any]], train: bool) -> dict[str, Any]:
+    """The config of a data loader: read each clip's frames as the preset samples them, then take `steps`."""
+    return {
+        "batch_size": preset.batch_size,
+        "num_workers": reading.workers,
+        "persistent_workers": reading.workers > 0,
+        "drop_last": train,
+        "sampler": {"type": "EpochSampler", "shuffle": train, "seed": derive_seed(reading.seed, "order")},
+        "dataset": {
+            "type": "ClipDataset",
+            "seed": reading.seed,
+            "ann_file": str(reading.rows),
+            "pipeline": [reader_config(preset, reading, train), *steps],
+            "test_mode": not train,
+        },
+    }
+
+
+def reader_config(preset: Preset, reading: Reading, train: bool) -> dict[str, Any]:
+    """The config of the transform that chooses a clip's frames, at random in training, and decodes them."""
+    return {
+        "type": "ReadFrames",
+        "sampling": dataclasses.asdict(preset.sampling),
+        "order": reading.order,
+        "decode_size": preset.decode_size,
+        "cache": str(reading.cache) if reading.cache else None,
+        "data_root": str(reading.root),
+        "random": train,
+    }
+
+
+def packing(recipe: Recipe, train: bool = False) -> list[dict[str, Any]]:
+    """The last steps of a pipeline: stack the frames and, for learning, hand on the targets."""
+    pack = {
+        "type": "PackActionInputs",
+        "meta_keys": ("clip_id", "frame_numbers"),
+        "algorithm_keys": ("target", "frame_target"),
+    }
+    shape = {"type": "FormatShape", "input_format": recipe.format_shape}
+    return [shape, *([{"type": "TargetToTensor"}] if train else []), pack]
+
+
+def model_config(recipe: Recipe, preset: Preset, mixing: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The config of the recipe's model with the preset's normalisation, and with `mixing` of each training batch."""
+    preprocessor = {
+        "type": "ClipPreprocessor",
+        "mean": list(preset.mean),
+        "std": list(preset.std),
+        "format_shape": recipe.format_shape,
+        **({"blending": mixing} if mixing else {}),
+    }
+    return {**recipe.model, "data_preprocessor": preprocessor}
+
+
+def schedule_config(recipe: Recipe, preset: Preset, seed: str) -> dict[str, Any]:
+    """The config of the training loop: epochs, optimiser, learning rate, initial weights."""
+    return {
+        "train_cfg": {"by_epoch": True, "max_epochs": preset.epochs, "val_interval": 1},
+        "optim_wrapper": recipe.optim_wrapper,
+        "param_scheduler": recipe.param_scheduler,
+        "randomness": {"seed": derive_seed(seed, "weights")},
+        "env_cfg": {"cudnn_benchmark": False, "mp_cfg": {"opencv_num_threads": 0}},
+    }
 
 
 def chosen_preset(method: MethodSpec, name: str, overrides: Mapping[str, Any]) -> Preset:
     """The method's preset, with those `--set` values that name a preset field."""
     if name not in method.presets:
         raise UsageError(f"{method.name} has no preset '{name}'; it has: {', '.join(method.presets)}")
+    return changed_preset(method.presets[name], overrides)
+
+
+def changed_preset(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
+    """The preset with those `--set` values that name one of its fields."""
     changes = {key: value for key, value in overrides.items() if key in PRESET_KEYS}
-    return dataclasses.replace(method.presets[name], **changes)
+    return dataclasses.replace(preset, **changes)
 
 
 def _augmentations(unit: Unit) -> tuple[list[dict], list[dict], list[str]]:
@@ -115,7 +168,8 @@ def _augmentations(unit: Unit) -> tuple[list[dict], list[dict], list[str]]:
     return transforms, mixers, imports
 
 
-def _apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
+def apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
+    """Change the config, in place, by those `--set` values that name no preset field."""
     for key, value in overrides.items():
         if key in PRESET_KEYS:
             continue

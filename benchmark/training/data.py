@@ -62,7 +62,10 @@ class EpochSampler(DefaultSampler):
 
 @TRANSFORMS.register_module()
 class ReadFrames:
-    """Choose a clip's frames and decode them; of a `window` (first frame number, length), those inside it.
+    """Choose a clip's frames and decode them.
+
+    Of a `window` (first frame number, length) of a folder whose frames are numbered, or of a `span` (first frame,
+    length) of any clip, those inside it.
 
     Adds `imgs` (list of T uint8 RGB arrays, H x W x 3) and the keys that MMAction2's transforms expect.
     """
@@ -86,7 +89,10 @@ class ReadFrames:
     def __call__(self, results: dict) -> dict:
         """Read the clip that `results["path"]` names, relative to the dataset's root."""
         path = self.data_root / results["path"]
-        frames = self._window(path, *results["window"]) if "window" in results else self._clip(path)
+        if "window" in results:
+            frames, results["frame_numbers"] = self._window(path, *results["window"])
+        else:
+            frames = self._clip(path, results.get("span"))
         results.update(
             imgs=frames,
             modality="RGB",
@@ -97,16 +103,19 @@ class ReadFrames:
         )
         return results
 
-    def _clip(self, path: Path) -> list[np.ndarray]:
+    def _clip(self, path: Path, span: tuple[int, int] | None) -> list[np.ndarray]:
         cached = self.decode_size and self.cache
         reader = open_cached(path, self.decode_size, self.cache) if cached else open_clip(path)
-        return reader.read(self._choose(reader.count))
+        start, length = span or (0, reader.count)
+        frames = reader.read(start + self._choose(length))
+        return [resize(frame, self.decode_size) for frame in frames] if self.decode_size and not cached else frames
 
-    def _window(self, path: Path, start: int, length: int) -> list[np.ndarray]:
-        """Frames by number; a missing one (no face was found) is replaced by the nearest that is there."""
+    def _window(self, path: Path, start: int, length: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """Frames and their numbers (T,); a missing one (no face was found) is replaced by the nearest that is there."""
         reader = open_numbered(path)
-        frames = reader.read(nearest(reader.numbers(), start + self._choose(length)))
-        return [resize(frame, self.decode_size) for frame in frames] if self.decode_size else frames
+        numbers = start + self._choose(length)
+        frames = reader.read(nearest(reader.numbers(), numbers))
+        return [resize(frame, self.decode_size) for frame in frames] if self.decode_size else frames, numbers
 
     def _choose(self, count: int) -> np.ndarray:
         indices = sample_frames(count, self.sampling, np.random if self.random else None)
@@ -118,8 +127,18 @@ class TargetToTensor:
     """Make the class distribution a float tensor: MMAction2 turns lists into integers without a word."""
 
     def __call__(self, results: dict) -> dict:
-        """Replace the list `target` (K,) by a float32 tensor."""
+        """Replace the list `target` (K,) by a float32 tensor.
+
+        A window also gets `frame_target` (T, K), each frame's class as one-hot; unlabelled frames have zeros.
+        """
         results["target"] = torch.tensor(results["target"], dtype=torch.float32)
+        if "frame_labels" in results:
+            labels = dict(zip(results["frames"], results["frame_labels"], strict=True))
+            frames = torch.zeros(len(results["frame_numbers"]), len(results["target"]))
+            for row, number in enumerate(results["frame_numbers"].tolist()):
+                if number in labels:
+                    frames[row, labels[number]] = 1.0
+            results["frame_target"] = frames
         return results
 
 
@@ -131,8 +150,14 @@ class ClipPreprocessor(ActionDataPreprocessor):
     """
 
     def preprocess(self, inputs: list, data_samples: list, training: bool = False) -> tuple:
-        """Stack and normalise `inputs`; in training, mix and hand the class distribution to the loss."""
-        if training:
-            for sample in data_samples:
+        """Stack and normalise `inputs`; in training, mix and hand the class distribution to the loss.
+
+        What is learned without labels has no `target`. A mixed window is learned under its one mixed target, because
+        a mixer knows nothing of single frames.
+        """
+        for sample in data_samples if training else ():
+            if "target" in sample:
                 sample.set_gt_label(sample.target)
+            if self.blending is not None and "frame_target" in sample:
+                del sample.frame_target
         return super().preprocess(inputs, data_samples, training)

@@ -25,6 +25,8 @@ from benchmark.scoring.metrics import confusion_matrix
 from benchmark.scoring.predictions import Predictions
 from benchmark.specs import MetricSpec, load_object
 from benchmark.training.randomness import derive_seed, seed_everything
+from benchmark.training.weights import ORIGIN, Origin
+from benchmark.video.sampling import nearest
 
 LAST, BEST = "last.pth", "best.pth"
 # One line of metrics.jsonl: epoch, loss, val scores, seconds.
@@ -50,15 +52,11 @@ class WatchedScores(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep (id, class probabilities) of every clip or window."""
-        for sample in data_samples:
-            self.results.append((sample["clip_id"], sample["pred_score"].float().cpu().numpy()))
+        self.results += [scored(sample, self.frames) for sample in data_samples]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Scores by metric name."""
-        ids, probabilities = zip(*results, strict=True)
-        predictions = Predictions(ids, np.stack(probabilities))
-        if self.frames:
-            predictions = to_frames(predictions, self.frames)
+        predictions = predictions_of(results, self.frames)
         true = [self.truth[name] for name in predictions.ids]
         confusion = confusion_matrix(true, predictions.predicted, self.num_classes)
         return {metric.name: float(load_object(metric.compute)(confusion)) for metric in self.metrics}
@@ -79,6 +77,28 @@ def truth_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 def frames_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
     """The labelled frame numbers of each window; empty where rows are whole clips."""
     return {row["clip_id"]: row["frames"] for row in rows if "frames" in row}
+
+
+def scored(sample: Mapping[str, Any], frames: Mapping[str, Sequence[int]]) -> tuple[str, np.ndarray]:
+    """(id, class probabilities) of a predicted sample: (K,), or (N, K) for the N labelled frames of a window.
+
+    Those of a window come frame by frame from a method that gives `frame_scores` (T, K); a labelled frame that it did
+    not see has the scores of the nearest one that it saw. frames: see `frames_of`.
+    """
+    name = sample["clip_id"]
+    if name not in frames or "frame_scores" not in sample:
+        return name, sample["pred_score"].float().cpu().numpy()
+    order = np.argsort(sample["frame_numbers"], kind="stable")
+    seen = nearest(sample["frame_numbers"][order], np.asarray(frames[name]))
+    return name, sample["frame_scores"].float().cpu().numpy()[order[seen]]
+
+
+def predictions_of(scores: Sequence[tuple[str, np.ndarray]], frames: Mapping[str, Sequence[int]]) -> Predictions:
+    """The predictions of clips, or of the labelled frames of all windows. frames: see `frames_of`."""
+    if frames:
+        return to_frames(dict(scores), frames)
+    ids, probabilities = zip(*scores, strict=True)
+    return Predictions(ids, np.stack(probabilities))
 
 
 class SeedEpochs(Hook):
@@ -111,18 +131,27 @@ class KeepCheckpoints(Hook):
     MMEngine's CheckpointHook deletes the old best before it writes the new one. Here `last.pth` is replaced in one
     rename and carries the history of epochs; `best.pth` is then linked to it in another, and metrics.jsonl written. A
     kill in between is mended on resume, because the history says all that is needed.
+
+    origin: what every checkpoint says of itself to those who read it as a weight file.
     """
 
     priority = "VERY_LOW"
 
     def __init__(
-        self, folder: Path, metrics_file: Path, watched: bool, select: str | None, report: Callable[[EpochRow], None]
+        self,
+        folder: Path,
+        metrics_file: Path,
+        watched: bool,
+        select: str | None,
+        report: Callable[[EpochRow], None],
+        origin: Origin | None = None,
     ) -> None:
         self.folder = folder
         self.metrics_file = metrics_file
         self.watched = watched
         self.select = select
         self.report = report
+        self.about = {ORIGIN: origin.metadata()} if origin else {}
         self.history: list[EpochRow] = []
         self._losses: list[torch.Tensor] = []
         self._started = 0.0
@@ -165,7 +194,7 @@ class KeepCheckpoints(Hook):
         self.report(row)
 
     def _save(self, runner: Runner, epoch: int) -> None:
-        meta = {"epoch": epoch, "iter": runner.iter, "history": self.history}
+        meta = {"epoch": epoch, "iter": runner.iter, "history": self.history, **self.about}
         with replacing(self.folder / LAST) as temporary:
             runner.save_checkpoint(str(temporary.parent), temporary.name, meta=meta)
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import importlib
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.errors import EnvironmentProblem, UnitFailed
-from benchmark.files import read_json, write_text
+from benchmark.files import write_text
 from benchmark.registry import registry
+from benchmark.run.init import MODEL
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.run.units import Unit
-from benchmark.scoring.frames import to_frames
 from benchmark.scoring.predictions import Predictions
-from benchmark.specs import load_object
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction, mmengine_globals
 from benchmark.training.config import build_config
 
@@ -50,7 +48,11 @@ from benchmark.training.hooks import (  # noqa: E402
     WatchedScores,
     best_epoch,
     frames_of,
+    predictions_of,
+    scored,
 )
+from benchmark.training.loop import initialise, make_runner, rows_of  # noqa: E402
+from benchmark.training.weights import Origin  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Job:
     test_root: Path
     cache: Path
     workers: int
-    init: Path | None = None
+    init: Mapping[str, Path] = field(default_factory=dict)
 
     def config(self) -> Config:
         """The unit's MMEngine config; also makes sure that every type name in it is registered."""
@@ -121,34 +123,13 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     checkpoints = job.folder / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_text(job.folder / CONFIG, config.pretty_text)
-    keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch)
+    origin = Origin(unit.method, MODEL, unit.preset, unit.protocol.classes)
+    keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch, origin)
     hooks = [SeedEpochs(unit.random_seed), TellEpoch(), keeper, ReportSteps(on_step)]
     metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
     last = checkpoints / LAST
-    runner = UnitRunner(
-        model=config.model,
-        work_dir=str(job.folder),
-        train_dataloader=_no_larger_than_its_split(config.train_dataloader),
-        val_dataloader=config.val_dataloader,
-        train_cfg=config.train_cfg,
-        val_cfg={} if watched else None,
-        val_evaluator=[WatchedScores(_rows(config.val_dataloader), len(unit.protocol.classes), metrics)]
-        if watched
-        else None,
-        optim_wrapper=config.optim_wrapper,
-        param_scheduler=config.param_scheduler,
-        default_hooks={"logger": None, "timer": None, "checkpoint": None},
-        custom_hooks=hooks,
-        load_from=str(last) if last.is_file() else None,
-        resume=last.is_file(),
-        env_cfg=config.env_cfg,
-        default_scope="mmaction",
-        randomness=config.randomness,
-        # MMEngine keeps loggers by name for ever; a name used twice would write to a closed one.
-        experiment_name=f"{job.folder}-{time.monotonic_ns()}",
-        visualizer={"type": "Visualizer", "vis_backends": []},
-        # Without the config itself: MMEngine would format it anew for every checkpoint, and config.py holds it.
-    )
+    watching = WatchedScores(rows_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None
+    runner = make_runner(config, job.folder, hooks, last, watching)
     try:
         if job.init and not last.is_file():
             _start_from(runner, job)
@@ -174,54 +155,36 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     results: dict[str, Predictions] = {}
     operations = 0
     for split, loader in loaders.items():
-        ids: list[str] = []
-        rows: list[np.ndarray] = []
+        frames = frames_of(rows_of(config[f"{split}_dataloader"]))
+        scores: list[tuple[str, np.ndarray]] = []
         with plain_clip_errors(), torch.inference_mode():
             for batch in loader:
-                operations = operations or _operations(model, batch)
+                operations = operations or count_operations(model, batch)
                 samples = model.test_step(batch)
-                ids += [sample.metainfo["clip_id"] for sample in samples]
-                rows += [sample.pred_score.float().cpu().numpy() for sample in samples]
+                scores += [scored(sample.to_dict(), frames) for sample in samples]
                 done += 1
                 on_step(done, total)
-        probabilities = np.stack(rows)
-        if not np.isfinite(probabilities).all():
-            broken = ids[int(np.argmin(np.isfinite(probabilities).all(axis=1)))]
+        results[split] = predictions_of(scores, frames)
+        finite = np.isfinite(results[split].probabilities).all(axis=1)
+        if not finite.all():
+            broken = results[split].ids[int(np.argmin(finite))]
             raise UnitFailed(f"the model's output for clip {broken} is not a number")
-        frames = frames_of(_rows(config[f"{split}_dataloader"]))
-        predictions = Predictions(tuple(ids), probabilities)
-        results[split] = to_frames(predictions, frames) if frames else predictions
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Predicted(results, parameters, operations / 1e9)
 
 
-def _operations(model: BaseModel, batch: Mapping[str, Any]) -> int:
-    """Floating-point operations for the first clip of a batch."""
+def count_operations(model: BaseModel, batch: Mapping[str, Any]) -> int:
+    """Floating-point operations that the prediction of a batch's first clip takes, a multiply-add counting as two."""
     # The counter does not know every device's fused attention; the plain one has the same operations everywhere.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model.test_step({key: values[:1] for key, values in batch.items()})
     return counter.get_total_flops()
 
 
-def _no_larger_than_its_split(loader: Mapping[str, Any]) -> dict[str, Any]:
-    """Training drops its last, incomplete batch; a split smaller than one batch is used as a whole instead."""
-    return {**loader, "batch_size": min(loader["batch_size"], len(_rows(loader)))}
-
-
-def _rows(loader: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of the split file that a loader reads."""
-    return read_json(Path(loader["dataset"]["ann_file"]))["data_list"]
-
-
-def _start_from(runner: Runner, job: Job) -> None:
+def _start_from(runner: UnitRunner, job: Job) -> None:
     """Load initial weights, written to the log with everything that did not fit."""
-    from benchmark.training.checkpoints import load_into, read_weights
+    from benchmark.training.initial import load_initial
 
-    method = registry().find("methods", job.unit.method)
-    keys = load_object(method.networks["model"].keys) if "model" in method.networks else None
-    assert job.init is not None
-    # The Runner initialises lazily; without this it would overwrite what is loaded here.
-    runner._init_model_weights()
-    runner._init_model_weights = lambda: None
-    report = load_into(runner.model, read_weights(job.init), keys)
-    runner.logger.info(f"initial weights {job.init}: {report}")
+    initialise(runner)
+    for network, report in load_initial(runner.model, job.unit, job.init).items():
+        runner.logger.info(f"initial weights {network}={job.init[network]}: {report}")

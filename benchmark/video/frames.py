@@ -163,8 +163,16 @@ class VideoFile:
         """Frames (H, W, 3), uint8 RGB; a frame asked for twice is decoded once."""
         # One by one: get_batch can hang, holding the interpreter lock, when a file promises more frames than it has.
         with _decord_errors(self.path):
-            decoded = {index: self._reader[index].asnumpy() for index in sorted({int(i) for i in indices})}
+            decoded = {index: _rgb(self._reader[index].asnumpy()) for index in sorted({int(i) for i in indices})}
         return _owned(decoded, indices)
+
+
+def _rgb(frame: np.ndarray) -> np.ndarray:
+    """The frame as (H, W, 3): of narrow videos decord takes the padding at the end of each row for a fourth channel."""
+    if frame.shape[2] == 3:
+        return frame
+    height, width, _ = frame.shape
+    return np.ascontiguousarray(frame.reshape(height, -1)[:, : 3 * width]).reshape(height, width, 3)
 
 
 def _file_signature(path: Path) -> str:

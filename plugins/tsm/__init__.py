@@ -25,6 +25,8 @@ METHOD = MethodSpec(
             sampling=Sampling(clips=8),
             epochs=50,
             batch_size=128,
+            parameters=11_180_103,
+            gflops=29.017,
             pretraining="none (paper: ImageNet)",
         ),
         "small": Preset(
@@ -32,6 +34,8 @@ METHOD = MethodSpec(
             sampling=Sampling(clips=8),
             epochs=14,
             batch_size=8,
+            parameters=702_999,
+            gflops=0.044,
             decode_size=40,
             model={"width": 16, "dropout": 0.2, "lr": 0.005, "scales": (1,)},
         ),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
-from mmengine.config import Config
+from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 
 from benchmark.registry import registry
-from benchmark.specs import Recipe, load_object
-from benchmark.training.adapter import import_mmaction
+from benchmark.specs import Preset, Recipe, load_object
+from benchmark.training.model import build_recipe, build_recognizer
+from benchmark.training.unit import count_operations
 
 CLASSES = 7
 METHODS = sorted(registry().methods)
@@ -17,7 +20,6 @@ METHODS = sorted(registry().methods)
 
 @pytest.fixture(scope="module", autouse=True)
 def mmaction():
-    import_mmaction()
     init_default_scope("mmaction")
 
 
@@ -27,41 +29,31 @@ def recipe_of(name: str, preset: str) -> Recipe:
 
 
 def build(name: str, preset: str = "small"):
-    import importlib
-
-    from mmaction.registry import MODELS
-
-    import benchmark.training.data  # noqa: F401
-
-    recipe, chosen = recipe_of(name, preset), registry().methods[name].presets[preset]
-    for module in recipe.imports:
-        importlib.import_module(module)
+    method = registry().methods[name]
     torch.manual_seed(0)
-    preprocessor = dict(
-        type="ClipPreprocessor", mean=list(chosen.mean), std=list(chosen.std), format_shape=recipe.format_shape
-    )
-    model = MODELS.build(Config({"model": {**recipe.model, "data_preprocessor": preprocessor}}).model)
+    model = build_recognizer(method, method.presets[preset], CLASSES)
     model.init_weights()
     return model
 
 
-def batch(name: str, preset: str = "small", clips: int = 6) -> dict:
-    from mmaction.structures import ActionDataSample
-
-    recipe, chosen = recipe_of(name, preset), registry().methods[name].presets[preset]
-    frames, size = chosen.sampling.frames, chosen.size
+def inputs_for(recipe: Recipe, preset: Preset, clips: int) -> list[torch.Tensor]:
+    frames, size = preset.sampling.frames, preset.size
     shape = (frames, 3, size, size) if recipe.format_shape == "NCHW" else (1, 3, frames, size, size)
+    return [torch.randint(0, 256, shape, dtype=torch.uint8) for _ in range(clips)]
+
+
+def batch(name: str, clips: int = 6) -> dict:
+    """Clips of noise, with the softest targets that the method learns from."""
+    method = registry().methods[name]
     torch.manual_seed(1)
+    soft = 0.2 if "soft" in method.label_modes else 0.0
     samples = []
     for clip in range(clips):
         sample = ActionDataSample().set_gt_label(clip % CLASSES)
-        sample.set_field(torch.eye(CLASSES)[clip % CLASSES] * 0.8 + 0.2 / CLASSES, "target")
+        sample.set_field(torch.eye(CLASSES)[clip % CLASSES] * (1 - soft) + soft / CLASSES, "target")
         sample.set_metainfo({"clip_id": str(clip)})
         samples.append(sample)
-    return {
-        "inputs": [torch.randint(0, 256, shape, dtype=torch.uint8) for _ in range(clips)],
-        "data_samples": samples,
-    }
+    return {"inputs": inputs_for(recipe_of(name, "small"), method.presets["small"], clips), "data_samples": samples}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -74,8 +66,6 @@ def test_a_method_has_both_presets_and_says_where_it_comes_from(name):
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_a_schedule_can_be_as_short_as_one_epoch(name, epochs):
-    import dataclasses
-
     from mmengine.optim.scheduler import _ParamScheduler
     from mmengine.registry import PARAM_SCHEDULERS
 
@@ -113,28 +103,91 @@ def test_a_clips_prediction_does_not_depend_on_its_batch(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_loss_on_soft_targets_falls(name):
+def test_the_loss_falls(name):
     model = build(name).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    losses = []
-    for _ in range(25):
-        data = model.data_preprocessor(batch(name), training=True)
-        loss, _ = model.parse_losses(model(**data, mode="loss"))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    losses = [step(model, optimizer, batch(name)) for _ in range(25)]
     assert losses[-1] < 0.8 * losses[0]
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_weight_is_trained(name):
+def test_every_weight_that_is_not_frozen_is_trained(name):
     model = build(name).train()
     data = model.data_preprocessor(batch(name), training=True)
     loss, _ = model.parse_losses(model(**data, mode="loss"))
     loss.backward()
-    untouched = [key for key, parameter in model.named_parameters() if parameter.grad is None]
+    untouched = [key for key, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert untouched == []
+
+
+def step(model, optimizer, data) -> float:
+    """One training step; the loss before it."""
+    data = model.data_preprocessor(data, training=True)
+    loss, _ = model.parse_losses(model(**data, mode="loss"))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_frozen_weights_stay_as_they_are(name):
+    model = build(name).train()
+    before = {key: p.clone() for key, p in model.named_parameters() if not p.requires_grad}
+    step(model, torch.optim.SGD(model.parameters(), lr=0.1), batch(name))
+    assert all(torch.equal(p, before[key]) for key, p in model.named_parameters() if key in before)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_stated_size_is_the_models(name):
+    check_size(name, "small")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_the_stated_size_is_the_paper_models(name):
+    check_size(name, "paper")
+
+
+def check_size(name, chosen):
+    preset, model = registry().methods[name].presets[chosen], build(name, chosen).eval()
+    assert sum(p.numel() for p in model.parameters()) == preset.parameters
+    clip = {"inputs": inputs_for(recipe_of(name, chosen), preset, 1), "data_samples": batch(name, 1)["data_samples"]}
+    with torch.inference_mode():
+        assert count_operations(model, clip) / 1e9 == pytest.approx(preset.gflops, abs=6e-4)
+
+
+PRETRAININGS = [(name, stage) for name in METHODS for stage in registry().methods[name].pretrainings]
+
+
+@pytest.mark.parametrize(("name", "stage"), PRETRAININGS)
+def test_a_pre_training_learns_and_the_method_starts_from_it(name, stage):
+    method = registry().methods[name]
+    pretraining = method.pretrainings[stage]
+    preset = pretraining.presets["small"]
+    assert set(pretraining.presets) == {"paper", "small"}
+    classes = 0 if pretraining.data == "videos" else CLASSES
+    recipe = load_object(pretraining.recipe)(preset, classes)
+    torch.manual_seed(0)
+    model = build_recipe(recipe, preset)
+    model.init_weights()
+    data = batch(name)
+    data["inputs"] = [clip // 32 * 32 for clip in inputs_for(recipe, preset, 6)]
+    if not classes:
+        for sample in data["data_samples"]:
+            del sample.target
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    losses = [step(model.train(), optimizer, data) for _ in range(20)]
+    assert losses[-1] < losses[0]
+
+    exported = load_object(pretraining.export)(model.state_dict())
+    # A pre-training of another encoder is for the method with that encoder.
+    same = dataclasses.replace(method.presets["small"], model={**method.presets["small"].model, **preset.model})
+    own = build_recognizer(method, same, CLASSES).state_dict()
+    assert exported
+    assert {key: value.shape for key, value in exported.items()} == {
+        key: own[key].shape for key in exported if key in own
+    }
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -116,14 +116,14 @@ def test_equal_scores_share_a_rank(make_run, board):
 
 def test_a_row_shows_what_was_run(make_run, board):
     augmentations = (("midas", {"alpha": 0.8}), ("flip", {}))
-    run = make_run(augmentations=augmentations, label_mode="soft", init={"w.pth": "0" * 64})
+    run = make_run(augmentations=augmentations, label_mode="soft", init={"model": "0" * 64})
     (entry,) = publish(board, run)
     (row,) = rows(page(board))
     expected = {
         "Augmentations": "midas (alpha=0.8) + flip",
         "Labels": "soft",
         "Parameters": "1.23 M",
-        "Pre-training": "none; weights from w.pth",
+        "Pre-training": "none; model from file 00000000",
         "Seeds x folds": "1 x 5",
         "Date": "2026-03-01",
     }

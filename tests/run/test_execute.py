@@ -10,11 +10,14 @@ import pytest
 
 from benchmark.datasets.splits import SPLITS
 from benchmark.errors import IntegrityError
+from benchmark.files import hash_file
 from benchmark.run.data import load_data
 from benchmark.run.execute import Machine, run_unit
 from benchmark.run.plan import Request, Row, make_units, parse_augmentation, resolve_protocol
+from benchmark.run.record import make_record
 from benchmark.run.run import run_units, unfinished
 from benchmark.run.state import UnitBusy, exclusive
+from benchmark.training.weights import Origin, read_weight_file
 
 
 class Silent:
@@ -220,21 +223,63 @@ def test_a_full_disk_ends_the_run_with_advice(setting, monkeypatch):
         run_units(units, data, machine, Silent())
 
 
-def test_initial_weights_are_loaded_and_part_of_the_identity(setting):
-    units, data, machine = setting()
-    run_units(units, data, machine, Silent())
-    trained = machine.runs / units[0].folder / "checkpoints/best.pth"
-    # Our own checkpoints hold MMEngine's buffers as well; what others are given is the state dict.
-    import torch
-    from safetensors.torch import save_file
+@pytest.fixture(scope="module")
+def trained(synthetic_root, tmp_path_factory):
+    """A checkpoint of our own, as a run leaves it."""
+    runs = tmp_path_factory.mktemp("trained")
+    request = Request("dfew-5fold", (Row("tsm"),), preset="small", folds=(1,), settings=("epochs=1",))
+    protocol = resolve_protocol(request)
+    data = load_data(protocol, synthetic_root, votes=False)
+    (unit,) = make_units(request, protocol, data)
+    machine = Machine(runs, data.root, data.test_root, tmp_path_factory.mktemp("cache"), device="cpu")
+    run_unit(unit, data.folds[1], machine, Silent())
+    return unit, runs / unit.folder / "checkpoints/best.pth"
 
-    from benchmark.training.adapter import mmengine_globals
 
-    with torch.serialization.safe_globals(mmengine_globals()):
-        save_file(torch.load(trained, weights_only=True)["state_dict"], machine.runs / "w.safetensors")
-    tuned, data, machine = setting(init=machine.runs / "w.safetensors", settings=("epochs=1",))
-    assert tuned[0].identity != units[0].identity
+def test_a_checkpoint_says_what_it_is(trained):
+    unit, checkpoint = trained
+    file = read_weight_file(checkpoint)
+    assert file.origin == Origin("tsm", "model", "small", unit.protocol.classes)
+    assert file.wrapper == ("state_dict",)
+    assert {"meta", "message_hub", "optimizer"} <= set(file.others)
+
+
+def test_initial_weights_are_loaded_and_part_of_the_identity(setting, trained):
+    unit, checkpoint = trained
+    tuned, data, machine = setting(init={"model": checkpoint}, settings=("epochs=1",))
+    assert tuned[0].init == {"model": hash_file(checkpoint)}
+    assert tuned[0].identity != unit.identity
+    assert tuned[0].folder != unit.folder
     outcome = run_units(tuned, data, machine, Silent())
     assert outcome.failed == []
     log = (machine.runs / tuned[0].folder / "log.txt").read_text()
-    assert "missing=()" in log
+    assert f"initial weights model={checkpoint}: LoadReport(missing=(), unexpected=(), reinitialised=()" in log
+    record = make_record(machine.runs / tuned[0].record_folder, data)
+    assert record.init == {"model": hash_file(checkpoint)}
+
+
+def test_units_without_initial_weights_keep_their_identity(trained):
+    unit, _ = trained
+    assert "init" not in unit.model_dump(mode="json", exclude_none=True)
+
+
+def test_a_file_that_changed_since_the_plan_is_refused(setting, trained, tmp_path):
+    checkpoint = shutil.copyfile(trained[1], tmp_path / "w.pth")
+    tuned, data, machine = setting(init={"model": checkpoint}, settings=("epochs=1",))
+    with open(checkpoint, "ab") as file:
+        file.write(b"more")
+    watcher = Silent()
+    assert run_units(tuned, data, machine, watcher).failed
+    assert "is not the file with which this unit was planned" in watcher.failures[0]
+
+
+def test_what_will_not_fit_is_known_before_anything_is_trained(setting, trained):
+    from benchmark.training.initial import try_initial
+
+    tuned, _, machine = setting(init={"model": trained[1]}, settings=("epochs=1",))
+    reports = try_initial(tuned[0], machine)
+    assert reports["model"].missing == ()
+    other = tuned[0].model_copy(update={"method": "former-dfer"})
+    with pytest.raises(IntegrityError, match="another model"):
+        try_initial(other, machine)
+    assert not (machine.runs / tuned[0].folder).exists()

@@ -1,5 +1,7 @@
+import contextlib
 import os
 import pickle
+import random
 import subprocess
 import sys
 import textwrap
@@ -205,3 +207,21 @@ def test_a_file_without_tensors_is_refused(tmp_path):
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(EnvironmentProblem, match="no weight file"):
         read_weights(tmp_path / "absent.pth")
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+def test_whatever_is_overwritten_in_a_file_is_either_read_or_refused(tmp_path, kind):
+    path = tmp_path / ("w.safetensors" if kind == "safetensors" else "w.pth")
+    if kind == "safetensors":
+        save_file({"weight": torch.ones(3, 2)}, path)
+    else:
+        content = {"epoch": 3, "state_dict": {"weight": torch.ones(3, 2)}, "loss": np.float64(1.0)}
+        torch.save(content, path, _use_new_zipfile_serialization=kind == "zip")
+    whole = path.read_bytes()
+    draw = random.Random(0)
+    for _ in range(100):
+        damaged = bytearray(whole)
+        damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(IntegrityError):
+            read_weights(path)

@@ -168,3 +168,15 @@ def test_cached_frames_may_be_changed_by_a_transform(folder, tmp_path):
 def test_a_disk_that_cannot_be_written_costs_the_cache_and_not_the_clip(folder, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert len(CachedFrames(open_clip(folder), 48, tmp_path / "cache").read([0, 1])) == 2
+
+
+@pytest.mark.parametrize("width", [40, 48, 64])
+def test_narrow_videos_have_three_channels_and_the_right_pixels(tmp_path, width):
+    image = cv2.resize(np.random.default_rng(0).integers(0, 255, (6, 6, 3), np.uint8), (width, 48))
+    path = tmp_path / "narrow.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (width, 48))
+    writer.write(image)
+    writer.release()
+    expected = cv2.cvtColor(cv2.VideoCapture(str(path)).read()[1], cv2.COLOR_BGR2RGB)
+    (frame,) = open_clip(path).read([0])
+    assert np.array_equal(frame, expected)

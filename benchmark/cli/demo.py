@@ -1,0 +1,26 @@
+"""The demo's data, made when a command asks for `--demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmark.cli.progress import counting
+from benchmark.datasets.synthetic import MARKER
+from benchmark.registry import registry
+from benchmark.run.demo import CLIPS, SEED, demo_root
+from benchmark.run.state import exclusive
+from benchmark.specs import load_object
+
+
+def demo_data(datasets: Iterable[str]) -> Path:
+    """A data root with the synthetic stand-ins of these datasets, each made once and kept in the cache."""
+    root = demo_root()
+    for dataset in datasets:
+        layout = registry().find("datasets", dataset)
+        # Two commands at once: the second one waits for the first one's clips.
+        with exclusive(root / f".{dataset}", patience=600):
+            if not (root / dataset / MARKER).is_file():
+                with counting(f"synthesizing {dataset}") as report:
+                    load_object(layout.synthesize)(root / dataset, CLIPS, SEED, report)
+    return root

@@ -1,0 +1,38 @@
+"""The warning that classes seem to be exchanged, in weights or in labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark.cli.output import note
+
+if TYPE_CHECKING:
+    from benchmark.records import Record
+
+
+def warn_of_exchange(record: Record) -> None:
+    """Say on stderr that the run's val predictions would fit the labels far better with classes exchanged, if so.
+
+    All units together are looked at, and only their val splits: what test says must not change what anyone does.
+    """
+    import numpy as np
+
+    from benchmark.records import protocol_of
+    from benchmark.scoring.permutation import better_permutation
+
+    confusions = [unit.scores.val.confusion for unit in record.units if unit.scores.val is not None]
+    exchange = better_permutation(np.array(confusions, dtype=np.int64).sum(axis=0)) if confusions else None
+    if exchange is None:
+        return
+    classes = protocol_of(record).classes
+    pairs = [
+        f"'{classes[true]}' is mostly predicted as '{classes[predicted]}'"
+        for true, predicted in zip(exchange.classes, exchange.predicted, strict=True)
+    ]
+    note(
+        f"warning: {record.method.name}: classes seem to be exchanged: on val, {'; '.join(pairs)}. The mean recall of "
+        f"these {len(pairs)} classes is {exchange.recall:.2f} and would be {exchange.exchanged:.2f} if they were put "
+        "back. Perhaps the class order of the initial weights or of the data's labels is not the protocol's: official "
+        "repositories order FERV39k and MAFW differently. Compare `benchmark weights inspect` and the plugin's README "
+        f"with `benchmark show {record.protocol.name}`"
+    )

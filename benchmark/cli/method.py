@@ -1,0 +1,105 @@
+"""What `benchmark show METHOD` says: the recipe as it would be run, and what papers report. Never builds the model."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from benchmark.cli.output import print_fields, print_json, print_table
+from benchmark.specs import MethodSpec, Preset, Recipe, load_object
+
+# Recipes are shown for the most common number of classes.
+CLASSES = 7
+# Characters of a column of a preset.
+WIDTH = 60
+
+
+def show_method(spec: MethodSpec, fields: dict[str, Any], as_json: bool) -> None:
+    """Print everything known of a method. fields: the spec as plain values."""
+    recipes = {name: recipe_facts(spec, preset) for name, preset in spec.presets.items()}
+    reported = reported_scores(spec.name)
+    if as_json:
+        print_json({**fields, "recipes": recipes, "reported": reported})
+        return
+    rest = {key: value for key, value in fields.items() if key not in ("presets", "networks", "pretrainings")}
+    print_fields(rest)
+    print()
+    columns = [{**_preset_facts(preset), **recipes[name]} for name, preset in spec.presets.items()]
+    rows = [[key, *(textwrap.fill(column[key], WIDTH) for column in columns)] for key in columns[0]]
+    print_table(rows, ["preset", *spec.presets])
+    if spec.networks:
+        print()
+        rows = [[name, network.title, ", ".join(network.class_order) or "-"] for name, network in spec.networks.items()]
+        print_table(rows, ["--init", "network", "official class order"])
+    if spec.pretrainings:
+        print()
+        rows = [[name, stage.title, stage.data, stage.network] for name, stage in spec.pretrainings.items()]
+        print_table(rows, ["pretrain --stage", "what it is", "learns from", "--init"])
+    if reported:
+        print()
+        print_table([list(row.values()) for row in reported], ["reported in", "row", "figure", "percent"])
+
+
+def _preset_facts(preset: Preset) -> dict[str, str]:
+    sampling = preset.sampling
+    return {
+        "input": f"{sampling.frames} frames of {preset.size}x{preset.size}",
+        "sampling": f"{sampling.clips} x {sampling.length} frames, stride {sampling.stride}",
+        "mean": ", ".join(f"{value:g}" for value in preset.mean),
+        "std": ", ".join(f"{value:g}" for value in preset.std),
+        "parameters": f"{preset.parameters:,}" if preset.parameters else "not stated",
+        "GFLOPs per clip": f"{preset.gflops:,.3f}" if preset.gflops else "not stated",
+        "pre-training": preset.pretraining,
+        "epochs": str(preset.epochs),
+        "batch size": str(preset.batch_size),
+    }
+
+
+def recipe_facts(spec: MethodSpec, preset: Preset) -> dict[str, str]:
+    """The recipe's optimiser, schedule and augmentation, each as one line."""
+    recipe: Recipe = load_object(spec.recipe)(preset, CLASSES)
+    head = recipe.model.get("cls_head") or {}
+    smoothing = head.get("label_smooth_eps")
+    return {
+        "optimiser": _call(recipe.optim_wrapper["optimizer"]),
+        "schedule": "; ".join(map(_call, recipe.param_scheduler)),
+        "training": "; ".join(map(_call, recipe.train_transforms)),
+        "mixing": _call(recipe.mixing) if recipe.mixing else "-",
+        "label smoothing": f"{smoothing:g}" if smoothing else "-",
+        "testing": "; ".join(map(_call, recipe.test_transforms)),
+    }
+
+
+def _call(config: dict[str, Any]) -> str:
+    """A config as it is read: `SGD(lr=0.01, momentum=0.9)`."""
+    options = [f"{key}={_value(value)}" for key, value in config.items() if key != "type"]
+    return f"{config['type']}({', '.join(options)})"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return _call(value) if "type" in value else str(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def reported_scores(method: str) -> list[dict[str, str]]:
+    """What the literature prints for the method, class by class left out; figures in percent, as printed."""
+    from benchmark.leaderboard.reported import load_reported, shipped_tables
+
+    rows = []
+    for table in load_reported(shipped_tables()):
+        for row in (row for row in table.rows if row.plugin == method):
+            setting = [*row.setting.values(), *(f"+{used.name}" for used in row.augmentations), row.labels or ""]
+            for column, figure in zip(table.columns, row.figures, strict=True):
+                if figure is not None and column.emotion is None:
+                    rows.append(
+                        {
+                            "source": table.source,
+                            "row": " ".join(filter(None, [row.method, *setting])),
+                            "figure": f"{column.heading} on {', '.join(table.datasets)}",
+                            "percent": str(figure),
+                        }
+                    )
+    return rows

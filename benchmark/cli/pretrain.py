@@ -1,0 +1,148 @@
+"""`benchmark pretrain`: the trainings that methods rest on, on any videos or on a dataset of images."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.cli.output import add_json, note, positive, print_json
+from benchmark.errors import UsageError
+from benchmark.registry import registry
+
+if TYPE_CHECKING:
+    from benchmark.run.pretraining import PretrainingUnit, Source
+    from benchmark.specs import MethodSpec, Pretraining
+
+# What `--demo` learns from.
+DEMO_VIDEOS, DEMO_CLIPS, DEMO_IMAGES = "dfew", "Clip/clip_224x224", "raf-db"
+
+
+def add_commands(commands: Any) -> None:
+    """Declare the commands of this module."""
+    pretrain = commands.add_parser("pretrain", help="train what a method starts from; resumes by itself")
+    pretrain.add_argument("--method", required=True, metavar="M", help="a name from `benchmark list methods`")
+    pretrain.add_argument("--stage", metavar="NAME", help="which of its pre-trainings; see `benchmark show M`")
+    source = pretrain.add_mutually_exclusive_group()
+    source.add_argument("--videos", type=Path, metavar="DIR", help="learn from all videos and frame folders under DIR")
+    source.add_argument("--dataset", metavar="D", help="learn from the train part of this dataset of images")
+    source.add_argument("--demo", action="store_true", help="on synthetic data, made here, with the small preset")
+    pretrain.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie")
+    pretrain.add_argument(
+        "--init", action="append", default=[], metavar="[NETWORK=]FILE", help="start from these weights; repeatable"
+    )
+    pretrain.add_argument("--preset", metavar="NAME", help="paper (default) or small (default with --demo)")
+    pretrain.add_argument("--seed", type=int, default=0)
+    pretrain.add_argument("--set", action="append", default=[], dest="settings", metavar="K=V", help="change a setting")
+    pretrain.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
+    pretrain.add_argument("--workers", type=int, help="processes that read clips; default: by device and cores")
+    pretrain.add_argument("--limit", type=positive, metavar="N", help="learn from N clips only, to try things")
+    pretrain.add_argument("-o", "--output", type=Path, default=Path("pretrained"), metavar="DIR")
+    add_json(pretrain)
+    pretrain.set_defaults(function=pretrain_command)
+
+
+def pretrain_command(options: argparse.Namespace) -> None:
+    """`benchmark pretrain`."""
+    from benchmark.run.init import hash_files, network_of, parse_init
+    from benchmark.run.plan import parse_settings
+    from benchmark.run.pretraining import WEIGHTS, PretrainingUnit, find_pretraining, is_done, read_state
+    from benchmark.run.state import exclusive
+
+    method: MethodSpec = registry().find("methods", options.method)
+    name, pretraining = find_pretraining(method, options.stage)
+    preset = options.preset or ("small" if options.demo else "paper")
+    if preset not in pretraining.presets:
+        raise UsageError(f"{name} of {method.name} has no preset '{preset}'; it has: {', '.join(pretraining.presets)}")
+    overrides = parse_settings(options.settings)
+    init = parse_init(options.init)
+    for network in init:
+        network_of(method, network)
+    source = _source(options, pretraining)
+    unit = PretrainingUnit(
+        method=method.name,
+        method_version=method.version,
+        pretraining=name,
+        preset=preset,
+        seed=options.seed,
+        data=_fingerprint(source),
+        source=source.name,
+        classes=source.classes,
+        synthetic=source.synthetic,
+        overrides=overrides,
+        init=hash_files(init),
+    )
+    folder: Path = options.output / unit.folder
+    with exclusive(folder):
+        state = read_state(folder, unit)
+        if source.synthetic:
+            note(f"SYNTHETIC DATA in {source.root}: these weights know nothing of real faces")
+        if not is_done(folder, state):
+            _train(unit, source, folder, options)
+            state = read_state(folder, unit)
+    weights = folder / WEIGHTS
+    network = "" if pretraining.network == "model" else f"{pretraining.network}="
+    note(f"use it: benchmark run --method {method.name} --preset {preset} --init {network}{weights}")
+    if options.json:
+        print_json({**state.model_dump(mode="json"), "file": str(weights)})
+    else:
+        print(weights)
+
+
+def _source(options: argparse.Namespace, pretraining: Pretraining) -> Source:
+    from dataclasses import replace
+
+    from benchmark.cli.demo import demo_data
+    from benchmark.run.data import default_root
+    from benchmark.run.pretraining import images, videos
+
+    if pretraining.data == "videos":
+        if options.dataset:
+            raise UsageError(f"{pretraining.title} learns from unlabelled videos: give --videos DIR, not --dataset")
+        if not (options.videos or options.demo):
+            raise UsageError(f"{pretraining.title} learns from videos: give --videos DIR, or try --demo")
+        source = videos(options.videos or demo_data([DEMO_VIDEOS]) / DEMO_VIDEOS / DEMO_CLIPS)
+    else:
+        if options.videos:
+            raise UsageError(f"{pretraining.title} learns from labelled images: give --dataset, not --videos")
+        if not (options.dataset or options.demo):
+            raise UsageError(f"{pretraining.title} learns from labelled images: give --dataset D, or try --demo")
+        root = demo_data([DEMO_IMAGES]) if options.demo else default_root(options.data_root)
+        source = images(options.dataset or DEMO_IMAGES, root)
+    if options.limit is None:
+        return source
+    return replace(source, rows=source.rows[: options.limit])
+
+
+def _fingerprint(source: Source) -> str:
+    from benchmark.files import hash_value
+
+    return hash_value(list(source.rows))
+
+
+def _train(unit: PretrainingUnit, source: Source, folder: Path, options: argparse.Namespace) -> None:
+    """Only now is torch imported."""
+    from benchmark.cli.progress import counting
+    from benchmark.run.init import parse_init
+    from benchmark.run.pretraining import read_state, save_state
+    from benchmark.training.pretraining import PretrainingJob, pretrain
+    from benchmark.training.unit import use_device
+    from benchmark.video.cache import cache_folder
+
+    cores = os.cpu_count() or 1
+    state = read_state(folder, unit)
+    state.device = use_device(options.device, cores)
+    state.attempts += 1
+    save_state(folder, state)
+    workers = options.workers if options.workers is not None else (0 if state.device == "cpu" else min(8, cores - 1))
+    job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, parse_init(options.init))
+    epochs = job.config().train_cfg.max_epochs
+    note(f"{unit.method} {unit.pretraining}: {len(source.rows)} clips, {epochs} epochs; results in {folder}")
+    with counting(f"pre-training {unit.method}") as report:
+        pretrain(
+            job,
+            state,
+            lambda epoch, step, steps: report((epoch - 1) * steps + step, epochs * steps),
+            lambda row: note(f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.4f}  {row['seconds']:.1f} s"),
+        )

@@ -1,0 +1,182 @@
+"""What `benchmark pretrain` trains: a frozen value with an identity, what it learns from, and its state on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.datasets.synthetic import MARKER
+from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
+from benchmark.files import hash_file, hash_value, write_text
+from benchmark.registry import registry, unknown_name
+from benchmark.run.data import find_root
+from benchmark.run.rows import Row
+from benchmark.specs import DatasetLayout, MethodSpec, Pretraining, load_object
+from benchmark.video.frames import JPEG_SUFFIXES, VIDEO_SUFFIXES
+
+STATE, WEIGHTS, ROWS = "pretraining.json", "weights.safetensors", "clips.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is learned from: the rows that `ClipDataset` reads, relative to `root`.
+
+    classes: emotion names, in the order of the rows' `target`; empty where nothing is labelled.
+    """
+
+    name: str
+    root: Path
+    rows: tuple[Row, ...]
+    classes: tuple[str, ...]
+    synthetic: bool
+
+
+class PretrainingUnit(BaseModel):
+    """All that determines the result of a pre-training. `data` is the fingerprint of its rows.
+
+    `init` holds the SHA-256 of each network's initial weights.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str
+    method_version: str
+    pretraining: str
+    preset: str
+    seed: int
+    data: str
+    source: str
+    classes: tuple[str, ...]
+    synthetic: bool
+    overrides: dict[str, Any] = {}
+    init: dict[str, str] | None = None
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of what determines the result."""
+        return hash_value(self.model_dump(mode="json"))
+
+    @property
+    def folder(self) -> Path:
+        """Where it lives, relative to the folder of all pre-trainings."""
+        name = f"{self.method}-{self.pretraining}" + ("" if self.preset == "paper" else f"@{self.preset}")
+        extra = {key: value for key, value in (("overrides", self.overrides), ("init", self.init)) if value}
+        changed = f"~{hash_value(extra)[:8]}" if extra else ""
+        return Path(f"{name}{changed}") / (self.source + ("-synthetic" if self.synthetic else "")) / f"seed-{self.seed}"
+
+
+class PretrainingState(BaseModel):
+    """`pretraining.json`: how far it is, and at the end the SHA-256 of its weights."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    identity: str
+    unit: PretrainingUnit
+    epoch: int = 0
+    attempts: int = 0
+    seconds: float = 0.0
+    device: str = ""
+    weights: str | None = None
+
+
+def find_pretraining(method: MethodSpec, name: str | None) -> tuple[str, Pretraining]:
+    """The method's pre-training called `name`, or its only one."""
+    known = method.pretrainings
+    if not known:
+        raise UsageError(f"{method.name} has no pre-training of its own")
+    if name is None:
+        if len(known) > 1:
+            raise UsageError(f"{method.name} has several pre-trainings; choose with --stage: {', '.join(known)}")
+        name = next(iter(known))
+    if name not in known:
+        raise UsageError(unknown_name("pre-training", name, known))
+    return name, known[name]
+
+
+def videos(folder: Path) -> Source:
+    """Every video file, and every folder of JPEGs, under `folder`."""
+    if not folder.is_dir():
+        raise EnvironmentProblem(f"--videos {folder}: no such folder")
+    names = sorted(_clips_under(folder))
+    if not names:
+        raise EnvironmentProblem(
+            f"--videos {folder}: holds no video file ({', '.join(VIDEO_SUFFIXES)}) and no folder of JPEGs"
+        )
+    rows = tuple({"clip_id": name, "path": name} for name in names)
+    return Source(folder.resolve().name, folder, rows, (), any(_marked(folder)))
+
+
+def _clips_under(folder: Path) -> Iterator[str]:
+    for found, _, files in os.walk(folder):
+        suffixes = {name: Path(name).suffix.lower() for name in files}
+        place = Path(found).relative_to(folder)
+        yield from ((place / name).as_posix() for name in files if suffixes[name] in VIDEO_SUFFIXES)
+        if any(suffix in JPEG_SUFFIXES for suffix in suffixes.values()):
+            yield place.as_posix()
+
+
+def _marked(folder: Path) -> Iterator[bool]:
+    # Synthetic data are marked at a dataset's root; `folder` may be inside it, or hold several.
+    yield from ((place / MARKER).is_file() for place in (folder.resolve(), *folder.resolve().parents))
+    yield from (place.is_file() for place in folder.glob(f"*/{MARKER}"))
+
+
+def images(dataset: str, data_root: Path | None) -> Source:
+    """The labelled images of a dataset's train part."""
+    layout: DatasetLayout = registry().find("datasets", dataset)
+    root = find_root(layout, data_root)
+    clips = [clip for clip in load_object(layout.read)(root, False) if "train" in clip.parts.values()]
+    if not clips:
+        raise IntegrityError(f"{root}: {layout.title} has no clip in its train part")
+    classes = tuple(layout.classes)
+    source = layout.frame_sources[0]
+    rows = tuple(
+        {
+            "clip_id": clip.id,
+            "path": clip.frames[source],
+            "label": classes.index(clip.label),
+            "target": [float(name == clip.label) for name in classes],
+        }
+        for clip in clips
+    )
+    return Source(dataset, root, rows, classes, (root / MARKER).is_file())
+
+
+def read_state(folder: Path, unit: PretrainingUnit) -> PretrainingState:
+    """The state written in `folder`, or a new one; a folder that holds another pre-training is refused."""
+    path = folder / STATE
+    if not path.is_file():
+        return PretrainingState(identity=unit.identity, unit=unit)
+    try:
+        state = PretrainingState.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise IntegrityError(f"{path}: is not a pre-training's state; delete {folder} to start again") from error
+    if state.identity != unit.identity:
+        mine, theirs = unit.model_dump(), state.unit.model_dump()
+        changed = ", ".join(key for key in mine if mine[key] != theirs[key])
+        raise IntegrityError(
+            f"{folder}: holds a pre-training that differs in: {changed}; nothing was changed. "
+            "Use another --output, or delete that folder to start again"
+        )
+    return state
+
+
+def save_state(folder: Path, state: PretrainingState) -> None:
+    """Write the state, whole or not at all."""
+    write_text(folder / STATE, state.model_dump_json(indent=2) + "\n")
+
+
+def is_done(folder: Path, state: PretrainingState) -> bool:
+    """Whether the weights are there, and still the ones that were written."""
+    if state.weights is None:
+        return False
+    path = folder / WEIGHTS
+    if not path.is_file() or hash_file(path) != state.weights:
+        raise IntegrityError(f"{path}: is missing or not what was trained; delete {folder} to train again")
+    return True

@@ -1,0 +1,130 @@
+"""Running a pre-training: masked autoencoding of videos, or a classifier of single images."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from benchmark.files import hash_file, write_json, write_text
+from benchmark.registry import registry
+from benchmark.run.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
+from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
+from benchmark.specs import MethodSpec, Recipe, load_object
+from benchmark.training.adapter import close_logger, import_mmaction, mmengine_globals
+from benchmark.training.checkpoints import load_networks
+from benchmark.training.config import (
+    Reading,
+    apply_overrides,
+    changed_preset,
+    clip_loader,
+    model_config,
+    packing,
+    schedule_config,
+)
+from benchmark.training.weights import Origin, write_weights
+
+# The modules below subclass MMAction2's parts, whose import needs the adapter first.
+import_mmaction()
+
+from benchmark.training.data import plain_clip_errors  # noqa: E402
+from benchmark.training.hooks import LAST, EpochRow, KeepCheckpoints, ReportSteps, SeedEpochs, TellEpoch  # noqa: E402
+from benchmark.training.loop import initialise, make_runner  # noqa: E402
+
+
+@dataclass(frozen=True)
+class PretrainingJob:
+    """A pre-training with the run-time choices of this machine."""
+
+    unit: PretrainingUnit
+    source: Source
+    folder: Path
+    cache: Path
+    workers: int
+    init: Mapping[str, Path]
+
+    def config(self) -> Config:
+        """The resolved MMEngine config; also makes sure that every type name in it is registered."""
+        unit = self.unit
+        pretraining = self.method.pretrainings[unit.pretraining]
+        preset = changed_preset(pretraining.presets[unit.preset], unit.overrides)
+        recipe: Recipe = load_object(pretraining.recipe)(preset, len(unit.classes))
+        reading = Reading(self.folder / ROWS, self.source.root, self.cache, self.workers, str(unit.seed))
+        steps = [*recipe.train_transforms, *packing(recipe, train=bool(unit.classes))]
+        imports = ["benchmark.training.data", "benchmark.training.transforms", *recipe.imports]
+        config = Config(
+            {
+                "default_scope": "mmaction",
+                "custom_imports": {"imports": imports},
+                "model": model_config(recipe, preset, recipe.mixing),
+                "train_dataloader": clip_loader(preset, reading, steps, train=True),
+                "val_dataloader": None,
+                **schedule_config(recipe, preset, str(unit.seed)),
+            }
+        )
+        apply_overrides(config, unit.overrides)
+        for module in imports:
+            importlib.import_module(module)
+        init_default_scope("mmaction")
+        return config
+
+    @property
+    def method(self) -> MethodSpec:
+        """The method that is pre-trained."""
+        return registry().find("methods", self.unit.method)
+
+
+def pretrain(
+    job: PretrainingJob,
+    state: PretrainingState,
+    on_step: Callable[[int, int, int], None],
+    on_epoch: Callable[[EpochRow], None],
+) -> None:
+    """Train, or go on training, and write the weights that the method starts from; `state` is kept on disk."""
+    write_json(job.folder / ROWS, {"metainfo": {"split": "train"}, "data_list": list(job.source.rows)})
+    config = job.config()
+    write_text(job.folder / CONFIG, config.pretty_text)
+    checkpoints = job.folder / CHECKPOINTS
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    clock = time.monotonic()
+
+    def finished(row: EpochRow) -> None:
+        nonlocal clock
+        now = time.monotonic()
+        state.seconds, state.epoch = state.seconds + now - clock, row["epoch"]
+        clock = now
+        save_state(job.folder, state)
+        on_epoch(row)
+
+    keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched=False, select=None, report=finished)
+    seed = str(job.unit.seed)
+    hooks = [SeedEpochs(seed), TellEpoch(), keeper, ReportSteps(on_step)]
+    runner = make_runner(config, job.folder, hooks, checkpoints / LAST)
+    try:
+        if job.init and not (checkpoints / LAST).is_file():
+            initialise(runner)
+            for network, report in load_networks(runner.model, job.method, job.init).items():
+                runner.logger.info(f"initial weights {network}={job.init[network]}: {report}")
+        with plain_clip_errors():
+            runner.train()
+    finally:
+        close_logger(runner)
+    state.weights = _export(job, checkpoints / LAST)
+    save_state(job.folder, state)
+
+
+def _export(job: PretrainingJob, checkpoint: Path) -> str:
+    """Write the part of a checkpoint that the method starts from, under its own names; returns the file's SHA-256."""
+    with torch.serialization.safe_globals(mmengine_globals()):
+        trained = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    pretraining = job.method.pretrainings[job.unit.pretraining]
+    origin = Origin(job.unit.method, pretraining.network, job.unit.preset, class_order=job.unit.classes)
+    path = job.folder / WEIGHTS
+    write_weights(path, load_object(pretraining.export)(trained), origin)
+    return hash_file(path)

@@ -1,0 +1,1 @@
+"""Tables of published papers, transcribed; installed as `benchmark.literature`."""
