@@ -1,15 +1,17 @@
 """VideoMAE (NeurIPS 2022): a plain vision transformer over space-time tubes, pre-trained by masked reconstruction."""
 
-from benchmark.specs import MethodSpec, Network, Preset, Sampling
+from benchmark.specs import MethodSpec, Network, Preset, Pretraining, Sampling
+
+_CITATION = (
+    "Zhan Tong, Yibing Song, Jue Wang and Limin Wang. VideoMAE: Masked Autoencoders are Data-Efficient Learners for "
+    "Self-Supervised Video Pre-Training. Advances in Neural Information Processing Systems 35, 2022, pp. 10078-10093."
+)
+_SMALL_ENCODER = {"patch": 8, "dim": 96, "depth": 2, "heads": 4}
 
 METHOD = MethodSpec(
     name="videomae",
     title="VideoMAE (ViT-B/16)",
-    citation=(
-        "Zhan Tong, Yibing Song, Jue Wang and Limin Wang. VideoMAE: Masked Autoencoders are Data-Efficient Learners "
-        "for Self-Supervised Video Pre-Training. Advances in Neural Information Processing Systems 35, 2022, "
-        "pp. 10078-10093."
-    ),
+    citation=_CITATION,
     licence="CC-BY-NC 4.0 (official code and weights); Apache-2.0 (MMAction2's implementation, used here)",
     recipe="benchmark_plugins.videomae.recipe:recipe",
     networks={
@@ -26,27 +28,65 @@ METHOD = MethodSpec(
             sampling=Sampling(clips=1, length=16, stride=4),
             epochs=75,
             batch_size=64,
-            pretraining="none (paper: self-supervised, on the videos of the task)",
+            parameters=86_232_583,
+            gflops=360.689,
+            pretraining="none (paper: masked autoencoding of the task's own videos, `benchmark pretrain` here)",
         ),
         "small": Preset(
             size=32,
             sampling=Sampling(clips=8),
             epochs=15,
             batch_size=8,
+            parameters=261_319,
+            gflops=0.036,
             decode_size=40,
             model={
-                "patch": 8,
-                "dim": 96,
-                "depth": 2,
-                "heads": 4,
+                **_SMALL_ENCODER,
                 "lr": 1e-3,
                 "head_scale": 1.0,
                 "layer_decay": 1.0,
                 "drop_path": 0.0,
                 "warmup": 2,
                 "area_range": (0.95, 1.0),
+                "strong": False,
             },
         ),
+    },
+    pretrainings={
+        "masked": Pretraining(
+            title="masked autoencoding: rebuild the hidden nine tenths of a clip",
+            citation=_CITATION,
+            data="videos",
+            recipe="benchmark_plugins.videomae.masked_recipe:recipe",
+            export="benchmark_plugins.videomae.masked_recipe:export",
+            presets={
+                "paper": Preset(
+                    size=224,
+                    sampling=Sampling(clips=1, length=16, stride=4),
+                    epochs=1600,
+                    batch_size=64,
+                    parameters=94_210_944,
+                    gflops=67.558,
+                ),
+                "small": Preset(
+                    size=32,
+                    sampling=Sampling(clips=8),
+                    epochs=10,
+                    batch_size=8,
+                    parameters=341_856,
+                    gflops=0.014,
+                    decode_size=40,
+                    model={
+                        **_SMALL_ENCODER,
+                        "decoder_dim": 64,
+                        "decoder_depth": 1,
+                        "decoder_heads": 4,
+                        "lr": 3e-3,
+                        "warmup": 1,
+                    },
+                ),
+            },
+        )
     },
     official_evaluation=(
         "No facial-expression script. For action recognition it keeps the epoch with the best validation accuracy and "

@@ -5,9 +5,33 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from mmaction.models import TimeSformerHead, VisionTransformer
-from mmaction.models.backbones.vit_mae import Attention
+from mmaction.models.backbones.vit_mae import Attention, get_sinusoid_encoding
 from mmaction.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def sinusoid_table(tokens: int, dim: int) -> Tensor:
+    """Fixed positions (tokens, dim): the sine and cosine of p / 10000^(2j / dim) for the p-th token of a clip."""
+    return get_sinusoid_encoding(tokens, dim)[0]
+
+
+class Positions(nn.Module):
+    """The sinusoid table of the number of tokens that was asked for last.
+
+    Not a weight: the official state has none, and it follows from the input size.
+    """
+
+    table: Tensor
+
+    def __init__(self, tokens: int, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("table", sinusoid_table(tokens, dim), persistent=False)
+
+    def forward(self, tokens: int) -> Tensor:
+        """(tokens, dim)."""
+        if tokens != len(self.table):
+            self.table = sinusoid_table(tokens, self.table.shape[1]).to(self.table)
+        return self.table
 
 
 class FusedAttention(Attention):
@@ -25,7 +49,7 @@ class FusedAttention(Attention):
 
 @MODELS.register_module()
 class FusedVisionTransformer(VisionTransformer):
-    """VideoMAE's encoder: (B, 3, T, H, W) to (B, embed_dims), the normalised mean of the tokens.
+    """VideoMAE's encoder: the normalised mean of the tokens. Any input size will do, each with a table of its own.
 
     The class name has to contain `VisionTransformer`: MMAction2's layer-decay constructor looks for it.
     """
@@ -34,8 +58,16 @@ class FusedVisionTransformer(VisionTransformer):
         super().__init__(embed_dims=embed_dims, num_heads=num_heads, **options)
         for block in self.blocks:
             block.attn = FusedAttention(embed_dims, num_heads)
-        # A fixed table, not a weight: the official state has none, and it follows from the input size.
-        self.register_buffer("pos_embed", self.pos_embed, persistent=False)
+        self.positions = Positions(self.pos_embed.shape[1], embed_dims)
+        del self.pos_embed
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, T, H, W) to (B, embed_dims)."""
+        x = self.patch_embed(x)[0]
+        x = self.pos_drop(x + self.positions(x.shape[1]))
+        for block in self.blocks:
+            x = block(x)
+        return self.fc_norm(x.mean(1))
 
 
 @MODELS.register_module()

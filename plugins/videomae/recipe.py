@@ -1,4 +1,4 @@
-"""VideoMAE's fine-tuning as its official Kinetics-400 script describes it, without that script's mixing."""
+"""VideoMAE's fine-tuning as its official Kinetics-400 script describes it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from benchmark.specs import Preset, Recipe
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
-    """AdamW with layer decay 0.75, 5 epochs of warm-up, cosine per iteration, random resized crop and flip."""
+    """AdamW with layer decay 0.75, 5 epochs of warm-up, cosine per iteration, and that script's augmentation."""
     size, options = preset.size, preset.model
+    # Mixing, smoothing, RandAugment and erasing come together or not at all.
+    strong = options.get("strong", True)
     dim, depth = options.get("dim", 768), options.get("depth", 12)
     warmup = min(options.get("warmup", 5), preset.epochs - 1)
     return Recipe(
@@ -37,11 +39,13 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
                 num_classes=num_classes,
                 in_channels=dim,
                 init_scale=options.get("head_scale", 0.001),
+                label_smooth_eps=0.1 if strong else 0.0,
                 average_clips="prob",
             ),
         ),
         format_shape="NCTHW",
         train_transforms=[
+            *([dict(type="ClipRandAugment", magnitude=7, num_ops=4, magnitude_std=0.5)] if strong else []),
             dict(
                 type="RandomResizedCrop",
                 area_range=options.get("area_range", (0.08, 1.0)),
@@ -49,6 +53,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             ),
             dict(type="Resize", scale=(size, size), keep_ratio=False),
             dict(type="Flip", flip_ratio=0.5),
+            *([dict(type="ClipErasing", prob=0.25, mean=preset.mean, std=preset.std)] if strong else []),
         ],
         test_transforms=[dict(type="Resize", scale=(-1, size)), dict(type="CenterCrop", crop_size=size)],
         optim_wrapper=dict(
@@ -73,8 +78,19 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
                 convert_to_iter_based=True,
             ),
         ],
+        mixing=_mixing(num_classes) if strong else None,
         imports=["benchmark_plugins.videomae.model"],
     )
+
+
+def _mixing(num_classes: int) -> dict[str, Any]:
+    """Mixup or cutmix, one or the other with equal chances, in every batch."""
+    mixers = [
+        dict(type="MixupBlending", num_classes=num_classes, alpha=0.8),
+        dict(type="CutmixBlending", num_classes=num_classes, alpha=1.0),
+    ]
+    # Without `probs`, which also means equal chances: MMAction2 would append to the config's own list.
+    return dict(type="RandomBatchAugment", augments=mixers)
 
 
 def official_keys(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,9 +35,9 @@ def golden_logits(method: str, file: str, name: str) -> torch.Tensor:
     return torch.tensor(logits["values"]).view(logits["shape"])
 
 
-def official_state(method: str) -> dict[str, torch.Tensor]:
+def official_state(method: str, file: str = "state_dict.json") -> dict[str, torch.Tensor]:
     """The official state dict, filled with the seed-0 weights of the golden runs."""
-    entries = read(method, "state_dict.json")["entries"]
+    entries = read(method, file)["entries"]
     empty = {key: torch.zeros(shape, dtype=getattr(torch, dtype)) for key, shape, dtype in entries}
     return filled_state_dict(empty, seed=0)
 

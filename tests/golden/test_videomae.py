@@ -1,6 +1,11 @@
+import copy
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 from mmengine.optim import CosineAnnealingLR, LinearLR
+from mmengine.registry import DefaultScope
 
 from benchmark.specs import load_object
 from benchmark_plugins.videomae import METHOD
@@ -10,24 +15,25 @@ OFFICIAL = "videomae"
 SCHEDULERS = {"LinearLR": LinearLR, "CosineAnnealingLR": CosineAnnealingLR}
 
 
-@pytest.fixture(scope="module", params=[224, 160])
-def loaded(request):
-    recipe, model = reference.build(METHOD, size=request.param)
+@pytest.fixture(scope="module")
+def loaded():
+    recipe, model = reference.build(METHOD)
     keys = load_object(METHOD.networks["model"].keys)
     model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
-    return request.param, recipe, model
+    return recipe, model
 
 
 def test_official_tensors_and_ours_are_the_same_set(loaded):
-    _, _, model = loaded
+    _, model = loaded
     recorded = reference.read(OFFICIAL, "state_dict.json")
     assert len(model.state_dict()) == recorded["n_entries"] == 162
     assert sum(p.numel() for p in model.parameters()) == recorded["n_parameters"] == 86_232_583
 
 
+@pytest.mark.parametrize("size", [160, 224])
 @pytest.mark.parametrize("file", reference.FRAMES)
-def test_logits_equal_the_official_ones(loaded, file):
-    size, recipe, model = loaded
+def test_one_model_gives_the_official_logits_at_any_size(loaded, file, size):
+    recipe, model = loaded
     frames = reference.FRAMES[file](0, 2, 16, size, size)
     torch.testing.assert_close(
         reference.logits(recipe, model, frames),
@@ -37,12 +43,20 @@ def test_logits_equal_the_official_ones(loaded, file):
     )
 
 
+def test_reversed_frames_are_another_clip(loaded):
+    recipe, model = loaded
+    frames = reference.FRAMES["golden_scene.json"](0, 2, 16, 160, 160)[:1]
+    recorded = reference.golden_logits(OFFICIAL, "golden_scene.json", "160")[:1]
+    assert (reference.logits(recipe, model, frames.flip(1)) - recorded).abs().max() > 1e-3
+
+
 def test_every_recorded_case_is_compared():
     assert {case for _, case in reference.cases(OFFICIAL)} == {"224", "160"}
 
 
-def test_layer_decay_and_weight_decay_are_the_official_ones():
-    recipe, model = reference.build(METHOD, batch_size=256)
+def test_layer_decay_and_weight_decay_are_the_official_ones(loaded):
+    _, model = loaded
+    recipe = load_object(METHOD.recipe)(dataclasses.replace(METHOD.presets["paper"], batch_size=256), 7)
     rules = reference.parameter_rules(METHOD, OFFICIAL, model, reference.optimizer(recipe, model))
     recorded = reference.read(OFFICIAL, "golden_optim.json")["param_groups"]
     assert rules == {name: pytest.approx((5e-4 * scale, decay)) for name, scale, decay in recorded}
@@ -67,6 +81,54 @@ def test_learning_rate_follows_the_official_schedule(layer_scale):
         assert rates[int(iteration)] == pytest.approx(expected * layer_scale, rel=1e-6, abs=1e-14), iteration
 
 
+@pytest.mark.parametrize("case", reference.read(OFFICIAL, "golden_loss.json")["cases"], ids=lambda case: case["case"])
+def test_loss_on_mixed_targets_is_the_official_one(case, monkeypatch):
+    inputs, outputs = case["inputs"], case["outputs"]
+    recipe, model = reference.build(METHOD, "small", model={**METHOD.presets["small"].model, "strong": True})
+    mixer = _mixing(recipe).augments[0]
+    # The official code mixes the batch with itself reversed.
+    monkeypatch.setattr(mixer.beta, "sample", lambda: torch.tensor(inputs["lam"]))
+    monkeypatch.setattr(torch, "randperm", lambda n: torch.arange(n).flip(0))
+    samples = _samples(torch.nn.functional.one_hot(torch.tensor(inputs["target"]), 7).float())
+    _, samples = mixer(torch.zeros(len(samples), 1, 3, 2, 4, 4), samples)
+
+    logits = torch.tensor(inputs["logits"]["values"]).view(-1, 7).requires_grad_()
+    loss = model.cls_head.loss_by_feat(logits, samples)["loss_cls"]
+    loss.backward()
+    assert loss.item() == pytest.approx(outputs["loss"], abs=1e-5, rel=1e-6)
+    expected = torch.tensor(outputs["grad_logits"]["values"]).view(-1, 7)
+    torch.testing.assert_close(logits.grad, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("clips", [1, 4])
+def test_mixing_keeps_soft_targets_distributions_and_follows_the_seeds(clips):
+    recipe, _ = reference.build(METHOD, "small", model={**METHOD.presets["small"].model, "strong": True})
+    mixing = copy.deepcopy(recipe.mixing)
+    inputs, targets = torch.rand(clips, 1, 3, 4, 16, 16), torch.rand(clips, 7).softmax(1)
+
+    def mixed(seed):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        frames, samples = _mixing(recipe)(inputs.clone(), _samples(targets))
+        return frames, torch.stack([sample.gt_label for sample in samples])
+
+    results = [mixed(seed) for seed in range(10)]
+    for seed, (frames, labels) in enumerate(results):
+        assert all(map(torch.equal, mixed(seed), (frames, labels)))
+        torch.testing.assert_close(labels.sum(1), torch.ones(clips))
+        assert clips > 1 or torch.allclose(frames, inputs)
+    # Building it leaves the config as it was, for whoever builds it next.
+    assert recipe.mixing == mixing
+
+
+def test_small_network_is_spared_the_strong_augmentation():
+    recipes = {preset: load_object(METHOD.recipe)(METHOD.presets[preset], 7) for preset in METHOD.presets}
+    used = {name: {step["type"] for step in recipe.train_transforms} for name, recipe in recipes.items()}
+    assert used["paper"] - used["small"] == {"ClipRandAugment", "ClipErasing"}
+    assert recipes["small"].mixing is None
+    assert recipes["small"].model["cls_head"]["label_smooth_eps"] == 0
+
+
 def test_head_starts_a_thousand_times_smaller_than_the_other_layers():
     network = {"patch": 8, "dim": 768, "depth": 1}
     _, model = reference.build(METHOD, "small", model=network)
@@ -88,6 +150,19 @@ def _paper_length(**changes):
     paper, small = METHOD.presets["paper"], METHOD.presets["small"]
     network = {key: small.model[key] for key in ("patch", "dim", "depth", "heads")}
     return {"epochs": paper.epochs, "model": network, **changes}
+
+
+def _mixing(recipe):
+    from mmaction.registry import MODELS
+
+    with DefaultScope.overwrite_default_scope("mmaction"):
+        return MODELS.build(recipe.mixing)
+
+
+def _samples(targets):
+    from mmaction.structures import ActionDataSample
+
+    return [ActionDataSample().set_gt_label(target) for target in targets]
 
 
 def _by_iteration(config, optimizer, epoch_length):
