@@ -1,0 +1,127 @@
+"""MAE-DFER's fine-tuning as its official DFEW script describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.specs import Preset, Recipe
+
+# Frames that a token spans.
+TUBELET = 2
+
+
+def encoder_config(preset: Preset) -> dict[str, Any]:
+    """What the encoders of fine-tuning and of pre-training have in common."""
+    size, options = preset.size, preset.model
+    patch = options.get("patch", 16)
+    return dict(
+        grid=(preset.sampling.frames // TUBELET, size // patch, size // patch),
+        region=options.get("region", (2, 5, 10)),
+        cube=(TUBELET, patch, patch),
+        embed_dims=options.get("dim", 512),
+        depth=options.get("depth", 16),
+        num_heads=options.get("heads", 8),
+    )
+
+
+def recipe(preset: Preset, num_classes: int) -> Recipe:
+    """AdamW with layer decay 0.75, 5 epochs of warm-up, cosine per iteration, and that script's augmentation."""
+    size, options = preset.size, preset.model
+    # Mixing, smoothing, RandAugment and erasing come together or not at all.
+    strong = options.get("strong", True)
+    encoder = encoder_config(preset)
+    dim, depth = encoder["embed_dims"], encoder["depth"]
+    warmup = min(options.get("warmup", 5), preset.epochs - 1)
+    return Recipe(
+        model=dict(
+            type="Recognizer3D",
+            backbone=dict(
+                type="LGIVisionTransformer",
+                **encoder,
+                drop_path_rate=options.get("drop_path", 0.1),
+                classify=options.get("classify", "region"),
+                # 0.02 is for a width of 512; a narrower network needs as much signal through each layer.
+                init_cfg=[
+                    dict(type="TruncNormal", layer="Linear", std=0.02 * (512 / dim) ** 0.5, bias=0.0),
+                    dict(type="Constant", layer="LayerNorm", val=1.0, bias=0.0),
+                ],
+            ),
+            cls_head=dict(
+                type="ScaledTimeSformerHead",
+                num_classes=num_classes,
+                in_channels=dim,
+                init_scale=options.get("head_scale", 0.001),
+                label_smooth_eps=0.1 if strong else 0.0,
+                average_clips="prob",
+            ),
+        ),
+        format_shape="NCTHW",
+        train_transforms=[
+            *([dict(type="ClipRandAugment", magnitude=7, num_ops=4, magnitude_std=0.5)] if strong else []),
+            dict(
+                type="RandomResizedCrop",
+                area_range=options.get("area_range", (0.08, 1.0)),
+                aspect_ratio_range=(3 / 4, 4 / 3),
+            ),
+            dict(type="Resize", scale=(size, size), keep_ratio=False),
+            dict(type="Flip", flip_ratio=0.5),
+            *([dict(type="ClipErasing", prob=0.25, mean=preset.mean, std=preset.std)] if strong else []),
+        ],
+        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        optim_wrapper=dict(
+            constructor="MessengerLayerDecay",
+            paramwise_cfg=dict(num_layers=depth, decay_rate=options.get("layer_decay", 0.75), decay_type="layer_wise"),
+            optimizer=dict(
+                type="AdamW",
+                lr=options.get("lr", 1e-3 * preset.batch_size / 256),
+                betas=(0.9, 0.999),
+                weight_decay=0.05,
+            ),
+        ),
+        # The official floor is 1e-6 for a peak of 1e-3, and each layer's floor is scaled like its peak.
+        param_scheduler=schedule(warmup, preset.epochs, floor=1e-6 / 1e-3),
+        mixing=_mixing(num_classes) if strong else None,
+        imports=["benchmark_plugins.mae_dfer.model", "benchmark_plugins.videomae.model"],
+    )
+
+
+def schedule(warmup: int, epochs: int, floor: float) -> list[dict[str, Any]]:
+    """Per iteration: `warmup` epochs up from nothing, then half a cosine down to `floor` times the peak."""
+    return [
+        # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
+        *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
+        dict(type="CosineAnnealingLR", eta_min_ratio=floor, begin=warmup, end=epochs, convert_to_iter_based=True),
+    ]
+
+
+def _mixing(num_classes: int) -> dict[str, Any]:
+    """Mixup or cutmix, one or the other with equal chances, in every batch."""
+    mixers = [
+        dict(type="MixupBlending", num_classes=num_classes, alpha=0.8),
+        dict(type="CutmixBlending", num_classes=num_classes, alpha=1.0),
+    ]
+    # Without `probs`, which also means equal chances: MMAction2 would append to the config's own list.
+    return dict(type="RandomBatchAugment", augments=mixers)
+
+
+def official_keys(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the tensors of an official checkpoint to this plugin's names.
+
+    Takes a fine-tuned model or the encoder of a pre-trained one; the decoder and the final norm of the latter, which
+    fine-tuning does not use, are dropped.
+    """
+    return {ours: tensor for key, tensor in state.items() if (ours := _our_key(key))}
+
+
+def _our_key(key: str) -> str | None:
+    if key.startswith(("decoder.", "encoder_to_decoder.", "encoder.norm.")) or key == "mask_token":
+        return None
+    if key.startswith("head."):
+        return f"cls_head.fc_cls.{key.removeprefix('head.')}"
+    return f"backbone.{encoder_key(key.removeprefix('encoder.'))}"
+
+
+def encoder_key(key: str) -> str:
+    """Our name of a tensor of the official encoder."""
+    return key.replace("patch_embed.proj.", "patch_embed.").replace(".mlp.", ".")
