@@ -1,0 +1,128 @@
+"""S2D's fine-tuning on DFEW as its official script describes it, and where its official weights go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.specs import Preset, Recipe
+
+
+def recipe(preset: Preset, num_classes: int) -> Recipe:
+    """AdamW, 2 epochs of warm-up, cosine per iteration, RandAugment, mixup and cutmix; the transformer is frozen.
+
+    With `preset.model["sdl"]` self-distillation takes the place of mixing, smoothing and dropout (the FERV39k script).
+    """
+    options, sdl = preset.model, preset.model.get("sdl", False)
+    dim = options.get("dim", 768)
+    return Recipe(
+        model=dict(
+            type="Recognizer2D",
+            backbone=dict(
+                type="S2D",
+                frames=preset.sampling.frames,
+                adapter_heads=options.get("adapter_heads", 8),
+                freeze=options.get("freeze", True),
+                **network(preset),
+            ),
+            cls_head=dict(
+                type="S2DHead",
+                num_classes=num_classes,
+                in_channels=dim,
+                dropout_ratio=0.0 if sdl else options.get("dropout", 0.5),
+                label_smooth_eps=0.0 if sdl else 0.1,
+                sdl=sdl,
+                anchors=dict(size=16, neighbours=2, update_every=options.get("sdl_update_every", 1)),
+                average_clips="prob",
+            ),
+        ),
+        format_shape="NCHW",
+        train_transforms=train_transforms(preset),
+        test_transforms=[resize(preset)],
+        optim_wrapper=adamw(options.get("lr", 1e-5 * preset.batch_size / 8)),
+        # The official floor is 1e-8 per 256 clips for a peak of 1e-5 per 8.
+        param_scheduler=warmup_cosine(preset, floor=(1e-8 / 256) / (1e-5 / 8)),
+        mixing=None if sdl or not options.get("mixing", True) else mixing(num_classes),
+        imports=["benchmark_plugins.s2d.model"],
+    )
+
+
+def network(preset: Preset) -> dict[str, Any]:
+    """The options that the image model and the video model share."""
+    names = ("patch", "dim", "depth", "heads", "landmark_width")
+    return {"size": preset.size, **{name: preset.model[name] for name in names if name in preset.model}}
+
+
+def resize(preset: Preset) -> dict[str, Any]:
+    """Make every frame a square of the network's size, whatever its proportions."""
+    return dict(type="Resize", scale=(preset.size, preset.size), keep_ratio=False)
+
+
+def train_transforms(preset: Preset) -> list[dict[str, Any]]:
+    """What the official code does to a clip in training; `strong` is whether with RandAugment and erasing."""
+    options = preset.model
+    strong = options.get("strong", True)
+    return [
+        *([resize(preset), dict(type="ClipRandAugment", magnitude=7, num_ops=4, magnitude_std=0.5)] if strong else []),
+        dict(
+            type="RandomResizedCrop",
+            area_range=options.get("area_range", (0.08, 1.0)),
+            aspect_ratio_range=(3 / 4, 4 / 3),
+        ),
+        resize(preset),
+        dict(type="Flip", flip_ratio=0.5),
+        *([dict(type="ClipErasing", prob=0.25, mean=list(preset.mean), std=list(preset.std))] if strong else []),
+    ]
+
+
+def mixing(num_classes: int) -> dict[str, Any]:
+    """Mixup or cutmix, each for half of the batches."""
+    return dict(
+        type="RandomBatchAugment",
+        augments=[
+            dict(type="MixupBlending", alpha=0.8, num_classes=num_classes),
+            dict(type="CutmixBlending", alpha=1.0, num_classes=num_classes),
+        ],
+    )
+
+
+def adamw(lr: float) -> dict[str, Any]:
+    """AdamW without weight decay on vectors, position tables and the class token."""
+    tables = ("cls_token", "pos_embed", "temporal_embedding")
+    return dict(
+        optimizer=dict(type="AdamW", lr=lr, betas=(0.9, 0.999), weight_decay=0.05),
+        paramwise_cfg=dict(flat_decay_mult=0.0, custom_keys={name: dict(decay_mult=0.0) for name in tables}),
+    )
+
+
+def warmup_cosine(preset: Preset, floor: float) -> list[dict[str, Any]]:
+    """Up from nothing, then down to `floor` times the peak, iteration by iteration."""
+    warmup = min(preset.model.get("warmup", 2), preset.epochs - 1)
+    return [
+        # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
+        *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
+        dict(
+            type="CosineAnnealingLR",
+            eta_min_ratio=floor,
+            begin=warmup,
+            end=preset.epochs,
+            convert_to_iter_based=True,
+        ),
+    ]
+
+
+def official_keys(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the tensors of an official video or image checkpoint; an image one's landmark detector is dropped."""
+    return {_our_key(key): tensor for key, tensor in state.items() if "landmark" not in key}
+
+
+def _our_key(key: str) -> str:
+    if key.startswith("head."):
+        return f"cls_{key}"
+    # The image model's name for its last norm.
+    return f"backbone.ln_post.{key.removeprefix('norm.')}" if key.startswith("norm.") else f"backbone.{key}"
+
+
+def landmark_keys(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the tensors of a MobileFaceNet checkpoint, with or without the official wrapper's prefix."""
+    return {f"backbone.landmark.{key.removeprefix('backbone.')}": tensor for key, tensor in state.items()}
