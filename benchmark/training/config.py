@@ -56,8 +56,34 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
             **schedule_config(recipe, preset, unit.random_seed),
         }
     )
+    _follow_classes(config, recipe, unit)
     apply_overrides(config, unit.overrides)
     return config
+
+
+def _follow_classes(config: Config, recipe: Recipe, unit: Unit) -> None:
+    """Bring the recipe's lists of values by class into the protocol's class order, in place."""
+    classes = unit.protocol.classes
+    for key, order in recipe.by_class.items():
+        if key in unit.overrides or tuple(classes) == order:
+            continue
+        if set(classes) != set(order):
+            raise UsageError(
+                f"{unit.method} needs a value for each class in {key}, and has them for "
+                f"{', '.join(order) or 'other numbers of classes'}; give those of {', '.join(classes)}, in this order, "
+                f"with --set {key}=[...]"
+            )
+        parent, last = _place(config, key)
+        parent[last] = [parent[last][order.index(name)] for name in classes]
+
+
+def _place(config: Config, key: str) -> tuple[Any, str]:
+    """The dict that holds the setting called `key`, and the setting's name in it; None if there is no such dict."""
+    *parents, last = key.split(".")
+    target: Any = config
+    for parent in parents:
+        target = target.get(parent) if hasattr(target, "get") else None
+    return target, last
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,10 +199,7 @@ def apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
     for key, value in overrides.items():
         if key in PRESET_KEYS:
             continue
-        *parents, last = key.split(".")
-        target: Any = config
-        for parent in parents:
-            target = target.get(parent) if hasattr(target, "get") else None
+        target, last = _place(config, key)
         if not hasattr(target, "get") or target.get(last) is None:
             raise UsageError(
                 f"--set {key}: no such setting; use one of {', '.join(PRESET_KEYS)}, a key of the config such as "
