@@ -43,7 +43,8 @@ def test_the_wheel_carries_every_data_file_and_every_plugin(wheel):
         f"benchmark/protocols/{path.relative_to(ROOT / 'protocols')}" for path in ROOT.glob("protocols/**/*.yaml")
     }
     carried |= {f"benchmark/leaderboard/site/{path.name}" for path in ROOT.glob("benchmark/leaderboard/site/*.*")}
-    assert "benchmark/protocols/maps/basic7.yaml" in carried
+    carried |= {f"benchmark/literature/{path.name}" for path in ROOT.glob("leaderboard/reported/*.yaml")}
+    assert {"benchmark/protocols/maps/basic7.yaml", "benchmark/literature/aen-table-1.yaml"} <= carried
     assert carried <= names
     for folder in (ROOT / "plugins").iterdir():
         if (folder / "__init__.py").is_file():

@@ -22,8 +22,6 @@ TABLES = load_reported(FOLDER)
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 # Sums over the papers' own text, made by a parser and not from the files that are tested: nothing is transcribed twice.
 CHECK = json.loads((ROOT / "tests" / "data" / "reported_check.json").read_text())
-# Methods of the papers that may still lack a plugin.
-FUTURE = {"gca-ial", "m3dfel", "s2d", "mae-dfer", "aen", "v-naw"}
 MIDAS = AugmentationUse(name="midas", version="1", options={})
 
 each_table = pytest.mark.parametrize("table", TABLES, ids=NAMES)
@@ -117,7 +115,7 @@ def test_every_name_is_one_that_this_benchmark_knows(table):
     known = registry()
     assert set(table.datasets) <= set(known.datasets)
     for row in table.rows:
-        assert row.plugin is None or row.plugin in set(known.methods) | FUTURE
+        assert row.plugin is None or row.plugin in known.methods
         for used in row.augmentations:
             assert set(used.options) <= set(known.augmentations[used.name].options)
         for column in table.columns:
