@@ -19,7 +19,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from benchmark_plugins.former_dfer.model import ResidualBlock
+from benchmark_plugins.former_dfer.model import ResidualBlock, TransformerBlock
 
 
 class Features(NamedTuple):
@@ -33,29 +33,6 @@ class Features(NamedTuple):
     affective: tuple[Tensor, Tensor, Tensor]
     clips: tuple[Tensor, Tensor, Tensor]
     frames: tuple[Tensor, Tensor, Tensor]
-
-
-class TransformerBlock(nn.Module):
-    """Pre-norm attention and MLP, each with a residual connection: (B, N, dim) to (B, N, dim)."""
-
-    def __init__(self, dim: int, heads: int, head_dim: int, hidden: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm1 = nn.LayerNorm(dim)
-        self.qkv = nn.Linear(dim, 3 * heads * head_dim, bias=False)
-        self.proj = nn.Linear(heads * head_dim, dim)
-        self.norm2 = nn.LayerNorm(dim)
-        self.fc1 = nn.Linear(dim, hidden)
-        self.fc2 = nn.Linear(hidden, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Attend, then transform each token; GELU is its tanh approximation, as in the official code."""
-        x = x + self._attention(self.norm1(x))
-        return x + self.fc2(F.gelu(self.fc1(self.norm2(x)), approximate="tanh"))
-
-    def _attention(self, x: Tensor) -> Tensor:
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
 def _squeeze(channels: int, outputs: int) -> nn.Sequential:

@@ -17,15 +17,15 @@ from torch import Tensor, nn
 class TransformerBlock(nn.Module):
     """Pre-norm attention and MLP, each with a residual connection: (B, N, dim) to (B, N, dim)."""
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, head_dim: int, hidden: int) -> None:
         super().__init__()
         self.heads = heads
         self.norm1 = nn.LayerNorm(dim)
-        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
-        self.proj = nn.Linear(dim, dim)
+        self.qkv = nn.Linear(dim, 3 * heads * head_dim, bias=False)
+        self.proj = nn.Linear(heads * head_dim, dim)
         self.norm2 = nn.LayerNorm(dim)
-        self.fc1 = nn.Linear(dim, 2 * dim)
-        self.fc2 = nn.Linear(2 * dim, dim)
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend, then transform each token."""
@@ -75,7 +75,7 @@ class SFormer(nn.Module):
         self.layer2 = _stage(width, 2 * width, stride=2)
         self.layer3 = _stage(2 * width, 4 * width, stride=2)
         self.pos_embedding = nn.Parameter(torch.randn(1, (size // 16) ** 2, 4 * width))
-        self.blocks = nn.Sequential(TransformerBlock(4 * width, heads))
+        self.blocks = nn.Sequential(TransformerBlock(4 * width, heads, 4 * width // heads, 8 * width))
         self.layer4 = _stage(4 * width, 8 * width, stride=2)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -96,7 +96,7 @@ class TFormer(nn.Module):
         super().__init__()
         self.cls_token = nn.Parameter(torch.randn(1, 1, dim))
         self.pos_embedding = nn.Parameter(torch.randn(1, frames + 1, dim))
-        self.blocks = nn.Sequential(*(TransformerBlock(dim, heads) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(TransformerBlock(dim, heads, dim // heads, 2 * dim) for _ in range(depth)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Prepend the class token, attend over time, return the class token; there is no final normalisation."""

@@ -1,0 +1,87 @@
+"""M3DFEL's training as its paper and official code describe it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.specs import Preset, Recipe
+
+
+def recipe(preset: Preset, num_classes: int) -> Recipe:
+    """AdamW 5e-4 per 256 clips, warm-up and cosine per iteration, label smoothing, crop, flip and colour jitter."""
+    size, options = preset.size, preset.model
+    hidden = options.get("hidden", 512)
+    # The paper warms up for 20 of 300 epochs.
+    warmup = round(preset.epochs / 15)
+    return Recipe(
+        model=dict(
+            type="Recognizer3D",
+            backbone=dict(
+                type="M3DFEL",
+                frames=preset.sampling.frames,
+                instance_length=options.get("instance_length", 4),
+                width=options.get("width", 64),
+                hidden=hidden,
+                heads=options.get("heads", 8),
+            ),
+            cls_head=dict(
+                type="TimeSformerHead",
+                num_classes=num_classes,
+                in_channels=2 * hidden,
+                label_smooth_eps=0.1,
+                average_clips="prob",
+            ),
+        ),
+        format_shape="NCTHW",
+        train_transforms=[
+            dict(
+                type="RandomResizedCrop",
+                area_range=options.get("area_range", (0.08, 1.0)),
+                aspect_ratio_range=(3 / 4, 4 / 3),
+            ),
+            dict(type="Resize", scale=(size, size), keep_ratio=False),
+            dict(type="Flip", flip_ratio=0.5),
+            dict(type="ClipColorJitter", brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4),
+        ],
+        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        optim_wrapper=dict(
+            optimizer=dict(type="AdamW", lr=options.get("lr", 5e-4 * preset.batch_size / 256), weight_decay=0.05)
+        ),
+        param_scheduler=[
+            # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
+            *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
+            dict(
+                type="CosineAnnealingLR",
+                eta_min_ratio=0.01,
+                begin=warmup,
+                end=preset.epochs,
+                convert_to_iter_based=True,
+            ),
+        ],
+        imports=["benchmark_plugins.m3dfel.model"],
+    )
+
+
+# The paths inside a 3D ResNet of torchvision, and MMAction2's, which keeps a convolution and its norm together.
+_CONVOLUTION = re.compile(r"(.+\.(?:conv[12]|downsample))\.([01])\.(.+)")
+
+
+def official_keys(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the tensors of an official checkpoint, without its `module.` prefix, to this plugin's names.
+
+    A torchvision R3D-18 (for Kinetics weights) is understood too; its classifier is of other classes.
+    """
+    return {_our_key(key): tensor for key, tensor in state.items()}
+
+
+def _our_key(key: str) -> str:
+    if key.startswith("fc."):
+        return f"cls_head.fc_cls.{key.removeprefix('fc.')}"
+    # The official network holds torchvision's stem and stages as a list.
+    key = re.sub(r"^(?:features\.0|stem)\.", "features.conv1.", key)
+    key = re.sub(r"^(?:features\.|layer)([1-4])\.", r"features.layer\1.", key)
+    if match := re.fullmatch(r"(features\.conv1)\.([01])\.(.+)", key) or _CONVOLUTION.fullmatch(key):
+        key = f"{match[1]}.{('conv', 'bn')[int(match[2])]}.{match[3]}"
+    return f"backbone.{key}"
