@@ -26,8 +26,9 @@ def _specs(package: ModuleType, attribute: str) -> Iterator[Any]:
 
 @hookimpl
 def benchmark_methods() -> list[MethodSpec]:
-    """The `METHOD` of every built-in plugin."""
-    return list(_specs(benchmark_plugins, "METHOD"))
+    """The `METHOD` of every built-in plugin, or its `METHODS`."""
+    families = _specs(benchmark_plugins, "METHODS")
+    return [*_specs(benchmark_plugins, "METHOD"), *(method for family in families for method in family)]
 
 
 @hookimpl
