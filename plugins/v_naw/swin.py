@@ -7,6 +7,7 @@ MMAction2's Swin is the video one: it fits the same tables, but holds its masks 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,17 @@ class PatchEmbed(nn.Module):
         return self.norm(self.proj(x).permute(0, 2, 3, 1))
 
 
-class WindowAttention(nn.Module):
+class FixedBuffers(nn.Module):
+    """A module whose own buffers follow from its sizes: official files hold them, and no file can change them."""
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        for name, constant in self.named_buffers(recurse=False):
+            if prefix + name in state_dict:
+                state_dict[prefix + name] = constant
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class WindowAttention(FixedBuffers):
     """Attention inside each window, with a learned bias for every relative position."""
 
     relative_position_index: Tensor
@@ -88,7 +99,7 @@ class FeedForward(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))
 
 
-class Block(nn.Module):
+class Block(FixedBuffers):
     """Window attention and feed-forward on a square of edge `size`, the windows moved by `shift`."""
 
     attn_mask: Tensor | None
@@ -103,7 +114,6 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = FeedForward(dim)
-        # A constant, but official files hold it.
         self.register_buffer("attn_mask", _shift_mask(size, window, shift) if shift else None)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -55,8 +55,7 @@ def loaded(request):
     recorded = reference.read(folder, file)
     empty = {key: torch.zeros(shape, dtype=getattr(torch, kind)) for key, shape, kind in recorded["entries"]}
     state = {our_name(key): tensor for key, tensor in filled_state_dict(empty, 0).items()}
-    built = {k: v for k, v in model.state_dict().items() if k.endswith(("attn_mask", "relative_position_index"))}
-    model.load_state_dict({**state, **built}, strict=True)
+    model.load_state_dict(state, strict=True)
     return request.param, recipe, model, recorded
 
 
