@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import crop_and_flip, square
 
 # The group of each emotion (0 positive, 1 neutral, 2 negative), by number of classes: DFEW and its like; Aff-Wild2,
 # whose `other` is neither positive nor negative; MAFW.
@@ -72,11 +73,11 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         ),
         format_shape="NCHW",
         train_transforms=[
-            *_crop(preset),
+            *crop_and_flip(preset),
             dict(type="ClipRotate", degrees=5.0, prob=0.5),
             dict(type="ClipColorJitter", brightness=0.1, contrast=0.1, saturation=0.1, prob=0.5),
         ],
-        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        test_transforms=[square(preset)],
         optim_wrapper=dict(
             optimizer=dict(type="SGD", lr=options.get("lr", 0.01), momentum=0.9, weight_decay=1e-4),
         ),
@@ -98,8 +99,8 @@ def guide_recipe(preset: Preset, num_classes: int) -> Recipe:
             ),
         ),
         format_shape="NCHW",
-        train_transforms=_crop(preset),
-        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        train_transforms=crop_and_flip(preset),
+        test_transforms=[square(preset)],
         optim_wrapper=dict(
             optimizer=dict(type="SGD", lr=options.get("lr", 0.01), momentum=0.9, weight_decay=1e-4),
         ),
@@ -111,18 +112,6 @@ def guide_recipe(preset: Preset, num_classes: int) -> Recipe:
 def _dim(preset: Preset) -> int:
     """Length of a squeezed feature map: the first stage's has a quarter of the frame's edge and one channel."""
     return (preset.size // 4) ** 2
-
-
-def _crop(preset: Preset) -> list[dict[str, Any]]:
-    return [
-        dict(
-            type="RandomResizedCrop",
-            area_range=preset.model.get("area_range", (0.08, 1.0)),
-            aspect_ratio_range=(3 / 4, 4 / 3),
-        ),
-        dict(type="Resize", scale=(preset.size, preset.size), keep_ratio=False),
-        dict(type="Flip", flip_ratio=0.5),
-    ]
 
 
 # The official module paths, and ours.

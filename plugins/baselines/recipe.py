@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import crop_and_flip, square
 
 # A ResNet-18 as torchvision builds it for video: no pooling, and time is halved along with height and width.
 _VIDEO_RESNET = dict(
@@ -76,7 +77,7 @@ def _recipe(
     preset: Preset, num_classes: int, backbone: dict[str, Any], features: int, spatial_type: str | None = "avg"
 ) -> Recipe:
     """SGD 0.01, a tenth of it after 40 % and 80 % of the epochs, one random resized crop and flip per clip."""
-    size, options = preset.size, preset.model
+    options = preset.model
     return Recipe(
         model=dict(
             type="Recognizer3D",
@@ -91,16 +92,8 @@ def _recipe(
             ),
         ),
         format_shape="NCTHW",
-        train_transforms=[
-            dict(
-                type="RandomResizedCrop",
-                area_range=options.get("area_range", (0.08, 1.0)),
-                aspect_ratio_range=(3 / 4, 4 / 3),
-            ),
-            dict(type="Resize", scale=(size, size), keep_ratio=False),
-            dict(type="Flip", flip_ratio=0.5),
-        ],
-        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        train_transforms=crop_and_flip(preset),
+        test_transforms=[square(preset)],
         optim_wrapper=dict(
             optimizer=dict(type="SGD", lr=options.get("lr", 0.01), momentum=0.9, weight_decay=1e-4),
         ),

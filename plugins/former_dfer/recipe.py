@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import crop_and_flip, square
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
@@ -27,16 +28,8 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             cls_head=dict(type="FormerDFERHead", num_classes=num_classes, in_channels=8 * width, average_clips="prob"),
         ),
         format_shape="NCHW",
-        train_transforms=[
-            dict(
-                type="RandomResizedCrop",
-                area_range=options.get("area_range", (0.08, 1.0)),
-                aspect_ratio_range=(3 / 4, 4 / 3),
-            ),
-            dict(type="Resize", scale=(size, size), keep_ratio=False),
-            dict(type="Flip", flip_ratio=0.5),
-        ],
-        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        train_transforms=crop_and_flip(preset),
+        test_transforms=[square(preset)],
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=1e-4)),
         param_scheduler=[dict(type="StepLR", step_size=max(1, round(0.4 * preset.epochs)), gamma=0.1)],
         imports=["benchmark_plugins.former_dfer.model"],

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import square
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
@@ -32,12 +33,12 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         format_shape="NCHW",
         train_transforms=[
             dict(type="RandomResizedCrop", area_range=(0.85, 1.0), aspect_ratio_range=(3 / 5, 5 / 3)),
-            dict(type="Resize", scale=(size, size), keep_ratio=False),
+            square(preset),
             dict(type="Flip", flip_ratio=0.5),
             dict(type="ClipColorJitter", brightness=0.6),
             dict(type="ClipRotate", degrees=4.0),
         ],
-        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        test_transforms=[square(preset)],
         optim_wrapper=dict(
             optimizer=dict(
                 type="SGD",

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import crop_and_flip, square, warmup_cosine
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
     """AdamW 5e-4 per 256 clips, warm-up and cosine per iteration, label smoothing, crop, flip and colour jitter."""
-    size, options = preset.size, preset.model
+    options = preset.model
     hidden = options.get("hidden", 512)
-    # The paper warms up for 20 of 300 epochs.
-    warmup = round(preset.epochs / 15)
     return Recipe(
         model=dict(
             type="Recognizer3D",
@@ -36,30 +35,15 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         ),
         format_shape="NCTHW",
         train_transforms=[
-            dict(
-                type="RandomResizedCrop",
-                area_range=options.get("area_range", (0.08, 1.0)),
-                aspect_ratio_range=(3 / 4, 4 / 3),
-            ),
-            dict(type="Resize", scale=(size, size), keep_ratio=False),
-            dict(type="Flip", flip_ratio=0.5),
+            *crop_and_flip(preset),
             dict(type="ClipColorJitter", brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4),
         ],
-        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        test_transforms=[square(preset)],
         optim_wrapper=dict(
             optimizer=dict(type="AdamW", lr=options.get("lr", 5e-4 * preset.batch_size / 256), weight_decay=0.05)
         ),
-        param_scheduler=[
-            # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
-            *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
-            dict(
-                type="CosineAnnealingLR",
-                eta_min_ratio=0.01,
-                begin=warmup,
-                end=preset.epochs,
-                convert_to_iter_based=True,
-            ),
-        ],
+        # 20 epochs of 300.
+        param_scheduler=warmup_cosine(preset, warmup=round(preset.epochs / 15), floor=0.01),
         imports=["benchmark_plugins.m3dfel.model"],
     )
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
-from benchmark_plugins.mae_dfer.recipe import encoder_config, encoder_key, schedule
+from benchmark_plugins.mae_dfer.recipe import encoder_config, encoder_key
+from benchmark_plugins.recipes import warmup_cosine
 
 
 def recipe(preset: Preset, num_classes: int = 0) -> Recipe:
@@ -50,7 +51,7 @@ def recipe(preset: Preset, num_classes: int = 0) -> Recipe:
             ),
         ),
         # The official floor is 1e-5 for a peak of 3e-4.
-        param_scheduler=schedule(min(options.get("warmup", 5), preset.epochs - 1), preset.epochs, floor=1e-5 / 3e-4),
+        param_scheduler=warmup_cosine(preset, warmup=5, floor=1e-5 / 3e-4),
         imports=["benchmark_plugins.mae_dfer.masked"],
     )
 

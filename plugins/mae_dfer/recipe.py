@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import mixup_or_cutmix, square, strong_augmentation, warmup_cosine
 
 # Frames that a token spans.
 TUBELET = 2
@@ -27,12 +28,11 @@ def encoder_config(preset: Preset) -> dict[str, Any]:
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
     """AdamW with layer decay 0.75, 5 epochs of warm-up, cosine per iteration, and that script's augmentation."""
-    size, options = preset.size, preset.model
+    options = preset.model
     # Mixing, smoothing, RandAugment and erasing come together or not at all.
     strong = options.get("strong", True)
     encoder = encoder_config(preset)
     dim, depth = encoder["embed_dims"], encoder["depth"]
-    warmup = min(options.get("warmup", 5), preset.epochs - 1)
     return Recipe(
         model=dict(
             type="Recognizer3D",
@@ -57,18 +57,8 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             ),
         ),
         format_shape="NCTHW",
-        train_transforms=[
-            *([dict(type="ClipRandAugment", magnitude=7, num_ops=4, magnitude_std=0.5)] if strong else []),
-            dict(
-                type="RandomResizedCrop",
-                area_range=options.get("area_range", (0.08, 1.0)),
-                aspect_ratio_range=(3 / 4, 4 / 3),
-            ),
-            dict(type="Resize", scale=(size, size), keep_ratio=False),
-            dict(type="Flip", flip_ratio=0.5),
-            *([dict(type="ClipErasing", prob=0.25, mean=preset.mean, std=preset.std)] if strong else []),
-        ],
-        test_transforms=[dict(type="Resize", scale=(size, size), keep_ratio=False)],
+        train_transforms=strong_augmentation(preset),
+        test_transforms=[square(preset)],
         optim_wrapper=dict(
             constructor="MessengerLayerDecay",
             paramwise_cfg=dict(num_layers=depth, decay_rate=options.get("layer_decay", 0.75), decay_type="layer_wise"),
@@ -80,29 +70,10 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             ),
         ),
         # The official floor is 1e-6 for a peak of 1e-3, and each layer's floor is scaled like its peak.
-        param_scheduler=schedule(warmup, preset.epochs, floor=1e-6 / 1e-3),
-        mixing=_mixing(num_classes) if strong else None,
+        param_scheduler=warmup_cosine(preset, warmup=5, floor=1e-6 / 1e-3),
+        mixing=mixup_or_cutmix(num_classes) if strong else None,
         imports=["benchmark_plugins.mae_dfer.model", "benchmark_plugins.videomae.model"],
     )
-
-
-def schedule(warmup: int, epochs: int, floor: float) -> list[dict[str, Any]]:
-    """Per iteration: `warmup` epochs up from nothing, then half a cosine down to `floor` times the peak."""
-    return [
-        # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
-        *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
-        dict(type="CosineAnnealingLR", eta_min_ratio=floor, begin=warmup, end=epochs, convert_to_iter_based=True),
-    ]
-
-
-def _mixing(num_classes: int) -> dict[str, Any]:
-    """Mixup or cutmix, one or the other with equal chances, in every batch."""
-    mixers = [
-        dict(type="MixupBlending", num_classes=num_classes, alpha=0.8),
-        dict(type="CutmixBlending", num_classes=num_classes, alpha=1.0),
-    ]
-    # Without `probs`, which also means equal chances: MMAction2 would append to the config's own list.
-    return dict(type="RandomBatchAugment", augments=mixers)
 
 
 def official_keys(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import mixup_or_cutmix, square, strong_augmentation, warmup_cosine
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
@@ -38,11 +39,11 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         ),
         format_shape="NCHW",
         train_transforms=train_transforms(preset),
-        test_transforms=[resize(preset)],
+        test_transforms=[square(preset)],
         optim_wrapper=adamw(options.get("lr", 1e-5 * preset.batch_size / 8)),
         # The official floor is 1e-8 per 256 clips for a peak of 1e-5 per 8.
-        param_scheduler=warmup_cosine(preset, floor=(1e-8 / 256) / (1e-5 / 8)),
-        mixing=None if sdl or not options.get("mixing", True) else mixing(num_classes),
+        param_scheduler=warmup_cosine(preset, warmup=2, floor=(1e-8 / 256) / (1e-5 / 8)),
+        mixing=None if sdl or not options.get("mixing", True) else mixup_or_cutmix(num_classes),
         imports=["benchmark_plugins.s2d.model"],
     )
 
@@ -53,37 +54,10 @@ def network(preset: Preset) -> dict[str, Any]:
     return {"size": preset.size, **{name: preset.model[name] for name in names if name in preset.model}}
 
 
-def resize(preset: Preset) -> dict[str, Any]:
-    """Make every frame a square of the network's size, whatever its proportions."""
-    return dict(type="Resize", scale=(preset.size, preset.size), keep_ratio=False)
-
-
 def train_transforms(preset: Preset) -> list[dict[str, Any]]:
-    """What the official code does to a clip in training; `strong` is whether with RandAugment and erasing."""
-    options = preset.model
-    strong = options.get("strong", True)
-    return [
-        *([resize(preset), dict(type="ClipRandAugment", magnitude=7, num_ops=4, magnitude_std=0.5)] if strong else []),
-        dict(
-            type="RandomResizedCrop",
-            area_range=options.get("area_range", (0.08, 1.0)),
-            aspect_ratio_range=(3 / 4, 4 / 3),
-        ),
-        resize(preset),
-        dict(type="Flip", flip_ratio=0.5),
-        *([dict(type="ClipErasing", prob=0.25, mean=list(preset.mean), std=list(preset.std))] if strong else []),
-    ]
-
-
-def mixing(num_classes: int) -> dict[str, Any]:
-    """Mixup or cutmix, each for half of the batches."""
-    return dict(
-        type="RandomBatchAugment",
-        augments=[
-            dict(type="MixupBlending", alpha=0.8, num_classes=num_classes),
-            dict(type="CutmixBlending", alpha=1.0, num_classes=num_classes),
-        ],
-    )
+    """What the official code does to a clip in training, after scaling its frames where they are augmented strongly."""
+    scaling = [square(preset)] if preset.model.get("strong", True) else []
+    return [*scaling, *strong_augmentation(preset)]
 
 
 def adamw(lr: float) -> dict[str, Any]:
@@ -93,22 +67,6 @@ def adamw(lr: float) -> dict[str, Any]:
         optimizer=dict(type="AdamW", lr=lr, betas=(0.9, 0.999), weight_decay=0.05),
         paramwise_cfg=dict(flat_decay_mult=0.0, custom_keys={name: dict(decay_mult=0.0) for name in tables}),
     )
-
-
-def warmup_cosine(preset: Preset, floor: float) -> list[dict[str, Any]]:
-    """Up from nothing, then down to `floor` times the peak, iteration by iteration."""
-    warmup = min(preset.model.get("warmup", 2), preset.epochs - 1)
-    return [
-        # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
-        *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
-        dict(
-            type="CosineAnnealingLR",
-            eta_min_ratio=floor,
-            begin=warmup,
-            end=preset.epochs,
-            convert_to_iter_based=True,
-        ),
-    ]
 
 
 def official_keys(state: Mapping[str, Any]) -> dict[str, Any]:

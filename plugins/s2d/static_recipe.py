@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
-from benchmark_plugins.s2d.recipe import adamw, mixing, network, resize, train_transforms, warmup_cosine
+from benchmark_plugins.recipes import mixup_or_cutmix, square, warmup_cosine
+from benchmark_plugins.s2d.recipe import adamw, network, train_transforms
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
@@ -31,10 +32,10 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         ),
         format_shape="NCHW",
         train_transforms=train_transforms(preset),
-        test_transforms=[resize(preset)],
+        test_transforms=[square(preset)],
         optim_wrapper=adamw(options.get("lr", 5e-4 * preset.batch_size / 256)),
-        param_scheduler=warmup_cosine(preset, floor=1e-6 / 5e-4),
-        mixing=mixing(num_classes) if options.get("mixing", True) else None,
+        param_scheduler=warmup_cosine(preset, warmup=2, floor=1e-6 / 5e-4),
+        mixing=mixup_or_cutmix(num_classes) if options.get("mixing", True) else None,
         imports=["benchmark_plugins.s2d.model"],
     )
 

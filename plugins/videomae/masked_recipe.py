@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import warmup_cosine
 
 
 def recipe(preset: Preset, num_classes: int = 0) -> Recipe:
     """AdamW, 40 epochs of warm-up, cosine per iteration, multi-scale crop without a flip. Nothing is labelled."""
     size, options = preset.size, preset.model
-    warmup = min(options.get("warmup", 40), preset.epochs - 1)
     return Recipe(
         model=dict(
             type="MaskedAutoencoder",
@@ -49,18 +49,8 @@ def recipe(preset: Preset, num_classes: int = 0) -> Recipe:
             # No decay for vectors (biases and norms) and the mask token.
             paramwise_cfg=dict(flat_decay_mult=0.0, custom_keys={"mask_token": dict(decay_mult=0.0)}),
         ),
-        param_scheduler=[
-            # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
-            *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
-            # The official floor is 1e-5 for a peak of 1.5e-4.
-            dict(
-                type="CosineAnnealingLR",
-                eta_min_ratio=1e-5 / 1.5e-4,
-                begin=warmup,
-                end=preset.epochs,
-                convert_to_iter_based=True,
-            ),
-        ],
+        # The official floor is 1e-5 for a peak of 1.5e-4.
+        param_scheduler=warmup_cosine(preset, warmup=40, floor=1e-5 / 1.5e-4),
         imports=["benchmark_plugins.videomae.masked"],
     )
 

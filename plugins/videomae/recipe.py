@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
+from benchmark_plugins.recipes import mixup_or_cutmix, strong_augmentation, warmup_cosine
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
@@ -14,7 +15,6 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
     # Mixing, smoothing, RandAugment and erasing come together or not at all.
     strong = options.get("strong", True)
     dim, depth = options.get("dim", 768), options.get("depth", 12)
-    warmup = min(options.get("warmup", 5), preset.epochs - 1)
     return Recipe(
         model=dict(
             type="Recognizer3D",
@@ -44,17 +44,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             ),
         ),
         format_shape="NCTHW",
-        train_transforms=[
-            *([dict(type="ClipRandAugment", magnitude=7, num_ops=4, magnitude_std=0.5)] if strong else []),
-            dict(
-                type="RandomResizedCrop",
-                area_range=options.get("area_range", (0.08, 1.0)),
-                aspect_ratio_range=(3 / 4, 4 / 3),
-            ),
-            dict(type="Resize", scale=(size, size), keep_ratio=False),
-            dict(type="Flip", flip_ratio=0.5),
-            *([dict(type="ClipErasing", prob=0.25, mean=preset.mean, std=preset.std)] if strong else []),
-        ],
+        train_transforms=strong_augmentation(preset),
         test_transforms=[dict(type="Resize", scale=(-1, size)), dict(type="CenterCrop", crop_size=size)],
         optim_wrapper=dict(
             constructor="LearningRateDecayOptimizerConstructor",
@@ -66,31 +56,11 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
                 weight_decay=0.05,
             ),
         ),
-        param_scheduler=[
-            # The official warm-up starts at 0, from where MMEngine's multiplicative form could not rise.
-            *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),
-            # The official floor is 1e-6 for a peak of 5e-4, and each layer's floor is scaled like its peak.
-            dict(
-                type="CosineAnnealingLR",
-                eta_min_ratio=1e-6 / 5e-4,
-                begin=warmup,
-                end=preset.epochs,
-                convert_to_iter_based=True,
-            ),
-        ],
-        mixing=_mixing(num_classes) if strong else None,
+        # The official floor is 1e-6 for a peak of 5e-4, and each layer's floor is scaled like its peak.
+        param_scheduler=warmup_cosine(preset, warmup=5, floor=1e-6 / 5e-4),
+        mixing=mixup_or_cutmix(num_classes) if strong else None,
         imports=["benchmark_plugins.videomae.model"],
     )
-
-
-def _mixing(num_classes: int) -> dict[str, Any]:
-    """Mixup or cutmix, one or the other with equal chances, in every batch."""
-    mixers = [
-        dict(type="MixupBlending", num_classes=num_classes, alpha=0.8),
-        dict(type="CutmixBlending", num_classes=num_classes, alpha=1.0),
-    ]
-    # Without `probs`, which also means equal chances: MMAction2 would append to the config's own list.
-    return dict(type="RandomBatchAugment", augments=mixers)
 
 
 def official_keys(state: Mapping[str, Any]) -> dict[str, Any]:
