@@ -68,9 +68,9 @@ class Recipe:
     format_shape: `NCHW` (input B x T x 3 x H x W) or `NCTHW` (input B x 1 x 3 x T x H x W).
     train_transforms, test_transforms: what happens to the decoded uint8 RGB frames (`results["imgs"]`, a list of T
         arrays H x W x 3) before they are stacked; afterwards every frame is `preset.size` square.
-    by_class: settings that are lists with a value for each class, as keys of the config (`model.cls_head.grouping`), with
-        the emotion names that the lists follow; they are reordered for a protocol that has the same classes in another
-        order, and must be given with `--set` for one that has others.
+    by_class: settings that are lists with a value for each class, as keys of the config (`model.cls_head.grouping`),
+        with the emotion names that the lists follow; they are reordered for a protocol that has the same classes in
+        another order, and must be given with `--set` for one that has others.
     imports: modules that register the type names used above.
     """
 
