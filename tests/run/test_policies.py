@@ -98,14 +98,14 @@ def test_a_record_of_the_habit_is_read_back(finish):
     assert read_record(path) == record
 
 
-def test_a_records_gflops_are_the_operations_of_one_clip_attention_included():
+def test_a_records_gflops_are_thecount_operations_of_one_clip_attention_included():
     """Counted by hand for a transformer: two operations for each weight and token, and attention's two products."""
     import torch
 
     from benchmark.training.adapter import import_mmaction
 
     import_mmaction()
-    from benchmark.training.unit import _operations
+    from benchmark.training.unit import count_operations
 
     class Attention(torch.nn.Module):
         def test_step(self, batch):
@@ -114,4 +114,4 @@ def test_a_records_gflops_are_the_operations_of_one_clip_attention_included():
 
     heads, tokens, width = 2, 5, 8
     clips = [torch.zeros(1, heads, tokens, width)] * 3
-    assert _operations(Attention(), {"inputs": clips}) == 2 * 2 * heads * tokens * tokens * width
+    assert count_operations(Attention(), {"inputs": clips}) == 2 * 2 * heads * tokens * tokens * width
