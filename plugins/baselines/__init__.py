@@ -14,6 +14,7 @@ def _method(
     small_cost: tuple[int, float],
     small: Mapping[str, Any],
     small_sampling: Sampling,
+    small_epochs: int = 12,
     networks: Mapping[str, Network] | None = None,
 ) -> MethodSpec:
     """A baseline trained as Former-DFER is; `cost` and `small_cost` are parameters and GFLOPs of the two presets."""
@@ -38,7 +39,7 @@ def _method(
             "small": Preset(
                 size=32,
                 sampling=small_sampling,
-                epochs=12,
+                epochs=small_epochs,
                 batch_size=8,
                 mean=UNIT_MEAN,
                 std=UNIT_STD,
@@ -91,8 +92,9 @@ METHODS = (
         ),
         cost=(12_294_439, 13.965),
         small_cost=(784_831, 0.121),
-        small={"width": 16, "dropout": 0.0, "lr": 0.02},
+        small={"width": 16, "dropout": 0.0, "lr": 0.003},
         small_sampling=Sampling(clips=8, length=2),
+        small_epochs=15,
     ),
     _method(
         name="r2plus1d",
@@ -104,8 +106,9 @@ METHODS = (
         ),
         cost=(31_303_716, 81.038),
         small_cost=(492_200, 0.054),
-        small={"width": 8, "dropout": 0.0, "lr": 0.02},
+        small={"width": 8, "dropout": 0.0},
         small_sampling=Sampling(clips=8),
+        small_epochs=15,
         networks=_torchvision("r2plus1d_18", ("stem.3.weight", "layer1.0.conv1.0.3.weight")),
     ),
     _method(
@@ -131,7 +134,7 @@ METHODS = (
         ),
         cost=(13_281_351, 15.515),
         small_cost=(752_215, 0.044),
-        small={"width": 16, "hidden": 64, "dropout": 0.0},
+        small={"width": 16, "hidden": 64, "dropout": 0.0, "lr": 0.03},
         small_sampling=Sampling(clips=8),
     ),
     _method(

@@ -98,7 +98,7 @@ def test_a_record_of_the_habit_is_read_back(finish):
     assert read_record(path) == record
 
 
-def test_a_records_gflops_are_thecount_operations_of_one_clip_attention_included():
+def test_a_records_gflops_are_the_operations_of_one_clip_attention_included():
     """Counted by hand for a transformer: two operations for each weight and token, and attention's two products."""
     import torch
 
