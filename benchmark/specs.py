@@ -12,6 +12,9 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 UNIT_MEAN = (0.0, 0.0, 0.0)
 UNIT_STD = (255.0, 255.0, 255.0)
 
+# Learning from one class for each clip, or from the annotators' votes.
+LabelMode = Literal["hard", "soft"]
+
 
 def load_object(import_path: str) -> Any:
     """Import `package.module:name`, the form in which a spec points at heavy code."""

@@ -12,6 +12,7 @@ from benchmark.cli.exchange import warn_of_exchange
 from benchmark.cli.output import add_json, note, positive, print_json, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import registry
+from benchmark.specs import LabelMode
 
 if TYPE_CHECKING:
     from benchmark.protocol import Protocol
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from benchmark.run.units import Unit
 
 # The demo: three kinds of model, and one of them again with votes and mixing.
-DEMO_ROWS = (
+DEMO_ROWS: tuple[tuple[str, tuple[str, ...], LabelMode], ...] = (
     ("tsm", (), "hard"),
     ("former-dfer", (), "hard"),
     ("videomae", (), "hard"),

@@ -20,7 +20,7 @@ from benchmark.records.model import (
     Record,
     UnitRecord,
 )
-from benchmark.specs import MetricSpec
+from benchmark.specs import LabelMode, MetricSpec
 
 
 def assemble_record(
@@ -29,7 +29,7 @@ def assemble_record(
     metrics: Sequence[MetricSpec],
     method: MethodUse,
     augmentations: Sequence[AugmentationUse],
-    label_mode: str,
+    label_mode: LabelMode,
     overrides: Overrides,
     init: dict[str, str] | None,
     data: DataUse,
@@ -62,7 +62,7 @@ def assemble_record(
         ),
         method=method,
         augmentations=list(augmentations),
-        label_mode=label_mode,  # type: ignore[arg-type]  # pydantic checks it
+        label_mode=label_mode,
         overrides=overrides,
         init=init,
         data=data,

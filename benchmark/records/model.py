@@ -21,6 +21,7 @@ from benchmark.errors import IntegrityError
 from benchmark.files import write_json
 from benchmark.records.aggregates import Aggregates
 from benchmark.scoring.scores import FileModel, SplitScores
+from benchmark.specs import LabelMode
 
 RECORD = "record.json"
 
@@ -200,7 +201,7 @@ class Record(FileModel):
     protocol: ProtocolUse
     method: MethodUse
     augmentations: list[AugmentationUse]
-    label_mode: Literal["hard", "soft"]
+    label_mode: LabelMode
     overrides: Overrides
     init: dict[Name, Sha256] | None
     data: DataUse

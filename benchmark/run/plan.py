@@ -15,7 +15,7 @@ from benchmark.registry import registry
 from benchmark.run.data import Data
 from benchmark.run.init import hash_files, network_of
 from benchmark.run.units import ChosenAugmentation, Unit
-from benchmark.specs import AugmentationSpec
+from benchmark.specs import AugmentationSpec, LabelMode
 
 PROTOCOL_PREFIX = "protocol."
 
@@ -26,7 +26,7 @@ class Row:
 
     method: str
     augmentations: tuple[ChosenAugmentation, ...] = ()
-    labels: str = "hard"
+    labels: LabelMode = "hard"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequen
             method_version=registry().find("methods", row.method).version,
             preset=request.preset,
             augmentations=row.augmentations,
-            labels=row.labels,  # type: ignore[arg-type]
+            labels=row.labels,
             seed=seed,
             fold=fold,
             data=data.fingerprints[row.labels],

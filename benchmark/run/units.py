@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.files import canonical_json, hash_value
 from benchmark.protocol import Protocol, taken_over
+from benchmark.specs import LabelMode
 
 # Raised whenever the same unit would give another result for a reason that its fields do not show.
 IDENTITY_VERSION = 2
@@ -41,7 +42,7 @@ class Unit(BaseModel):
     method_version: str
     preset: str
     augmentations: tuple[ChosenAugmentation, ...] = ()
-    labels: Literal["hard", "soft"]
+    labels: LabelMode
     seed: int
     fold: int
     data: str

@@ -12,20 +12,7 @@ from torch import Tensor, nn
 from benchmark.errors import IntegrityError
 from benchmark.run.init import network_of
 from benchmark.specs import MethodSpec, Network, load_object
-from benchmark.training.weights import WeightFile, read_weight_file, read_weights
-
-__all__ = [
-    "HEAD",
-    "LoadReport",
-    "heads_of",
-    "in_our_names",
-    "load_file",
-    "load_into",
-    "load_networks",
-    "our_names",
-    "read_weights",
-    "some",
-]
+from benchmark.training.weights import WeightFile, read_weight_file
 
 HEAD = "cls_head."
 
@@ -127,17 +114,6 @@ def load_file(
         raise IntegrityError(f"{file.path}: {error}; see `benchmark weights inspect {file.path}`") from error
     theirs = {id(tensor): key for key, tensor in file.state.items()}
     return replace(report, unexpected=tuple(theirs.get(id(state[key]), key) for key in report.unexpected))
-
-
-def load_into(model: nn.Module, state: State, method_keys: Renaming | None = None) -> LoadReport:
-    """Copy the tensors of `state` into `model`, in place.
-
-    method_keys: the method's renaming of official keys, used when it makes more of the file fit than no renaming does.
-    Classifier tensors (`cls_head.*`) of another shape are left alone and reported. Raises IntegrityError when any
-    other tensor has another shape, or when nothing fits at all.
-    """
-    own = model.state_dict().keys()
-    return _load(model, _Given(in_our_names(state, method_keys, own)[0]), own)
 
 
 def our_names(network: Network, official: Collection[str]) -> dict[str, str]:

@@ -107,11 +107,6 @@ class WeightFile:
     origin: Origin | None = None
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a weight file; see `read_weight_file`."""
-    return dict(read_weight_file(path).state)
-
-
 def read_weight_file(path: Path) -> WeightFile:
     """Read a `.safetensors` file or a file written by `torch.save`, whatever its name.
 

@@ -14,11 +14,10 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from benchmark_plugins.mae_dfer.model import Grid, LGIEncoder, by_region
-from benchmark_plugins.videomae.masked import Decoder, cube_targets, split_tokens, take_tokens, tube_mask
+from benchmark_plugins.videomae.masked import Decoder, MaskedModel, cube_targets, split_tokens, take_tokens, tube_mask
 
 
 def part_window_mask(batch: int, grid: Grid, window: tuple[int, int], ratio: float) -> Tensor:
@@ -65,11 +64,11 @@ class MaskedLGIEncoder(LGIEncoder):
 
 
 @MODELS.register_module()
-class MaskedLGIFormer(BaseModel):
+class MaskedLGIFormer(MaskedModel):
     """The encoder, VideoMAE's decoder, and the mean squared error on hidden tokens' pixels and frame differences.
 
     encoder, decoder: options of `MaskedLGIEncoder` and `Decoder`. window: positions of a mask's window, rows and
-    columns. mean, std: with which the frames were normalised, on the 0..255 scale. difference_group: of how many frames
+    columns. difference_group: of how many frames
     only the first is rebuilt as it is, 1 for every frame. difference_weight: of the differences' error in the loss, one
     minus it being that of the kept frames; None weighs all values alike. token_order: `official` gives the features,
     region by region, the positions of the visible tokens in the order of their numbers, as the official code does, so
@@ -89,32 +88,18 @@ class MaskedLGIFormer(BaseModel):
         token_order: Literal["official", "corrected"] = "official",
         data_preprocessor: dict | None = None,
     ) -> None:
-        # Xavier as in the official code; MMEngine hands it down to every layer that has no rule of its own.
-        init = [
-            dict(type="Xavier", layer="Linear", distribution="uniform", bias=0.0),
-            dict(type="Constant", layer="LayerNorm", val=1.0, bias=0.0),
-        ]
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init)
-        self.encoder = MaskedLGIEncoder(**encoder)
-        tokens, width = self.encoder.positions.shape
-        self.decoder = Decoder(width, self.encoder.patch_embed.weight[0].numel(), tokens, **decoder)
+        network = MaskedLGIEncoder(**encoder)
+        tokens, width = network.positions.shape
+        rebuild = Decoder(width, network.patch_embed.weight[0].numel(), tokens, **decoder)
+        super().__init__(network, rebuild, mean, std, mask_ratio, data_preprocessor)
         self.window = window
-        self.mask_ratio = mask_ratio
         self.difference_group = difference_group
         self.difference_weight = difference_weight
         self.token_order = token_order
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1, 1) / 255, persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(3, 1, 1, 1) / 255, persistent=False)
 
-    def forward(self, inputs: Tensor, data_samples: Any = None, mode: str = "loss") -> dict[str, Tensor] | Tensor:
-        """Hide tokens at random in clips (B, 1, 3, T, H, W) and give the loss, or (`tensor`) what was rebuilt."""
-        frames = inputs.flatten(0, 1)
-        mask = part_window_mask(len(frames), self.encoder.grid, self.window, self.mask_ratio)
-        if mode == "loss":
-            return {"loss": self.masked_loss(frames, mask)}
-        if mode == "tensor":
-            return self.reconstruct(frames, mask)
-        raise NotImplementedError(f"a masked autoencoder has no mode '{mode}'; it has 'loss' and 'tensor'")
+    def draw_mask(self, frames: Tensor) -> Tensor:
+        """A mask (B, N), True where hidden, for frames (B, 3, T, H, W)."""
+        return part_window_mask(len(frames), self.encoder.grid, self.window, self.mask_ratio)
 
     def reconstruct(self, frames: Tensor, mask: Tensor) -> Tensor:
         """Normalised pixels (B, M, values) of the M tokens of each clip that `mask` (B, N) hides, in token order."""
@@ -133,9 +118,9 @@ class MaskedLGIFormer(BaseModel):
 
     def masked_loss(self, frames: Tensor, mask: Tensor) -> Tensor:
         """Mean squared error over the hidden tokens of frames (B, 3, T, H, W), as the model sees them."""
-        rebuilt, targets = self.reconstruct(frames, mask), self.targets(frames, mask)
         if self.difference_weight is None:
-            return F.mse_loss(rebuilt, targets)
+            return super().masked_loss(frames, mask)
+        rebuilt, targets = self.reconstruct(frames, mask), self.targets(frames, mask)
         kept = self._kept_frames(split_tokens(mask)[1]).to(frames.device)
         errors = F.mse_loss(rebuilt, targets, reduction="none").unflatten(2, (kept.shape[2], -1)).mean(dim=3)
         return (1 - self.difference_weight) * errors[kept].mean() + self.difference_weight * errors[~kept].mean()

@@ -5,6 +5,7 @@ Tokens are cubes of `tubelet` x `patch` x `patch` pixels, numbered in the order 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,22 +130,21 @@ class MaskedVisionTransformer(FusedVisionTransformer):
         return self.norm(x)
 
 
-@MODELS.register_module()
-class MaskedAutoencoder(BaseModel):
-    """The encoder, a light decoder, and the mean squared error on normalised pixels of the hidden tokens.
+class MaskedModel(BaseModel):
+    """What pre-trainings by masked reconstruction share: a clip is partly hidden, and the hidden tokens are rebuilt.
 
-    encoder, decoder: options of `MaskedVisionTransformer` and `Decoder`. mean, std: with which the frames were
-    normalised, on the 0..255 scale.
+    mean, std: with which the frames were normalised, on the 0..255 scale. A subclass says how masks are drawn, what is
+    rebuilt and what it should be.
     """
 
     def __init__(
         self,
-        encoder: dict,
-        decoder: dict,
+        encoder: nn.Module,
+        decoder: nn.Module,
         mean: Sequence[float],
         std: Sequence[float],
-        mask_ratio: float = 0.9,
-        data_preprocessor: dict | None = None,
+        mask_ratio: float,
+        data_preprocessor: dict | None,
     ) -> None:
         # Xavier as in the official code; MMEngine hands it down to every layer that has no rule of its own.
         init = [
@@ -152,10 +152,8 @@ class MaskedAutoencoder(BaseModel):
             dict(type="Constant", layer="LayerNorm", val=1.0, bias=0.0),
         ]
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init)
-        self.encoder = MaskedVisionTransformer(init_cfg=None, **encoder)
-        self.tubelet, self.patch, _ = self.encoder.patch_embed.projection.kernel_size
-        values = self.encoder.patch_embed.projection.weight[0].numel()
-        self.decoder = Decoder(self.encoder.embed_dims, values, len(self.encoder.positions.table), **decoder)
+        self.encoder = encoder
+        self.decoder = decoder
         self.mask_ratio = mask_ratio
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1, 1) / 255, persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1, 1) / 255, persistent=False)
@@ -168,7 +166,46 @@ class MaskedAutoencoder(BaseModel):
             return {"loss": self.masked_loss(frames, mask)}
         if mode == "tensor":
             return self.reconstruct(frames, mask)
-        raise NotImplementedError(f"a masked autoencoder has no mode '{mode}'; it has 'loss' and 'tensor'")
+        raise ValueError(f"a masked autoencoder has no mode '{mode}'; it has 'loss' and 'tensor'")
+
+    @abstractmethod
+    def draw_mask(self, frames: Tensor) -> Tensor:
+        """A mask (B, N), True where hidden, for frames (B, 3, T, H, W)."""
+
+    @abstractmethod
+    def reconstruct(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Normalised pixels (B, M, values) of the M tokens of each clip that `mask` (B, N) hides, in token order."""
+
+    @abstractmethod
+    def targets(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """What `reconstruct` should give, made from the frames' own colours."""
+
+    def masked_loss(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Mean squared error over the hidden tokens of frames (B, 3, T, H, W), as the model sees them."""
+        return F.mse_loss(self.reconstruct(frames, mask), self.targets(frames, mask))
+
+
+@MODELS.register_module()
+class MaskedAutoencoder(MaskedModel):
+    """The encoder, a light decoder, and the mean squared error on normalised pixels of the hidden tokens.
+
+    encoder, decoder: options of `MaskedVisionTransformer` and `Decoder`. Other options are those of `MaskedModel`.
+    """
+
+    def __init__(
+        self,
+        encoder: dict,
+        decoder: dict,
+        mean: Sequence[float],
+        std: Sequence[float],
+        mask_ratio: float = 0.9,
+        data_preprocessor: dict | None = None,
+    ) -> None:
+        network = MaskedVisionTransformer(init_cfg=None, **encoder)
+        projection = network.patch_embed.projection
+        rebuild = Decoder(network.embed_dims, projection.weight[0].numel(), len(network.positions.table), **decoder)
+        super().__init__(network, rebuild, mean, std, mask_ratio, data_preprocessor)
+        self.tubelet, self.patch, _ = projection.kernel_size
 
     def draw_mask(self, frames: Tensor) -> Tensor:
         """A mask (B, N), True where hidden, for frames (B, 3, T, H, W)."""
@@ -185,7 +222,3 @@ class MaskedAutoencoder(BaseModel):
         """What `reconstruct` should give, made from the frames' own colours."""
         hidden = split_tokens(mask)[1].to(frames.device)
         return take_tokens(cube_targets(frames * self.std + self.mean, self.tubelet, self.patch), hidden)
-
-    def masked_loss(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """Mean squared error over the hidden tokens of frames (B, 3, T, H, W), as the model sees them."""
-        return F.mse_loss(self.reconstruct(frames, mask), self.targets(frames, mask))

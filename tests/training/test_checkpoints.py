@@ -13,12 +13,19 @@ import torch
 from safetensors.torch import save_file
 
 from benchmark.errors import EnvironmentProblem, IntegrityError
-from benchmark.specs import load_object
-from benchmark.training.checkpoints import load_into, read_weights
+from benchmark.training.checkpoints import load_networks
+from benchmark.training.weights import read_weight_file
 from benchmark_plugins.former_dfer import METHOD
 from tests.golden import reference
 
-KEYS = load_object(METHOD.networks["model"].keys)
+
+def read_weights(path):
+    return dict(read_weight_file(path).state)
+
+
+def load(model, path):
+    """The report of loading a file into a Former-DFER."""
+    return load_networks(model, METHOD, {"model": path})["model"]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def official_file(tmp_path_factory):
 
 def test_an_official_former_dfer_file_gives_the_official_logits(official_file):
     recipe, model = reference.build(METHOD)
-    report = load_into(model, read_weights(official_file), KEYS)
+    report = load(model, official_file)
     assert (report.missing, report.unexpected, report.reinitialised) == ((), (), ())
     frames = reference.make_scene_frames(0, 2, 16, 112, 112)
     torch.testing.assert_close(
@@ -82,7 +89,7 @@ def test_reading_creates_no_recorder_and_leaves_the_process_as_it_was(official_f
 def test_the_classifier_starts_afresh_for_another_number_of_classes(official_file):
     _, model = reference.build(METHOD, num_classes=11)
     fresh = model.cls_head.fc_cls.weight.clone()
-    report = load_into(model, read_weights(official_file), KEYS)
+    report = load(model, official_file)
     assert set(report.reinitialised) == {"cls_head.fc_cls.weight", "cls_head.fc_cls.bias"}
     assert torch.equal(model.cls_head.fc_cls.weight, fresh)
     assert torch.equal(model.backbone.s_former.conv1.weight, read_weights(official_file)["s_former.conv1.weight"])
@@ -91,24 +98,26 @@ def test_the_classifier_starts_afresh_for_another_number_of_classes(official_fil
 def test_another_size_of_the_same_model_is_refused(official_file):
     _, model = reference.build(METHOD, "small")
     with pytest.raises(IntegrityError, match="another size of the model"):
-        load_into(model, read_weights(official_file), KEYS)
+        load(model, official_file)
 
 
 def test_another_model_is_refused(official_file):
     with pytest.raises(IntegrityError, match="another model"):
-        load_into(torch.nn.Linear(2, 2), read_weights(official_file), KEYS)
+        load(torch.nn.Linear(2, 2), official_file)
 
 
-def test_our_own_names_need_no_renaming():
+def test_our_own_names_need_no_renaming(tmp_path):
     _, model = reference.build(METHOD, "small")
     _, other = reference.build(METHOD, "small")
-    report = load_into(other, model.state_dict(), KEYS)
+    torch.save(model.state_dict(), tmp_path / "own.pth")
+    report = load(other, tmp_path / "own.pth")
     assert (report.missing, report.unexpected) == ((), ())
     assert torch.equal(other.cls_head.fc_cls.weight, model.cls_head.fc_cls.weight)
 
 
-def test_missing_and_unexpected_tensors_are_reported():
-    report = load_into(torch.nn.Linear(2, 3), {"weight": torch.ones(3, 2), "scale": torch.ones(1)})
+def test_missing_and_unexpected_tensors_are_reported(tmp_path):
+    torch.save({"weight": torch.ones(3, 2), "scale": torch.ones(1)}, tmp_path / "some.pth")
+    report = load(torch.nn.Linear(2, 3), tmp_path / "some.pth")
     assert (report.missing, report.unexpected) == (("bias",), ("scale",))
 
 
