@@ -17,6 +17,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 
+CPU_FRAMES = 8
+
+
 def to_windows(x: Tensor, window: int) -> Tensor:
     """(N, H, W, C) to (N, windows, L, C), windows and the tokens inside them in row-major order."""
     n, height, width, channels = x.shape
@@ -118,10 +121,14 @@ class Block(FixedBuffers):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, size, size, C) to the same."""
-        y = torch.roll(self.norm1(x), (-self.shift, -self.shift), dims=(1, 2))
+        y = self._rolled(self.norm1(x), -self.shift)
         y = from_windows(self.attn(to_windows(y, self.window), self.attn_mask), self.window, self.size)
-        x = x + self.drop_path(torch.roll(y, (self.shift, self.shift), dims=(1, 2)))
+        x = x + self.drop_path(self._rolled(y, self.shift))
         return x + self.drop_path(self.mlp(self.norm2(x)))
+
+    def _rolled(self, x: Tensor, by: int) -> Tensor:
+        # A roll by nothing copies all the same.
+        return torch.roll(x, (by, by), dims=(1, 2)) if by else x
 
 
 def _shift_mask(size: int, window: int, shift: int) -> Tensor:
@@ -229,7 +236,9 @@ class SwinFrameEncoder(BaseModule):
 
     def tokens(self, x: Tensor) -> Tensor:
         """Frames (N, 3, size, size) to the tokens of the last stage (N, tokens, channels)."""
-        return self.layers(self.patch_embed(x)).flatten(1, 2)
+        # A few frames at a time stay in a CPU's cache and in memory that is already mapped.
+        chunks = x.split(CPU_FRAMES) if x.device.type == "cpu" else (x,)
+        return torch.cat([self.layers(self.patch_embed(chunk)) for chunk in chunks]).flatten(1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """One feature vector per frame."""
