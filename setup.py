@@ -7,18 +7,21 @@ setup(
         *find_packages(include=["benchmark", "benchmark.*"]),
         "benchmark.literature",
         "benchmark.protocols",
+        "benchmark.sweeps",
         "benchmark_plugins",
         *(f"benchmark_plugins.{name}" for name in find_packages("plugins")),
     ],
     package_dir={
         "benchmark.literature": "leaderboard/reported",
         "benchmark.protocols": "protocols",
+        "benchmark.sweeps": "sweeps",
         "benchmark_plugins": "plugins",
     },
     package_data={
         "benchmark.leaderboard": ["site/*"],
         "benchmark.literature": ["*.yaml"],
         "benchmark.protocols": ["*.yaml", "groupings/*.yaml", "maps/*.yaml"],
+        "benchmark.sweeps": ["*.yaml"],
         "benchmark_plugins": ["*/README.md"],
     },
 )

@@ -44,7 +44,13 @@ def comparison_text(runs: Sequence[FinishedSplit], pairs: Sequence[Pair], metric
 def optimism_text(runs: Sequence[FinishedSplit], pair: Pair, metrics: Sequence[MetricSpec]) -> str:
     """A `test-oracle` run (the pair's first) beside its `val`-selected twin (the second)."""
     rows = [
-        [escape(metric.title), percent(found.second), percent(found.first), *_difference(found), _p(found.difference.p)]
+        [
+            escape(metric.title),
+            percent(found.second),
+            percent(found.first),
+            *difference_cells(found),
+            p_text(found.difference.p),
+        ]
         for metric in metrics
         for found in [pair.metrics[metric.name]]
     ]
@@ -65,7 +71,7 @@ def sentence(runs: Sequence[FinishedSplit], pair: Pair, metric: MetricSpec, pair
     found = pair.metrics[metric.name]
     value, low, high = _points(found)
     names = [f"{ascii_uppercase[k]} ({escape(runs[k].record.method.title)})" for k in (pair.first, pair.second)]
-    p = _p(found.holm)
+    p = p_text(found.holm)
     chance = f"p {p if p.startswith('<') else f'= {p}'}{' after Holm' if pairs > 1 else ''}"
     points = f"points of {escape(metric.title)}"
     if found.holm < LEVEL and value:
@@ -121,9 +127,9 @@ def _differences(pairs: Sequence[Pair], metrics: Sequence[MetricSpec]) -> str:
             escape(metric.title),
             percent(found.first),
             percent(found.second),
-            *_difference(found),
-            _p(found.difference.p),
-            _p(found.holm),
+            *difference_cells(found),
+            p_text(found.difference.p),
+            p_text(found.holm),
         ]
         for pair in pairs
         for metric in metrics
@@ -137,7 +143,7 @@ def _discordant(pairs: Sequence[Pair]) -> str:
     rows = []
     for pair in pairs:
         counts = ["-", "-"] if pair.discordant is None else [str(count) for count in pair.discordant]
-        p = "-" if pair.mcnemar is None else _p(pair.mcnemar)
+        p = "-" if pair.mcnemar is None else p_text(pair.mcnemar)
         rows.append([_names(pair), str(len(pair.units)), str(pair.clips), *counts, p])
     return render_table(["Pair", "Units", "Clips", "only first", "only second", "McNemar's exact p"], rows)
 
@@ -159,12 +165,14 @@ def _points(found: Compared) -> tuple[float, float, float]:
     return 100 * difference.value, 100 * difference.low, 100 * difference.high
 
 
-def _difference(found: Compared) -> list[str]:
+def difference_cells(found: Compared) -> list[str]:
+    """A difference and its interval, in points."""
     value, low, high = _points(found)
     return [f"{value:+.2f}", f"{low:+.2f} to {high:+.2f}"]
 
 
-def _p(p: float) -> str:
+def p_text(p: float) -> str:
+    """A p value with three decimals."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 

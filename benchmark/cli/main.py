@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from benchmark import __version__
-from benchmark.cli import board, compare, data, listing, plot, predict, pretrain, run, score, status, weights
+from benchmark.cli import board, compare, data, listing, plot, predict, pretrain, run, score, status, sweep, weights
 from benchmark.errors import BenchmarkError
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -37,7 +37,7 @@ def build_parser() -> Parser:
     parser = Parser(prog="benchmark", description="A benchmark for dynamic facial expression recognition.")
     parser.add_argument("--version", action="version", version=f"benchmark {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (listing, data, pretrain, run, predict, status, score, compare, plot, board, weights):
+    for module in (listing, data, pretrain, run, sweep, predict, status, score, compare, plot, board, weights):
         module.add_commands(commands)
     return parser
 

@@ -83,7 +83,7 @@ def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequen
             method=row.method,
             method_version=registry().find("methods", row.method).version,
             preset=request.preset,
-            augmentations=row.augmentations,
+            augmentations=in_order(row.augmentations),
             labels=row.labels,
             seed=seed,
             fold=fold,
@@ -171,6 +171,15 @@ def parse_augmentation(text: str) -> ChosenAugmentation:
     return ChosenAugmentation(name=name, version=spec.version, options=changed)
 
 
+def in_order(augmentations: Sequence[ChosenAugmentation]) -> tuple[ChosenAugmentation, ...]:
+    """The order in which they are applied: clip transforms as they were asked for, then the batch mixer."""
+    return tuple(sorted(augmentations, key=_mixes))
+
+
+def _mixes(chosen: ChosenAugmentation) -> bool:
+    return "batch" in registry().find("augmentations", chosen.name).touches
+
+
 def check_request(request: Request) -> None:
     """Refuse rows that cannot work, before any data is looked for."""
     for row in request.rows:
@@ -188,7 +197,7 @@ def _check_row(row: Row, preset: str) -> None:
             f"{method.name} cannot learn from {row.labels} labels; it accepts: {', '.join(method.label_modes)}"
         )
     specs = [registry().find("augmentations", chosen.name) for chosen in row.augmentations]
-    mixers = [spec.name for spec in specs if "batch" in spec.touches]
+    mixers = [chosen.name for chosen in row.augmentations if _mixes(chosen)]
     if len(mixers) > 1:
         raise UsageError(f"{' and '.join(mixers)} both mix the batch; only one of them can be used")
     soft = [spec.name for spec in specs if "targets" in spec.touches]

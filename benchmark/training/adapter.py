@@ -77,6 +77,16 @@ class UnitRunner(Runner):
     def _log_env(self, env_cfg: dict) -> None:
         """Left out: it starts compilers to ask their versions, and the record holds the environment."""
 
+    def train(self) -> Any:
+        """Train, and end the loaders' workers: left to the garbage collector, each of them is waited for for 5 s."""
+        try:
+            return super().train()
+        finally:
+            for loop in (self.train_loop, self.val_loop):
+                iterator = getattr(getattr(loop, "dataloader", None), "_iterator", None)
+                if iterator is not None:
+                    iterator._shutdown_workers()
+
     def dump_config(self) -> None:
         """Left out: the unit's `config.py` is written before training."""
 

@@ -129,15 +129,18 @@ class TargetToTensor:
     def __call__(self, results: dict) -> dict:
         """Replace the list `target` (K,) by a float32 tensor.
 
-        A window also gets `frame_target` (T, K), each frame's class as one-hot; unlabelled frames have zeros.
+        A window also gets `frame_target` (T, K), each frame's class as one-hot, smoothed by `label_smoothing` if a
+        transform has said so; unlabelled frames have zeros.
         """
         results["target"] = torch.tensor(results["target"], dtype=torch.float32)
         if "frame_labels" in results:
             labels = dict(zip(results["frames"], results["frame_labels"], strict=True))
-            frames = torch.zeros(len(results["frame_numbers"]), len(results["target"]))
+            classes, smoothing = len(results["target"]), results.get("label_smoothing", 0.0)
+            frames = torch.zeros(len(results["frame_numbers"]), classes)
             for row, number in enumerate(results["frame_numbers"].tolist()):
                 if number in labels:
-                    frames[row, labels[number]] = 1.0
+                    frames[row] = smoothing / classes
+                    frames[row, labels[number]] += 1 - smoothing
             results["frame_target"] = frames
         return results
 

@@ -102,14 +102,19 @@ def predictions_of(scores: Sequence[tuple[str, np.ndarray]], frames: Mapping[str
 
 
 class SeedEpochs(Hook):
-    """Start every epoch's random stream from (seed, epoch): MMEngine does not restore it on resume."""
+    """Start every epoch's random stream from (seed, epoch): MMEngine does not restore it on resume.
+
+    Only once the first batch has been read, because a loader that starts its workers draws from the stream as well, and
+    one whose workers live on does so in its first epoch alone.
+    """
 
     def __init__(self, seed: str) -> None:
         self.seed = seed
 
-    def before_train_epoch(self, runner: Runner) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed what the model and the batch mixers draw from."""
-        seed_everything(derive_seed(self.seed, "epoch", runner.epoch))
+        if batch_idx == 0:
+            seed_everything(derive_seed(self.seed, "epoch", runner.epoch))
 
 
 class TellEpoch(Hook):

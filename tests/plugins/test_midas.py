@@ -1,14 +1,17 @@
 import math
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from scipy import stats
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmark.errors import UsageError
 from benchmark.specs import load_object
 from benchmark.training.adapter import import_mmaction
-from benchmark_plugins.midas import AUGMENTATION
+from benchmark_plugins.midas import AUGMENTATION, figure
 
 import_mmaction()
 
@@ -76,6 +79,23 @@ def test_the_batch_that_came_in_is_left_as_it_was():
     assert torch.equal(clips, before)
 
 
+def test_the_batch_is_copied_once():
+    class Copies(TorchDispatchMode):
+        made = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor) and out.numel() == clips.numel():
+                storages = [arg.untyped_storage().data_ptr() for arg in args if isinstance(arg, torch.Tensor)]
+                self.made += out.untyped_storage().data_ptr() not in storages
+            return out
+
+    clips, targets = torch.randn(4, 2, 3, 16, 16), torch.eye(CLASSES)[:4]
+    with Copies() as copies:
+        blending().do_blending(clips, targets)
+    assert copies.made == 1
+
+
 def test_hard_labels_become_one_hot_first():
     hard, soft = samples([2, 5]), samples(torch.eye(CLASSES)[[2, 5]])
     _, from_hard = blending(0.3)(torch.rand(2, 1, 3, 2, 2), hard)
@@ -89,6 +109,15 @@ def test_softmax_flattens_a_one_hot_target_to_the_documented_figures():
     target = made[0].gt_label
     assert target[3].item() == pytest.approx(math.e / (math.e + 6)) == pytest.approx(0.3118, abs=1e-4)
     assert target[0].item() == pytest.approx(0.1147, abs=1e-4)
+
+
+def test_the_readmes_figure_shows_what_the_softmax_does():
+    def words(text):
+        return re.findall(r">([^<>]+)</text>", text)
+
+    assert words((Path(__file__).parents[2] / figure.FILE).read_text()) == words(figure.figure_text())
+    _, made = blending()(torch.rand(1, 1, 3, 2, 2), samples([torch.tensor(figure.VOTES)]))
+    assert {f"{share:.2f}" for share in made[0].gt_label.tolist()} <= set(words(figure.figure_text()))
 
 
 @pytest.mark.parametrize("normalise", ["softmax", "none"])

@@ -1,8 +1,10 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from benchmark.errors import EnvironmentProblem, UsageError
+from benchmark.registry import registry
 from benchmark.run.data import check_frames, load_data
 from benchmark.run.plan import (
     Request,
@@ -101,10 +103,32 @@ def test_what_does_not_exist_is_refused(units_for, changes, message):
         units_for(**changes)
 
 
-def test_two_batch_mixers_are_refused(units_for):
-    row = Row("tsm", (parse_augmentation("midas"), parse_augmentation("midas:alpha=0.1")))
-    with pytest.raises(UsageError, match="both mix the batch"):
+@pytest.mark.parametrize(
+    "mixers", [("midas", "midas:alpha=0.1"), ("midas", "mixup"), ("mixup", "frame-skip", "cutmix")], ids="+".join
+)
+def test_two_batch_mixers_are_refused(units_for, mixers):
+    row = Row("tsm", tuple(map(parse_augmentation, mixers)))
+    with pytest.raises(UsageError, match="(mid|mix).* and .* both mix the batch; only one of them can be used"):
         units_for(rows=(row,))
+
+
+@pytest.mark.parametrize("augmentation", ["midas", "mixup", "cutmix", "label-smoothing"])
+def test_what_makes_soft_targets_is_refused_by_a_method_for_hard_ones(units_for, monkeypatch, augmentation):
+    only_hard = dataclasses.replace(registry().methods["tsm"], label_modes=("hard",))
+    monkeypatch.setitem(registry().methods, "tsm", only_hard)
+    with pytest.raises(UsageError, match=f"{augmentation} makes soft targets, which tsm cannot learn from"):
+        units_for(rows=(Row("tsm", (parse_augmentation("frame-skip"), parse_augmentation(augmentation))),))
+    assert units_for(rows=(Row("tsm", (parse_augmentation("frame-skip"), parse_augmentation("frame-erase"))),))
+
+
+def test_clip_transforms_keep_their_order_and_the_mixer_comes_last(units_for):
+    def folder(*names):
+        return units_for(rows=(Row("tsm", tuple(map(parse_augmentation, names))),), folds=(1,))[0].folder
+
+    last = folder("frame-skip", "frame-erase:share=0.1", "midas")
+    assert str(last).split("/")[1] == "tsm@small+frame-skip+frame-erase,share=0.1+midas"
+    assert folder("midas", "frame-skip", "frame-erase:share=0.1") == last
+    assert folder("frame-erase:share=0.1", "frame-skip", "midas") != last
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,158 @@
+"""What `run` and `sweep` share: their options, running the units of a stage, and writing the records."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.cli.exchange import warn_of_exchange
+from benchmark.cli.output import add_json, note, positive
+from benchmark.errors import UsageError
+from benchmark.registry import registry
+
+if TYPE_CHECKING:
+    from benchmark.protocol import Protocol
+    from benchmark.records import Record
+    from benchmark.run.data import Data
+    from benchmark.run.execute import Machine
+    from benchmark.run.units import Unit
+
+Failed = list[tuple["Unit", str]]
+
+# Units at a time on a processor, if nothing else is asked for.
+MOST_JOBS = 4
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options that do not say which rows are run."""
+    parser.add_argument("--folds", type=numbers, metavar="1-5", help="default: all of the protocol's folds")
+    parser.add_argument("--preset", metavar="NAME", help="paper (default) or small (default with --demo)")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie; or BENCHMARK_DATA_ROOT")
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--workers", type=int, help="processes that read clips; default: by device and cores")
+    parser.add_argument("--jobs", type=positive, metavar="N", help="units at a time; default: by device and cores")
+    parser.add_argument(
+        "--limit", type=positive, metavar="N", help="at most N clips per split, to try things; never ranked"
+    )
+    parser.add_argument("--demo", action="store_true", help="on synthetic data, made here, with the small presets")
+    parser.add_argument("--dry-run", action="store_true", help="print what would run and stop")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    add_json(parser)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """`1-3,5` as (1, 2, 3, 5)."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        try:
+            found += range(int(first), int(last or first) + 1)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is not like 1-5 or 0,1") from None
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' names nothing")
+    return tuple(dict.fromkeys(found))
+
+
+def preset_of(options: argparse.Namespace) -> str:
+    """The preset that was asked for, or the one that goes with the data."""
+    return options.preset or ("small" if options.demo else "paper")
+
+
+def data_root(options: argparse.Namespace, protocols: Sequence[Protocol]) -> Path | None:
+    """Where the protocols' datasets lie; with `--demo` they are made first."""
+    from benchmark.cli.demo import demo_data
+    from benchmark.run.data import default_root
+
+    if not options.demo:
+        return default_root(options.data_root)
+    if options.data_root:
+        raise UsageError("--demo makes its own data; leave out --data-root")
+    used = [name for p in protocols for name in (p.dataset, p.test_on.dataset if p.test_on else p.dataset)]
+    return demo_data(dict.fromkeys(used))
+
+
+def run_stage(
+    protocol: Protocol, data: Data, units: Sequence[Unit], init: Mapping[str, Path], options: argparse.Namespace
+) -> Failed:
+    """Run what is missing of the units, whose models start from the files in `init`; the failed ones and why."""
+    from benchmark.run.data import check_frames
+    from benchmark.run.run import unfinished
+
+    todo = unfinished(units, options.output)
+    if todo and protocol.frames.unreadable == "fail":
+        check_frames(data, protocol)
+    if data.synthetic:
+        note(f"SYNTHETIC DATA in {data.root}: these numbers say nothing about real faces")
+    for deviation in data.deviations:
+        note(f"warning: {deviation}; the record will not be ranked")
+    return _run(units, todo, data, init, options) if todo else []
+
+
+def write_records(units: Sequence[Unit], failed: Failed, data: Data, output: Path) -> list[Record]:
+    """Write the record of every row that the units belong to, and say what failed."""
+    from benchmark.records import RECORD, write_record
+    from benchmark.run.record import make_record
+
+    records = []
+    for folder in dict.fromkeys(output / unit.record_folder for unit in units):
+        record = make_record(folder, data)
+        write_record(folder / RECORD, record)
+        note(f"record: {folder / RECORD}")
+        records.append(record)
+        warn_of_exchange(record)
+    for unit, reason in failed:
+        note(f"failed: {unit.folder}: {reason}")
+    return records
+
+
+def _run(
+    units: Sequence[Unit], todo: Sequence[Unit], data: Data, init: Mapping[str, Path], options: argparse.Namespace
+) -> Failed:
+    """Run what is missing. Only now is torch imported."""
+    from benchmark.cli.progress import RunProgress
+    from benchmark.run.execute import Machine
+    from benchmark.run.run import run_units
+    from benchmark.training.config import build_config, chosen_preset
+    from benchmark.training.unit import use_device
+    from benchmark.video.cache import cache_folder
+
+    cores = os.cpu_count() or 1
+    on_cpu = use_device(options.device, cores) == "cpu"
+    # One unit keeps an accelerator busy, while small models leave most of a processor idle. Neither number may depend
+    # on how much is left to do: with other threads a resumed unit would differ in its last digits.
+    jobs = options.jobs or (min(cores, MOST_JOBS) if on_cpu else 1)
+    workers = options.workers if options.workers is not None else (0 if on_cpu else min(8, cores - 1))
+    machine = Machine(
+        runs=options.output,
+        dataset_root=data.root,
+        test_root=data.test_root,
+        cache=cache_folder() / "frames",
+        device=options.device,
+        threads=max(cores // jobs, 1),
+        workers=workers,
+        init=init,
+    )
+    # Refuse what does not fit together before the first hour is spent.
+    epochs = {}
+    for unit in todo:
+        if unit.row not in epochs:
+            build_config(unit, options.output / unit.folder, data.root, data.test_root, machine.cache, workers)
+            method = registry().find("methods", unit.method)
+            epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
+            if machine.init and unit.source is None:
+                _try_initial(unit, machine)
+    note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
+    with RunProgress(len(todo), epochs, units[0].protocol.selection.metric) as progress:
+        return run_units(todo, data, machine, progress, jobs).failed
+
+
+def _try_initial(unit: Unit, machine: Machine) -> None:
+    """Say what of the initial weights does not fit, once for all units of a row; their logs name every tensor."""
+    from benchmark.training.initial import try_initial
+
+    for network, report in try_initial(unit, machine).items():
+        note(f"{unit.row}: {network} starts from {machine.init[network]}: {report.summary}")

@@ -1,0 +1,127 @@
+"""The table of `benchmark sweep`, as markdown and as a JSON value."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.cli.compare_text import SYNTHETIC, difference_cells, p_text
+from benchmark.leaderboard.building import metric_titles
+from benchmark.leaderboard.cells import marks
+from benchmark.leaderboard.markdown import escape, percent, render_table
+from benchmark.records import RECORD, Summary
+from benchmark.run.sweep import Sweep
+from benchmark.run.sweep_table import Row
+
+LEGEND = """\
+Scores are percent, means over the finished units with their 95 % interval. Differences are points, the row minus its
+baseline over the seeds and folds that both have; their 95 % interval and p come from drawing the test clips of each
+class 10,000 times with replacement, both rows' predictions together. They cover the choice of test clips, not that of
+the seed, and are too narrow for frame-wise protocols, because neighbouring frames of a video look alike. p is corrected
+after Holm for the number of rows that have a baseline, for each metric on its own."""
+
+
+def sweep_text(sweep: Sweep, rows: Sequence[Row]) -> str:
+    """The table with what must be known to read it."""
+    titles = {name: escape(metric_titles().get(name, name)) for name in sweep.metrics}
+    header = ["Row", "Protocol"]
+    for title in titles.values():
+        header += [title, f"{title} against baseline", "95 % interval", "p (Holm)"]
+    header += [f"{title}, {escape(grouping)}" for grouping in sweep.groupings for title in titles.values()]
+    header += ["Baseline", "Units", "Marks"]
+    parts = [
+        f"# {escape(sweep.title)}",
+        *([SYNTHETIC] if any(is_synthetic(row) for row in rows) else []),
+        *([escape_long(sweep.citation)] if sweep.citation else []),
+        render_table(header, [_cells(sweep, rows, row) for row in rows]),
+        "\n".join(f"* {escape_long(note)}" for note in sweep.notes),
+        LEGEND,
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def sweep_document(sweep: Sweep, rows: Sequence[Row]) -> dict[str, Any]:
+    """Everything that the table shows, as a JSON value; rows are named by their labels."""
+    return {
+        "sweep": sweep.name,
+        "title": sweep.title,
+        "citation": sweep.citation,
+        "synthetic": any(is_synthetic(row) for row in rows),
+        "rows": [
+            {
+                "row": row.line.cell.label,
+                "protocol": row.line.protocol.name,
+                "method": row.line.cell.method,
+                "preset": row.line.units[0].preset,
+                "augment": list(row.line.cell.augment),
+                "labels": row.line.cell.labels,
+                "set": row.line.units[0].overrides,
+                "record": str(row.line.units[0].record_folder / RECORD) if row.record else None,
+                "units": {"asked": len(row.line.units), "finished": row.finished, "paired": row.paired},
+                "scores": {name: _summary(row.score(name)) for name in sweep.metrics},
+                "groupings": {
+                    grouping: {name: _summary(row.score(name, grouping)) for name in sweep.metrics}
+                    for grouping in sweep.groupings
+                },
+                "baseline": _baseline(rows, row),
+                "differences": {name: dataclasses.asdict(found) for name, found in row.differences.items()},
+                "marks": _marks(row),
+            }
+            for row in rows
+        ],
+        "notes": list(sweep.notes),
+    }
+
+
+def is_synthetic(row: Row) -> bool:
+    """Whether the row's numbers come from generated clips."""
+    return row.line.data.synthetic
+
+
+def escape_long(text: str) -> str:
+    """As `escape`, for text outside tables, which is not cut off."""
+    return " ".join(escape(word) for word in text.split())
+
+
+def _cells(sweep: Sweep, rows: Sequence[Row], row: Row) -> list[str]:
+    cells = [escape(row.line.cell.label), escape(row.line.protocol.name)]
+    for name in sweep.metrics:
+        found = row.differences.get(name)
+        cells.append(_score(row.score(name)))
+        cells += ["-"] * 3 if found is None else [*difference_cells(found), p_text(found.holm)]
+    cells += [_score(row.score(name, grouping)) for grouping in sweep.groupings for name in sweep.metrics]
+    other = _baseline(rows, row)
+    if other is None:
+        baseline = "itself"
+    else:
+        moved = other["protocol"] != row.line.protocol.name
+        baseline = escape(f"{other['row']} ({other['protocol']})" if moved else other["row"])
+    return [*cells, baseline, _units(row), "; ".join(map(escape, _marks(row))) or "-"]
+
+
+def _units(row: Row) -> str:
+    """Finished of those asked for, and how many of them the test is over where it is not all."""
+    text = f"{row.finished} of {len(row.line.units)}"
+    return f"{text}, {row.paired} paired" if row.differences and row.paired < row.finished else text
+
+
+def _marks(row: Row) -> list[str]:
+    return marks(row.record) if row.record else (["synthetic"] if is_synthetic(row) else [])
+
+
+def _baseline(rows: Sequence[Row], row: Row) -> dict[str, str] | None:
+    if row.line.baseline is None:
+        return None
+    other = rows[row.line.baseline].line
+    return {"row": other.cell.label, "protocol": other.protocol.name}
+
+
+def _score(summary: Summary | None) -> str:
+    if summary is None:
+        return "-"
+    return f"{percent(summary.mean)} [{percent(summary.low)}, {percent(summary.high)}]"
+
+
+def _summary(summary: Summary | None) -> dict[str, Any] | None:
+    return summary.model_dump(mode="json") if summary else None

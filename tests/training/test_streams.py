@@ -1,0 +1,177 @@
+"""What an epoch shows a model: the same bytes and targets whoever reads it, however often it was interrupted."""
+
+import hashlib
+import multiprocessing
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import sampler
+from mmengine.runner import Runner
+
+from benchmark.run.data import load_data
+from benchmark.run.execute import Machine, _prepare, job_of
+from benchmark.run.plan import Request, Row, check_request, make_units, parse_augmentation, resolve_protocol
+from benchmark.run.state import UnitState
+from benchmark.training.adapter import import_mmaction
+
+import_mmaction()
+
+from mmaction.registry import MODELS  # noqa: E402
+
+from benchmark.training.data import ClipPreprocessor  # noqa: E402
+from benchmark.training.unit import train  # noqa: E402
+
+CLIPS = 12
+# Everything that draws for a clip, targets included, and a mixer that draws for a batch.
+CLIP_WISE = ("frame-skip", "frame-erase:shape=block", "frame-erase:share=0.1", "label-smoothing")
+
+
+@pytest.fixture
+def job_for(synthetic_root, tmp_path):
+    """Makes the job of a small unit on soft labels, with its split files written."""
+
+    def make(*augmentations, method="tsm", workers=0, name="runs", batch_size=4):
+        request = Request(
+            protocol="dfew-5fold",
+            rows=(Row(method, tuple(map(parse_augmentation, augmentations)), "soft"),),
+            preset="small",
+            folds=(1,),
+            settings=("epochs=2", f"batch_size={batch_size}"),
+            limit=CLIPS,
+        )
+        check_request(request)
+        protocol = resolve_protocol(request)
+        data = load_data(protocol, synthetic_root, votes=True)
+        (unit,) = make_units(request, protocol, data)
+        machine = Machine(tmp_path / name, data.root, data.test_root, tmp_path / "cache", workers=workers)
+        folder = machine.runs / unit.folder
+        _prepare(UnitState.model_construct(), unit, data.folds[1], machine, folder)
+        return job_of(unit, machine, folder)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As with every worker of a run; sums then have the same order whatever the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def clips_of(loader, epoch):
+    """(pixels, target) of every clip of an epoch, by id."""
+    loader.sampler.set_epoch(epoch)
+    return {
+        sample.metainfo["clip_id"]: (
+            hashlib.sha256(frames.numpy().tobytes()).hexdigest(),
+            tuple(sample.target.tolist()),
+        )
+        for batch in loader
+        for frames, sample in zip(batch["inputs"], batch["data_samples"], strict=True)
+    }
+
+
+def loader_of(job):
+    return Runner.build_dataloader(job.config().train_dataloader)
+
+
+@pytest.fixture
+def trained_batches(monkeypatch):
+    """Trains a job, interrupted after its first epoch or not; gives a digest of every batch that the model learned."""
+    original = ClipPreprocessor.preprocess
+    digests = []
+
+    def spy(self, inputs, data_samples, training=False):
+        batch, samples = original(self, inputs, data_samples, training)
+        if training:
+            digest = hashlib.sha256(batch.numpy().tobytes())
+            digest.update(torch.stack([sample.gt_label for sample in samples]).numpy().tobytes())
+            digests.append(digest.hexdigest())
+        return batch, samples
+
+    monkeypatch.setattr(ClipPreprocessor, "preprocess", spy)
+
+    def run(job, interrupted=False):
+        digests.clear()
+        if interrupted:
+            with pytest.raises(KeyboardInterrupt):
+                train(job, lambda *_: None, interrupt)
+        train(job, lambda *_: None, lambda row: None)
+        return list(digests)
+
+    def interrupt(row):
+        raise KeyboardInterrupt
+
+    return run
+
+
+def test_augmented_clips_are_the_same_with_any_number_of_workers(job_for):
+    alone, *others = (clips_of(loader_of(job_for(*CLIP_WISE, workers=workers)), 1) for workers in (0, 1, 4))
+    assert len(alone) == CLIPS
+    assert all(other == alone for other in others)
+
+
+def test_augmented_clips_are_the_same_on_any_number_of_processes(job_for, monkeypatch):
+    def epoch(processes):
+        clips = {}
+        for rank in range(processes):
+            monkeypatch.setattr(sampler, "get_dist_info", lambda rank=rank: (rank, processes))
+            clips |= clips_of(loader_of(job_for(*CLIP_WISE, batch_size=2)), 1)
+        return clips
+
+    assert len(epoch(1)) == CLIPS
+    assert epoch(1) == epoch(2) == epoch(3)
+
+
+def test_augmented_clips_differ_between_epochs_but_not_their_targets(job_for):
+    loader = loader_of(job_for(*CLIP_WISE))
+    first, second = clips_of(loader, 0), clips_of(loader, 1)
+    assert all(first[clip][0] != second[clip][0] for clip in first)
+    assert all(first[clip][1] == second[clip][1] for clip in first)
+
+
+@pytest.mark.parametrize("mixer", ["midas", "mixup", "cutmix"])
+def test_mixed_batches_are_the_same_with_any_number_of_workers_and_after_a_resume(job_for, trained_batches, mixer):
+    alone = trained_batches(job_for("frame-skip", mixer, name="alone"))
+    assert len(alone) == 2 * CLIPS // 4
+    assert len(set(alone)) == len(alone)
+    assert trained_batches(job_for("frame-skip", mixer, workers=4, name="workers")) == alone
+    assert trained_batches(job_for("frame-skip", mixer, workers=1, name="resumed"), interrupted=True) == alone
+
+
+def test_workers_end_with_the_training(job_for, trained_batches):
+    assert trained_batches(job_for(workers=1))
+    assert not multiprocessing.active_children()
+
+
+class Listener(torch.nn.Module):
+    """Stands in front of a loss and remembers its targets."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, scores, targets, *args, **kwargs):
+        self.targets = targets.detach().clone()
+        return self.loss(scores, targets, *args, **kwargs)
+
+
+@pytest.mark.parametrize("method", ["tsm", "videomae", "former-dfer"])
+@pytest.mark.parametrize("augmentations", [(), ("frame-skip", "label-smoothing:epsilon=0.3")], ids=["plain", "smooth"])
+def test_the_target_that_reaches_the_loss_is_the_one_that_left_the_dataset(job_for, method, augmentations):
+    config = job_for(*augmentations, method=method).config()
+    loader, model = Runner.build_dataloader(config.train_dataloader), MODELS.build(config.model)
+    left = {row["clip_id"]: row["target"] for row in loader.dataset.load_data_list()}
+    model.cls_head.loss_cls = listener = Listener(model.cls_head.loss_cls)
+    batch = next(iter(loader))
+    ids = [sample.metainfo["clip_id"] for sample in batch["data_samples"]]
+    model(**model.data_preprocessor(batch, training=True), mode="loss")
+
+    expected = np.array([left[clip] for clip in ids])
+    assert ((expected > 0) & (expected < 1)).any(), "nothing would be lost by truncation"
+    if augmentations:
+        expected = 0.7 * expected + 0.3 / 7
+    assert torch.equal(listener.targets, torch.tensor(expected, dtype=torch.float32))
