@@ -13,7 +13,8 @@ from benchmark.errors import UsageError
 from benchmark.registry import Registry, registry, unknown_name
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
 
-KINDS = ("protocols", "methods", "augmentations", "datasets", "metrics", "plugins")
+KINDS = ("protocols", "methods", "augmentations", "datasets", "metrics", "sweeps", "plugins")
+SPECS = ("methods", "augmentations", "datasets", "metrics")
 
 
 def add_commands(commands: Any) -> None:
@@ -23,7 +24,7 @@ def add_commands(commands: Any) -> None:
     add_json(lister)
     lister.set_defaults(function=list_kind)
 
-    shower = commands.add_parser("show", help="everything about one protocol, method, augmentation, dataset or metric")
+    shower = commands.add_parser("show", help="everything about one method, protocol, sweep ...")
     shower.add_argument("name")
     shower.add_argument("--splits", action="store_true", help="for a protocol: sizes and class counts of every fold")
     shower.add_argument("--export", type=Path, metavar="DIR", help="with --splits: write the id lists to DIR")
@@ -46,7 +47,10 @@ def list_kind(options: argparse.Namespace) -> None:
             return
         print_table([list(row.values()) for row in rows], ["plugin", "distribution", "version"])
     else:
-        entries = [_summary(found, options.kind, name) for name in sorted(getattr(found, options.kind))]
+        if options.kind == "sweeps":
+            entries = _sweeps()
+        else:
+            entries = [_summary(found, options.kind, name) for name in sorted(getattr(found, options.kind))]
         if options.json:
             print_json(entries)
             return
@@ -92,41 +96,74 @@ def _summary(found: Registry, kind: str, name: str) -> dict[str, Any]:
     return {"name": name, "title": spec.title, **origin}
 
 
+def _sweeps() -> list[dict[str, Any]]:
+    from benchmark.run.sweep import expand, read_sweep, shipped_sweeps
+
+    sweeps = [read_sweep(path) for path in shipped_sweeps().values()]
+    return [
+        {
+            "name": sweep.name,
+            "title": sweep.title,
+            "protocols": ", ".join(sweep.protocols),
+            "rows": len(expand(sweep)),
+            "citation": sweep.citation,
+        }
+        for sweep in sweeps
+    ]
+
+
 def show(options: argparse.Namespace) -> None:
     """`benchmark show NAME`."""
+    from benchmark.run.sweep import find_sweep, shipped_sweeps
+
     found = registry()
     if options.splits or options.name in found.protocols or options.name.endswith((".yaml", ".yml")):
-        from benchmark.run.plan import find_protocol
-
-        protocol = find_protocol(options.name)
-        if options.splits:
-            from benchmark.cli.splits import show_splits
-
-            show_splits(protocol, options)
-        elif options.json:
-            print_json({**protocol.canonical(), "hash": protocol.hash})
-        else:
-            import yaml
-
-            print(yaml.safe_dump(protocol.canonical(), sort_keys=False, allow_unicode=True, width=100), end="")
-            print(f"hash: {protocol.hash}")
-        return
-    spec = _find_any(found, options.name)
-    if isinstance(spec, MethodSpec):
-        from benchmark.cli.method import show_method
-
-        show_method(spec, _plain(spec), options.json)
-    elif options.json:
-        print_json(_plain(spec))
+        _show_protocol(options)
+    elif options.name in shipped_sweeps():
+        _print_value(find_sweep(options.name).model_dump(mode="json", by_alias=True, exclude_unset=True), options.json)
     else:
-        print_fields(_plain(spec))
+        spec = _find_any(found, options.name)
+        if isinstance(spec, MethodSpec):
+            from benchmark.cli.method import show_method
+
+            show_method(spec, _plain(spec), options.json)
+        elif options.json:
+            print_json(_plain(spec))
+        else:
+            print_fields(_plain(spec))
+
+
+def _show_protocol(options: argparse.Namespace) -> None:
+    from benchmark.run.plan import find_protocol
+
+    protocol = find_protocol(options.name)
+    if options.splits:
+        from benchmark.cli.splits import show_splits
+
+        show_splits(protocol, options)
+    elif options.json:
+        print_json({**protocol.canonical(), "hash": protocol.hash})
+    else:
+        _print_value(protocol.canonical(), as_json=False)
+        print(f"hash: {protocol.hash}")
+
+
+def _print_value(value: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(value)
+    else:
+        import yaml
+
+        print(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100), end="")
 
 
 def _find_any(found: Registry, name: str) -> MethodSpec | AugmentationSpec | DatasetLayout | MetricSpec:
-    for kind in ("methods", "augmentations", "datasets", "metrics"):
+    for kind in SPECS:
         if name in getattr(found, kind):
             return getattr(found, kind)[name]
-    known = [known for kind in KINDS[:-1] for known in getattr(found, kind)]
+    from benchmark.run.sweep import shipped_sweeps
+
+    known = [*shipped_sweeps(), *(known for kind in ("protocols", *SPECS) for known in getattr(found, kind))]
     raise UsageError(unknown_name("name", name, known))
 
 

@@ -15,7 +15,7 @@ from benchmark.registry import registry
 from benchmark.run.data import Data
 from benchmark.run.init import hash_files, network_of
 from benchmark.run.units import ChosenAugmentation, Unit
-from benchmark.specs import AugmentationSpec, LabelMode
+from benchmark.specs import AugmentationSpec, LabelMode, load_object
 
 PROTOCOL_PREFIX = "protocol."
 
@@ -182,8 +182,12 @@ def _mixes(chosen: ChosenAugmentation) -> bool:
 
 def check_request(request: Request) -> None:
     """Refuse rows that cannot work, before any data is looked for."""
+    classes = len(find_protocol(request.protocol).classes)
     for row in request.rows:
         _check_row(row, request.preset)
+        for chosen in row.augmentations:
+            # The plugin itself knows which values its options can have.
+            load_object(registry().find("augmentations", chosen.name).build)(num_classes=classes, **chosen.options)
         for network in request.init:
             network_of(registry().find("methods", row.method), network)
 

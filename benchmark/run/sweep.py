@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -16,8 +16,7 @@ import benchmark.sweeps
 from benchmark.errors import UsageError
 from benchmark.files import canonical_json
 from benchmark.registry import registry, unknown_name
-
-Labels = Literal["hard", "soft"]
+from benchmark.specs import LabelMode
 
 
 class _Strict(BaseModel):
@@ -33,7 +32,7 @@ class SweepRow(_Strict):
     label: str | None = None
     method: str | None = None
     augment: tuple[str, ...] | None = None
-    labels: Labels | None = None
+    labels: LabelMode | None = None
     settings: dict[str, Any] = Field(default_factory=dict, alias="set")
 
 
@@ -42,7 +41,7 @@ class Grid(_Strict):
 
     method: tuple[str, ...] | None = Field(default=None, min_length=1)
     augment: tuple[tuple[str, ...], ...] | None = Field(default=None, min_length=1)
-    labels: tuple[Labels, ...] | None = Field(default=None, min_length=1)
+    labels: tuple[LabelMode, ...] | None = Field(default=None, min_length=1)
     settings: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict, alias="set")
 
 
@@ -55,7 +54,7 @@ class Baseline(_Strict):
     row: str | None = None
     method: str | None = None
     augment: tuple[str, ...] | None = None
-    labels: Labels | None = None
+    labels: LabelMode | None = None
     settings: dict[str, Any] | None = Field(default=None, alias="set")
     protocol: str | None = None
 
@@ -103,7 +102,7 @@ class Cell:
     label: str
     method: str
     augment: tuple[str, ...]
-    labels: str
+    labels: LabelMode
     settings: Mapping[str, Any]
 
     @property

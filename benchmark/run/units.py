@@ -12,7 +12,7 @@ from benchmark.protocol import Protocol, taken_over
 from benchmark.specs import LabelMode
 
 # Raised whenever the same unit would give another result for a reason that its fields do not show.
-IDENTITY_VERSION = 2
+IDENTITY_VERSION = 3
 
 
 class ChosenAugmentation(BaseModel):

@@ -82,7 +82,7 @@ class UnitRunner(Runner):
         try:
             return super().train()
         finally:
-            for loop in (self.train_loop, self.val_loop):
+            for loop in (self._train_loop, self._val_loop):
                 iterator = getattr(getattr(loop, "dataloader", None), "_iterator", None)
                 if iterator is not None:
                     iterator._shutdown_workers()

@@ -16,7 +16,6 @@ from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-
 CPU_FRAMES = 8
 
 

@@ -19,6 +19,8 @@ LIGHT = [
     ("list", "datasets"),
     ("list", "metrics"),
     ("list", "plugins"),
+    ("list", "sweeps"),
+    ("show", "midas-table-5"),
     ("list", "protocols"),
     ("show", "tsm"),
     ("show", "midas"),

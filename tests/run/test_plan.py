@@ -172,3 +172,9 @@ def test_missing_frames_are_counted_before_anything_runs(synthetic_root, tmp_pat
 
 def test_synthetic_data_is_known_as_such(units_for):
     assert all(unit.synthetic for unit in units_for())
+
+
+@pytest.mark.parametrize("text", ["midas:alpha=-1", "mixup:alpha=0", "frame-skip:low=0.5", "frame-erase:share=1.5"])
+def test_an_option_out_of_range_is_refused_when_planning(units_for, text):
+    with pytest.raises(UsageError, match=text.partition(":")[0]):
+        units_for(rows=(Row("tsm", (parse_augmentation(text),)),))
