@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from benchmark.datasets.synthetic.emotions import EMOTIONS
 from benchmark.run.rescoring import read_finished
 from benchmark.scoring.distributions import kl
 from experiments.ambiguity.clips import MIXTURES
+
+LEAST = 0.001
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,32 @@ def read_mixtures(root: Path) -> dict[str, np.ndarray]:
         return {row["clip_id"]: np.array([float(row[name]) for name in EMOTIONS]) for row in csv.DictReader(file)}
 
 
-def measure(label: str, record: Path, mixtures: Mapping[str, np.ndarray]) -> Measured:
-    """Scores of a finished row from its stored predictions."""
+def measure(
+    label: str,
+    record: Path,
+    mixtures: Mapping[str, np.ndarray],
+    change: Callable[[np.ndarray], np.ndarray] = lambda probabilities: probabilities,
+) -> Measured:
+    """Scores of a finished row from its stored predictions, (N, K) of which `change` makes others of the same order."""
     run = read_finished(record, "test")
     divergences, recalls = {}, {}
     for unit, predictions in zip(run.units, run.predictions, strict=True):
         truth = np.stack([mixtures[clip] for clip in predictions.ids])
-        divergences[unit.seed] = kl(truth, predictions.probabilities)
+        divergences[unit.seed] = kl(truth, change(predictions.probabilities))
         recalls[unit.seed] = unit.scores.test.metrics["uar"].value
     return Measured(label, divergences, recalls)
+
+
+def undo_softmax(probabilities: np.ndarray) -> np.ndarray:
+    """The distributions (N, K) whose softmax was learned: ln p, moved so that its shares sum to 1.
+
+    A model never gets the softmax of a distribution quite right; a share that comes out below `LEAST` is raised to it,
+    since no divergence is finite otherwise.
+    """
+    logarithms = np.log(probabilities)
+    shares = logarithms + (1 - logarithms.sum(axis=1, keepdims=True)) / probabilities.shape[1]
+    shares = np.maximum(shares, LEAST)
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def over_seeds(values: Sequence[float]) -> Interval:

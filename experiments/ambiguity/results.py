@@ -40,7 +40,7 @@ def results_text(rows: Sequence[Measured], known: Mapping[str, float], figure: s
         f"Made by `{command}`; [what was done, and what it means](README.md).",
         render_table(header, table),
         f"Means over {len(base.kl)} seeds of the training with their 95 % interval (Student's t); differences are taken "
-        "seed by seed. All rows share the clips and the split, whose choice the intervals do not cover.",
+        "seed by seed. All rows share clips and split; the intervals do not cover their choice.",
         f"The KL of predictions that need no model: {references}.",
         f"![KL and UAR of every seed]({figure})",
     ]

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from benchmark.cli.main import main as benchmark
 from benchmark.cli.progress import counting
+from benchmark.datasets.layouts import table
 from benchmark.files import write_text
 from benchmark.plots.style import svg_text
 from experiments.ambiguity.clips import synthesize
-from experiments.ambiguity.measures import measure, read_mixtures, references
+from experiments.ambiguity.measures import measure, read_mixtures, references, undo_softmax
 from experiments.ambiguity.results import results_figure, results_text
 
 HERE = Path(__file__).parent
@@ -46,8 +47,10 @@ def experiment(place: Path, out: Path, parts: dict[str, int], *options: str) -> 
         return code
     rows = json.loads(printed.getvalue())["rows"]
     mixtures = read_mixtures(data)
-    measured = [measure(row["row"], place / "runs" / row["record"], mixtures) for row in rows]
-    tested = [mixtures[clip] for clip in mixtures]
+    records = {row["row"]: place / "runs" / row["record"] for row in rows}
+    measured = [measure(label, record, mixtures) for label, record in records.items()]
+    measured.append(measure("MIDAS, softmax undone", records["MIDAS"], mixtures, undo_softmax))
+    tested = [mixtures[clip.id] for clip in table.read(data, votes=False) if clip.parts[1] == "test"]
     write_text(out / FIGURE, svg_text(results_figure(measured)))
     write_text(out / TEXT, results_text(measured, references(tested), FIGURE, COMMAND))
     return 0
