@@ -1,4 +1,4 @@
-"""Package layout: four source folders become two import packages (the rest is in pyproject.toml)."""
+"""Package layout: which source folders become which parts of two import packages (the rest is in pyproject.toml)."""
 
 from setuptools import find_packages, setup
 
@@ -22,6 +22,6 @@ setup(
         "benchmark.literature": ["*.yaml"],
         "benchmark.protocols": ["*.yaml", "groupings/*.yaml", "maps/*.yaml"],
         "benchmark.sweeps": ["*.yaml"],
-        "benchmark_plugins": ["*/README.md"],
+        "benchmark_plugins": ["*/README.md", "*/*.svg"],
     },
 )

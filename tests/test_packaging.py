@@ -44,7 +44,12 @@ def test_the_wheel_carries_every_data_file_and_every_plugin(wheel):
     }
     carried |= {f"benchmark/leaderboard/site/{path.name}" for path in ROOT.glob("benchmark/leaderboard/site/*.*")}
     carried |= {f"benchmark/literature/{path.name}" for path in ROOT.glob("leaderboard/reported/*.yaml")}
-    assert {"benchmark/protocols/maps/basic7.yaml", "benchmark/literature/aen-table-1.yaml"} <= carried
+    carried |= {f"benchmark/sweeps/{path.name}" for path in ROOT.glob("sweeps/*.yaml")}
+    assert {
+        "benchmark/protocols/maps/basic7.yaml",
+        "benchmark/literature/aen-table-1.yaml",
+        "benchmark/sweeps/aen-table-1.yaml",
+    } <= carried
     assert carried <= names
     for folder in (ROOT / "plugins").iterdir():
         if (folder / "__init__.py").is_file():

@@ -39,8 +39,8 @@ def results_text(rows: Sequence[Measured], known: Mapping[str, float], figure: s
         SYNTHETIC,
         f"Made by `{command}`; [what was done, and what it means](README.md).",
         render_table(header, table),
-        f"Means over {len(base.kl)} seeds of the training with their 95 % interval (Student's t); differences are taken "
-        "seed by seed. All rows share clips and split; the intervals do not cover their choice.",
+        f"Means over {len(base.kl)} seeds of the training with their 95 % interval (Student's t); differences are "
+        "taken seed by seed. All rows share clips and split; the intervals do not cover their choice.",
         f"The KL of predictions that need no model: {references}.",
         f"![KL and UAR of every seed]({figure})",
     ]
