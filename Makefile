@@ -3,9 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: demo test test-slow check venv
+.PHONY: demo ambiguity test test-slow check venv
 demo: venv ## set up everything and run the main job on synthetic data
 	$(BIN)/benchmark run --protocol dfew-5fold --demo
+
+ambiguity: venv ## the experiment on blended emotions: half an hour on two cores
+	$(BIN)/python -m experiments.ambiguity.run
 
 test: check ## set up everything, check style and types, run the tests
 	$(BIN)/python -m pytest

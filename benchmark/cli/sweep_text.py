@@ -10,6 +10,7 @@ from benchmark.cli.compare_text import SYNTHETIC, difference_cells, p_text
 from benchmark.leaderboard.building import metric_titles
 from benchmark.leaderboard.cells import marks
 from benchmark.leaderboard.markdown import escape, percent, render_table
+from benchmark.leaderboard.reported import DISCLAIMER, read_table, render_reported, shipped_tables
 from benchmark.records import RECORD, Summary
 from benchmark.run.sweep import Sweep
 from benchmark.run.sweep_table import Row
@@ -30,15 +31,25 @@ def sweep_text(sweep: Sweep, rows: Sequence[Row]) -> str:
         header += [title, f"{title} against baseline", "95 % interval", "p (Holm)"]
     header += [f"{title}, {escape(grouping)}" for grouping in sweep.groupings for title in titles.values()]
     header += ["Baseline", "Units", "Marks"]
+    synthetic = any(is_synthetic(row) for row in rows)
     parts = [
         f"# {escape(sweep.title)}",
-        *([SYNTHETIC] if any(is_synthetic(row) for row in rows) else []),
-        *([escape_long(sweep.citation)] if sweep.citation else []),
+        SYNTHETIC if synthetic else "",
+        escape_long(sweep.citation),
         render_table(header, [_cells(sweep, rows, row) for row in rows]),
         "\n".join(f"* {escape_long(note)}" for note in sweep.notes),
         LEGEND,
+        "" if synthetic else paper_text(sweep.name),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def paper_text(name: str) -> str:
+    """The table that a paper prints, where `leaderboard/reported/` has one of the sweep's name; else nothing."""
+    path = shipped_tables() / f"{name}.yaml"
+    if not path.is_file():
+        return ""
+    return f"## In the paper\n\n{DISCLAIMER}\n\n{render_reported([read_table(path)])}"
 
 
 def sweep_document(sweep: Sweep, rows: Sequence[Row]) -> dict[str, Any]:

@@ -188,7 +188,22 @@ def load_reported(folder: Path) -> list[ReportedTable]:
 
     Raises IntegrityError naming the first file that is wrong, and the key.
     """
-    return [_load(path) for path in sorted(folder.glob("*.yaml"))]
+    return [read_table(path) for path in sorted(folder.glob("*.yaml"))]
+
+
+def read_table(path: Path) -> ReportedTable:
+    """One table; IntegrityError names the file and the key that is wrong."""
+    try:
+        return ReportedTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False)
+        key = ".".join(map(str, first["loc"]))
+        more = f" (and {len(others)} more)" if others else ""
+        raise IntegrityError(f"{path}: {key + ': ' if key else ''}{first['msg']}{more}") from error
+    except OSError as error:
+        raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def check_arithmetic(table: ReportedTable) -> list[str]:
@@ -235,20 +250,6 @@ def reported_for(
                 if figure is not None and counts and table.protocol_of(row, column) == protocol.name:
                     values.setdefault(figure, Quotation(float(figure / 100), table.source, row.doubt))
     return list(values.values())
-
-
-def _load(path: Path) -> ReportedTable:
-    try:
-        return ReportedTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first, *others = error.errors(include_url=False)
-        key = ".".join(map(str, first["loc"]))
-        more = f" (and {len(others)} more)" if others else ""
-        raise IntegrityError(f"{path}: {key + ': ' if key else ''}{first['msg']}{more}") from error
-    except OSError as error:
-        raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise IntegrityError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def _difference(table: ReportedTable, row: ReportedRow) -> Decimal | None:

@@ -25,7 +25,7 @@ from experiments.ambiguity.measures import measure, read_mixtures, references, u
 from experiments.ambiguity.results import results_figure, results_text
 
 HERE = Path(__file__).parent
-COMMAND = "python -m experiments.ambiguity.run"
+COMMAND = "make ambiguity"
 PARTS = {"train": 490, "val": 140, "test": 350}
 TEXT, FIGURE = "RESULTS.md", "results.svg"
 

@@ -8,6 +8,8 @@ import shutil
 import pytest
 
 from benchmark.cli.main import main
+from benchmark.cli.sweep_text import paper_text
+from benchmark.leaderboard.reported import DISCLAIMER
 from benchmark.run.data import load_data
 from benchmark.run.execute import limited
 from benchmark.run.plan import find_protocol
@@ -165,3 +167,20 @@ def test_a_unit_that_fails_costs_only_itself(synthetic_root, tmp_path):
     assert "| 1 of 2 " in done.stdout
     assert "unofficial; incomplete" in done.stdout
     assert (tmp_path / "runs/sweeps/broken.md").is_file()
+
+
+def test_a_papers_sweep_quotes_the_papers_table():
+    text = paper_text("midas-table-9")
+    assert DISCLAIMER in text
+    assert "| MAE-DFER | 0.1 | 63.78 | 75.05 |" in text
+    assert paper_text("aen-figure-3") == ""
+
+
+def test_no_figure_of_a_paper_stands_on_a_page_of_synthetic_scores(swept, tmp_path, capsys):
+    command, _, _ = swept
+    file = tmp_path / "sweep.yaml"
+    file.write_text(FILE.replace("name: hard-and-soft", "name: midas-table-9"))
+    assert main(["sweep", str(file), *map(str, command[2:])]) == 0
+    page = capsys.readouterr().out
+    assert "MIDAS" in page
+    assert "In the paper" not in page
