@@ -8,28 +8,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.cli.compare_text import SYNTHETIC
-from benchmark.leaderboard.markdown import escape, render_table
+from benchmark.leaderboard.markdown import render_table
 from benchmark.plots.style import COLOURS, finish, label_inches, new_figure, styled
 from experiments.ambiguity.measures import Interval, Measured, difference, over_seeds
 
-KL, UAR = "KL(true mixture || prediction), nats", "UAR, percent"
+KL, UAR = "KL from the true mixture, nats", "UAR, percent"
 TITLE = "Faces that blend two emotions: the smaller the KL and the larger the UAR, the better"
 
 
 def results_text(rows: Sequence[Measured], known: Mapping[str, float], figure: str, command: str) -> str:
-    """A markdown page: every row with intervals over seeds and its difference from the first row, and the figure.
+    """A markdown page: every row with intervals over seeds, the differences from the first two rows, and the figure.
 
     known: KL of predictions that need no model. figure: its file name. command: what made it all.
     """
-    base = rows[0]
-    header = ["Training", KL, "against hard labels", UAR, "against hard labels"]
-    table = [
+    scores = [
         [
-            escape(row.label),
+            row.label,
             _shown(over_seeds(list(row.kl.values())), 3),
-            "-" if row is base else _shown(difference(row.kl, base.kl), 3, "+"),
             _shown(_percent(over_seeds(list(row.uar.values()))), 1),
-            "-" if row is base else _shown(_percent(difference(row.uar, base.uar)), 1, "+"),
         ]
         for row in rows
     ]
@@ -38,13 +34,27 @@ def results_text(rows: Sequence[Measured], known: Mapping[str, float], figure: s
         "# Results: hard labels, soft labels and MIDAS on blended emotions",
         SYNTHETIC,
         f"Made by `{command}`; [what was done, and what it means](README.md).",
-        render_table(header, table),
-        f"Means over {len(base.kl)} seeds of the training with their 95 % interval (Student's t); differences are "
-        "taken seed by seed. All rows share clips and split; the intervals do not cover their choice.",
-        f"The KL of predictions that need no model: {references}.",
+        render_table(["Training", KL, UAR], scores),
+        f"Means over {len(rows[0].kl)} seeds of the training with their 95 % interval (Student's t). All rows share "
+        "the clips and the split; the intervals do not cover their choice.",
+        f"KL of predictions that need no model: {references}.",
         f"![KL and UAR of every seed]({figure})",
+        *(_differences(rows[place + 1 :], rows[place]) for place in (0, 1)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _differences(rows: Sequence[Measured], base: Measured) -> str:
+    header = [f"Minus {base.label}", KL, "UAR, points"]
+    table = [
+        [
+            row.label,
+            _shown(difference(row.kl, base.kl), 3, "+"),
+            _shown(_percent(difference(row.uar, base.uar)), 1, "+"),
+        ]
+        for row in rows
+    ]
+    return render_table(header, table)
 
 
 @styled()

@@ -1,4 +1,6 @@
 import csv
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +11,9 @@ from scipy.stats import t as student
 from benchmark.datasets.layouts import table
 from benchmark.datasets.synthetic.emotions import EMOTIONS
 from benchmark.datasets.synthetic.labels import ANNOTATORS
-from experiments.ambiguity.clips import draw_feeling, label_of, synthesize
+from experiments.ambiguity import run
+from experiments.ambiguity.clips import MIXTURES, draw_feeling, label_of, synthesize
 from experiments.ambiguity.measures import difference, over_seeds, read_mixtures, references, undo_softmax
-from experiments.ambiguity.run import experiment
 
 PARTS = {"train": 14, "val": 7, "test": 7}
 
@@ -78,11 +80,20 @@ def test_references_are_divergences_from_the_true_mixture():
     assert found["every emotion alike"] == pytest.approx(np.log(7) - entropy(truth))
 
 
+def test_the_published_results_are_what_the_published_predictions_say(tmp_path):
+    published = Path(run.__file__).parent
+    shutil.copytree(published / run.RECORDS, tmp_path / run.RECORDS)
+    shutil.copyfile(published / MIXTURES, tmp_path / MIXTURES)
+    run.write_results(tmp_path)
+    for name in (run.TEXT, run.FIGURE):
+        assert (tmp_path / name).read_text() == (published / name).read_text()
+
+
 @pytest.mark.slow
 def test_one_command_makes_the_table_and_the_figure(tmp_path, capsys):
     for _ in range(2):
         options = ("--seeds", "0,1", "--set", "epochs=1", "--device", "cpu")
-        assert experiment(tmp_path / "runs", tmp_path, {"train": 56, "val": 14, "test": 28}, *options) == 0
+        assert run.experiment(tmp_path / "runs", tmp_path, {"train": 56, "val": 14, "test": 28}, *options) == 0
     assert "8 finished before" in capsys.readouterr().err
     text = (tmp_path / "RESULTS.md").read_text()
     assert [label in text for label in ("hard labels", "soft labels", "MIDAS", "MIDAS without softmax")] == [True] * 4
