@@ -13,7 +13,7 @@ from benchmark.plots.style import COLOURS, finish, label_inches, new_figure, sty
 from experiments.ambiguity.measures import Interval, Measured, difference, over_seeds
 
 KL, UAR = "KL from the true mixture, nats", "UAR, percent"
-TITLE = "Faces that blend two emotions: the smaller the KL and the larger the UAR, the better"
+TITLE = "Faces that blend two emotions: a small KL and a large UAR are good"
 
 
 def results_text(rows: Sequence[Measured], known: Mapping[str, float], figure: str, command: str) -> str:
