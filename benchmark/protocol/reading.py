@@ -22,10 +22,10 @@ def load_protocol(path: Path) -> Protocol:
 
     `groupings`, `train_on` and `test_on.labels` name files that lie beside it or among the built-in ones.
     """
-    value = _read_mapping(path)
+    value = read_mapping(path)
     _resolve_training(path, value)
     if isinstance(value.get("test_on"), dict) and isinstance(value["test_on"].get("labels"), str):
-        value["test_on"]["labels"] = _read_mapping(_find(path, "maps", value["test_on"]["labels"]))
+        value["test_on"]["labels"] = read_mapping(_find(path, "maps", value["test_on"]["labels"]))
     names = value.get("groupings", [])
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         files = [_find(path, "groupings", name) for name in names]
@@ -83,7 +83,7 @@ def _resolve_training(path: Path, value: dict[str, Any]) -> None:
 
 def read_grouping(path: Path, classes: Any) -> dict[str, Any]:
     """A grouping's file, without the emotions that are not in `classes`: one file serves every class list."""
-    grouping = _read_mapping(path)
+    grouping = read_mapping(path)
     if isinstance(grouping.get("groups"), dict) and isinstance(classes, list | tuple):
         kept = {canonical(str(name)) for name in classes}
         members = {
@@ -93,6 +93,19 @@ def read_grouping(path: Path, classes: Any) -> dict[str, Any]:
         }
         grouping["groups"] = {group: names for group, names in members.items() if names}
     return grouping
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; UsageError says what is wrong with the file."""
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is not valid YAML: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: must be a mapping of keys to values")
+    return value
 
 
 def _find(path: Path, folder: str, name: str) -> Path:
@@ -114,18 +127,6 @@ def _replace(value: dict[str, Any], key: str, new: Any, name: str) -> None:
     if not isinstance(target, dict) or last not in target:
         raise UsageError(f"protocol {name} has no key '{key}'; `benchmark show {name}` lists them")
     target[last] = new
-
-
-def _read_mapping(path: Path) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is not valid YAML: {error}") from error
-    if not isinstance(value, dict):
-        raise UsageError(f"{path}: must be a mapping of keys to values")
-    return value
 
 
 def _known_keys(location: list[int | str]) -> list[str]:

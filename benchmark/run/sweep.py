@@ -9,12 +9,12 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 import benchmark.sweeps
 from benchmark.errors import UsageError
 from benchmark.files import canonical_json
+from benchmark.protocol.reading import read_mapping
 from benchmark.registry import registry, unknown_name
 from benchmark.specs import LabelMode
 
@@ -134,15 +134,7 @@ def shipped_sweeps() -> dict[str, Path]:
 
 def read_sweep(path: Path) -> Sweep:
     """Read one sweep file; every error names the file, the key and what is expected there."""
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is not valid YAML: {error}") from error
-    if not isinstance(value, dict):
-        raise UsageError(f"{path}: must be a mapping of keys to values")
-    return make_sweep(value, str(path))
+    return make_sweep(read_mapping(path), str(path))
 
 
 def make_sweep(value: dict[str, Any], where: str) -> Sweep:

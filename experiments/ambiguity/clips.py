@@ -13,6 +13,7 @@ from benchmark.datasets.synthetic.emotions import EMOTIONS, perform
 from benchmark.datasets.synthetic.labels import ANNOTATORS, Feeling, draw_votes, winner
 from benchmark.datasets.synthetic.scenes import film
 from benchmark.datasets.synthetic.studio import draw_length, generator, make_all, new_tree
+from benchmark.datasets.synthetic.table import ClipPlan
 from benchmark.datasets.synthetic.writing import write_table, write_video
 from benchmark.specs import ReportProgress
 
@@ -23,23 +24,10 @@ MIXTURES = "mixtures.csv"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All that a worker needs to make one clip; `stronger` is the emotion with the larger share."""
+class Plan(ClipPlan):
+    """A clip of the train, val or test part; its label here is the emotion with the larger share."""
 
-    number: int
     part: str
-    stronger: str
-    seed: int
-
-    @property
-    def id(self) -> str:
-        """The clip's id in the table."""
-        return f"clip-{self.number:04d}"
-
-    @property
-    def path(self) -> str:
-        """The clip's video, relative to the tree."""
-        return f"videos/{self.id}.mp4"
 
 
 def synthesize(out: Path, parts: Mapping[str, int], seed: int, report: ReportProgress) -> None:
@@ -49,12 +37,8 @@ def synthesize(out: Path, parts: Mapping[str, int], seed: int, report: ReportPro
     as label the emotion with most of them; `mixtures.csv` has a row of shares for each clip, summing to 1. Raises
     UsageError when `out` is not an absent or empty folder.
     """
-    plans = [
-        Plan(0, part, EMOTIONS[number % len(EMOTIONS)], seed)
-        for part, count in parts.items()
-        for number in range(count)
-    ]
-    plans = [Plan(number, plan.part, plan.stronger, seed) for number, plan in enumerate(plans, start=1)]
+    kinds = [(part, EMOTIONS[place % len(EMOTIONS)]) for part, count in parts.items() for place in range(count)]
+    plans = [Plan(number, stronger, seed, part) for number, (part, stronger) in enumerate(kinds, start=1)]
     with new_tree(out, "table", len(plans), seed) as tree:
         feelings = make_all(partial(_make_clip, tree), plans, report, workers=None)
         made = list(zip(plans, feelings, strict=True))
@@ -83,7 +67,7 @@ def label_of(feeling: Feeling) -> str:
 
 def _make_clip(tree: Path, plan: Plan) -> Feeling:
     rng = generator(NAME, plan.seed, plan.number)
-    feeling = draw_feeling(plan.stronger, rng)
+    feeling = draw_feeling(plan.label, rng)
     _, crops = film(perform(feeling.mixture, draw_length(plan.number, rng), rng), rng)
     write_video(tree / plan.path, crops)
     return feeling

@@ -1,31 +1,19 @@
+from functools import partial
+
 import pytest
 import torch
 from scipy import stats
 
 from benchmark.errors import UsageError
 from benchmark.specs import load_object
-from benchmark.training.adapter import import_mmaction
 from benchmark_plugins.cutmix import AUGMENTATION
+from tests.plugins.mixing import CLASSES, blending_of, mix
 
-import_mmaction()
-
-from mmaction.registry import MODELS  # noqa: E402
-from mmaction.structures import ActionDataSample  # noqa: E402
-
-CLASSES = 7
 SHAPES = pytest.mark.parametrize("shape", [(4, 3, 20, 24), (1, 3, 4, 20, 24)], ids=["NCHW", "NCTHW"])
 
 
-def blending(**options):
-    return MODELS.build(load_object(AUGMENTATION.build)(num_classes=CLASSES, **options))
-
-
-def mixed(clips, targets, **options):
-    samples = [ActionDataSample() for _ in targets]
-    for sample, target in zip(samples, targets, strict=True):
-        sample.set_gt_label(target)
-    clips, samples = blending(**options)(clips.clone(), samples)
-    return clips, torch.stack([sample.gt_label for sample in samples])
+blending = partial(blending_of, AUGMENTATION)
+mixed = partial(mix, AUGMENTATION)
 
 
 @pytest.fixture(autouse=True)

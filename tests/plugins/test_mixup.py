@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,28 +9,12 @@ from benchmark.errors import UsageError
 from benchmark.run.data import load_data
 from benchmark.run.plan import Request, Row, make_units, parse_augmentation, resolve_protocol
 from benchmark.specs import load_object
-from benchmark.training.adapter import import_mmaction
 from benchmark.training.config import build_config
 from benchmark_plugins.mixup import AUGMENTATION
+from tests.plugins.mixing import CLASSES, blending_of, mix
 
-import_mmaction()
-
-from mmaction.registry import MODELS  # noqa: E402
-from mmaction.structures import ActionDataSample  # noqa: E402
-
-CLASSES = 7
-
-
-def blending(**options):
-    return MODELS.build(load_object(AUGMENTATION.build)(num_classes=CLASSES, **options))
-
-
-def mixed(clips, targets, **options):
-    samples = [ActionDataSample() for _ in targets]
-    for sample, target in zip(samples, targets, strict=True):
-        sample.set_gt_label(target)
-    clips, samples = blending(**options)(clips.clone(), samples)
-    return clips, torch.stack([sample.gt_label for sample in samples])
+blending = partial(blending_of, AUGMENTATION)
+mixed = partial(mix, AUGMENTATION)
 
 
 @pytest.fixture(autouse=True)

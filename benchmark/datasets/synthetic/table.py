@@ -19,8 +19,8 @@ _SUBJECTS_PER_FOLD = 4
 
 
 @dataclass(frozen=True)
-class _ClipPlan:
-    """All that a worker needs to make one clip."""
+class ClipPlan:
+    """All that a worker needs to make one clip; `label` is the emotion that it shows, or shows most of."""
 
     number: int
     label: str
@@ -47,7 +47,7 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     with new_tree(out, "table", clips, seed) as tree:
         labels = shuffled(planned_counts(clips, _SHARES), generator("table", seed, 0, 0))
         folds = stratified_folds(labels, generator("table", seed, 0, 1))
-        plans = [_ClipPlan(number, label, seed) for number, label in labels.items()]
+        plans = [ClipPlan(number, label, seed) for number, label in labels.items()]
         votes = make_all(partial(_make_clip, tree), plans, report, workers)
         rows = [
             (plan.id, plan.path, plan.label, *counts.values(), folds[plan.number], _subject(plan, folds[plan.number]))
@@ -57,12 +57,12 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
         write_table(tree / "clips.csv", [header, *rows])
 
 
-def _subject(plan: _ClipPlan, fold: int) -> str:
+def _subject(plan: ClipPlan, fold: int) -> str:
     """A person whose clips are all in one fold."""
     return f"subject-{_SUBJECTS_PER_FOLD * (fold - 1) + plan.number % _SUBJECTS_PER_FOLD + 1:02d}"
 
 
-def _make_clip(tree: Path, plan: _ClipPlan) -> Mapping[str, int]:
+def _make_clip(tree: Path, plan: ClipPlan) -> Mapping[str, int]:
     """Write one clip's video; returns its votes."""
     rng = generator("table", plan.seed, plan.number)
     feeling = draw_feeling(plan.label, rng)
