@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-EPOCHS = 5
+# More than any machine trains between two looks at the log, so that a kill finds the run unfinished.
+EPOCHS = 16
 # Mixing and random crops draw from every random stream there is.
 ROW = ["--method", "tsm", "--augment", "midas", "--labels", "soft", "--preset", "small"]
 
@@ -62,14 +63,14 @@ def test_a_run_killed_at_three_random_moments_ends_with_the_same_predictions(syn
     print(f"random moments from seed {seed}")
     rng = random.Random(seed)
     lost = []
-    for after in sorted(rng.sample(range(EPOCHS), 3)):
+    for after in [*sorted(rng.sample(range(1, EPOCHS // 2), 2)), EPOCHS]:
         process = start(synthetic_root, tmp_path)
         wait_for(lambda after=after: epochs_done(tmp_path) >= after, process)
-        time.sleep(rng.uniform(0, 1.0))
+        time.sleep(rng.uniform(0, 0.3))
         before = epochs_done(tmp_path)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        assert process.returncode == -signal.SIGKILL or before >= EPOCHS
+        assert process.returncode == -signal.SIGKILL or after == EPOCHS
         lost.append((after, before, epochs_done(tmp_path)))
     final = subprocess.run(command(synthetic_root, tmp_path), capture_output=True, text=True, timeout=300, check=False)
     assert final.returncode == 0, final.stderr
@@ -77,7 +78,7 @@ def test_a_run_killed_at_three_random_moments_ends_with_the_same_predictions(syn
     assert all(before <= now for _, before, now in lost)
     for name in ("predictions.val.csv.gz", "predictions.test.csv.gz", "scores.json"):
         assert (folder / name).read_bytes() == (undisturbed / name).read_bytes(), lost
-    assert json.loads((folder / "state.json").read_text())["attempts"] > 1
+    assert json.loads((folder / "state.json").read_text())["attempts"] >= 3
 
 
 def test_workers_end_with_the_process_that_started_them(synthetic_root, undisturbed, tmp_path):
