@@ -156,3 +156,9 @@ def _try_initial(unit: Unit, machine: Machine) -> None:
 
     for network, report in try_initial(unit, machine).items():
         note(f"{unit.row}: {network} starts from {machine.init[network]}: {report.summary}")
+        if report.classifier:
+            note(
+                f"warning: {machine.init[network]} brings a classifier that has already learned these emotions: if "
+                "test clips were among its training clips (one fold's test clips are the other folds' training clips), "
+                "the scores mean nothing"
+            )

@@ -27,7 +27,8 @@ class LoadReport:
     missing: the network's, not in the file. unexpected: the file's, under its own names, not in the model.
     reinitialised: of the classifier, in both, but for other classes: left at their fresh initialisation. reordered: of
     the classifier, brought from the file's class order into the protocol's. order_unknown: the classifier was taken as
-    it is although nothing says which of its outputs is which class. loaded: everything that was copied.
+    it is although nothing says which of its outputs is which class. classifier: what was loaded of a classifier that
+    has learned these classes from somebody's labels. loaded: everything that was copied.
     """
 
     missing: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class LoadReport:
     reinitialised: tuple[str, ...] = ()
     reordered: tuple[str, ...] = ()
     order_unknown: bool = False
+    classifier: tuple[str, ...] = ()
     loaded: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -196,11 +198,12 @@ def _put_in_order(fitting: dict[str, Tensor], given: _Given, report: LoadReport)
     """Bring the rows of the classifier into the wanted class order, in place, or drop those of other classes."""
     order, wanted = given.order, given.wanted
     rows = [key for key, value in fitting.items() if key.startswith(given.heads) and value.shape[:1] == (len(wanted),)]
+    kept = replace(report, classifier=tuple(rows))
     if not rows or order == wanted:
-        return report
+        return kept
     # A declared order is of the dataset that most use; a file for another number of classes has an order of its own.
     if len(order) != len(wanted):
-        return replace(report, order_unknown=True)
+        return replace(kept, order_unknown=True)
     if set(order) != set(wanted):
         for key in rows:
             del fitting[key]
@@ -208,4 +211,4 @@ def _put_in_order(fitting: dict[str, Tensor], given: _Given, report: LoadReport)
     index = [order.index(name) for name in wanted]
     for key in rows:
         fitting[key] = fitting[key][index]
-    return replace(report, reordered=tuple(rows))
+    return replace(kept, reordered=tuple(rows))

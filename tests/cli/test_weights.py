@@ -208,3 +208,15 @@ def test_a_run_says_what_of_its_initial_weights_did_not_fit(official, synthetic_
     assert record["init"] == {"model": hash_file(path)}
     for log in (tmp_path / "runs").rglob("log.txt"):
         assert "missing=('backbone.t_former.cls_token',)" in log.read_text()
+    assert "already learned" not in done.stderr
+
+
+def test_a_run_warns_of_a_classifier_that_may_have_seen_the_test_clips(official, synthetic_root, tmp_path):
+    path = official()
+    done = benchmark(
+        *("run", "--protocol", "dfew-5fold", *SMALL, "--set", "epochs=1", "--folds", "1,2", "--limit", "8"),
+        *("--data-root", synthetic_root, "-o", tmp_path / "runs", "--init", path),
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "already learned" in line]
+    assert line.startswith(f"warning: {path} brings a classifier")

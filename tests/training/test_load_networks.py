@@ -166,6 +166,7 @@ def test_an_official_classifier_is_put_into_the_protocols_order(model, tmp_path)
 def test_a_classifier_in_the_right_order_stays_as_it_is(model, tmp_path, classes):
     report = load_networks(model, METHOD, {"model": saved(tmp_path / "m.pth", official())}, classes)["model"]
     assert (report.reordered, report.reinitialised, report.order_unknown) == ((), (), False)
+    assert report.classifier == (("cls_head.fc.weight", "cls_head.fc.bias") if classes else ())
     assert torch.equal(model.cls_head["fc"].weight, official()["fc.weight"])
 
 
