@@ -44,6 +44,8 @@ class Sampling:
 class Preset:
     """One size of a method: `paper` is the paper's, `small` is the same code for two CPU cores.
 
+    A training batch holds `copies` of each of `batch_size` clips, each augmented anew (repeated augmentation); with
+    `balanced`, clips are drawn such that all classes come equally often, with replacement, as many as there are.
     `mean` and `std` are per RGB channel on the 0..255 scale; normalisation happens on the device. `decode_size`, when
     set, resizes every frame to that square while decoding and keeps the result in the frame cache. `parameters` and
     `gflops` (per clip, a multiply-add being two operations) are of the model with 7 classes. `model` holds what else
@@ -54,6 +56,8 @@ class Preset:
     sampling: Sampling
     epochs: int
     batch_size: int
+    copies: int = 1
+    balanced: bool = False
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     pretraining: str = "none"

@@ -47,6 +47,7 @@ def pretrain_command(options: argparse.Namespace) -> None:
     """`benchmark pretrain`."""
     from benchmark.run.init import hash_files, network_of, parse_init
     from benchmark.run.plan import parse_settings
+    from benchmark.run.presets import changed_preset
     from benchmark.run.pretraining import WEIGHTS, PretrainingUnit, find_pretraining, is_done, read_state
     from benchmark.run.state import exclusive
 
@@ -56,9 +57,12 @@ def pretrain_command(options: argparse.Namespace) -> None:
     if preset not in pretraining.presets:
         raise UsageError(f"{name} of {method.name} has no preset '{preset}'; it has: {', '.join(pretraining.presets)}")
     overrides = parse_settings(options.settings)
+    chosen = changed_preset(pretraining.presets[preset], overrides)
     init = parse_init(options.init)
     for network in init:
         network_of(method, network)
+    if chosen.balanced and pretraining.data == "videos":
+        raise UsageError("--set balanced: videos are learned from without labels, so there are no classes to balance")
     source = _source(options, pretraining)
     unit = PretrainingUnit(
         method=method.name,

@@ -115,8 +115,9 @@ def _run(
     """Run what is missing. Only now is torch imported."""
     from benchmark.cli.progress import RunProgress
     from benchmark.run.execute import Machine
+    from benchmark.run.presets import chosen_preset
     from benchmark.run.run import run_units
-    from benchmark.training.config import build_config, chosen_preset
+    from benchmark.training.config import build_config
     from benchmark.training.unit import use_device
     from benchmark.video.cache import cache_folder
 

@@ -10,10 +10,12 @@ from typing import Any
 import yaml
 
 from benchmark.errors import UsageError
+from benchmark.files import canonical_json
 from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
 from benchmark.run.data import Data
 from benchmark.run.init import hash_files, network_of
+from benchmark.run.presets import chosen_preset
 from benchmark.run.units import ChosenAugmentation, Unit
 from benchmark.specs import AugmentationSpec, LabelMode, load_object
 
@@ -137,8 +139,15 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, separator, value = setting.partition("=")
         if not separator or not key:
-            raise UsageError(f"--set {setting}: expected key=value")
-        parsed[key] = _number(yaml.safe_load(value))
+            raise UsageError(f"{setting}: expected key=value")
+        try:
+            parsed[key] = _number(yaml.safe_load(value))
+            canonical_json(parsed[key])  # dates and infinities have no place in an identity
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise UsageError(
+                f"{setting}: the value must be a number, text, true, false, a list or a mapping: {reason}"
+            ) from None
     return parsed
 
 
@@ -184,7 +193,7 @@ def check_request(request: Request) -> None:
     """Refuse rows that cannot work, before any data is looked for."""
     classes = len(find_protocol(request.protocol).classes)
     for row in request.rows:
-        _check_row(row, request.preset)
+        _check_row(row, request.preset, parse_settings(request.settings))
         for chosen in row.augmentations:
             # The plugin itself knows which values its options can have.
             load_object(registry().find("augmentations", chosen.name).build)(num_classes=classes, **chosen.options)
@@ -192,10 +201,9 @@ def check_request(request: Request) -> None:
             network_of(registry().find("methods", row.method), network)
 
 
-def _check_row(row: Row, preset: str) -> None:
+def _check_row(row: Row, preset: str, settings: Mapping[str, Any]) -> None:
     method = registry().find("methods", row.method)
-    if preset not in method.presets:
-        raise UsageError(f"{method.name} has no preset '{preset}'; it has: {', '.join(method.presets)}")
+    chosen_preset(method, preset, settings)
     if row.labels not in method.label_modes:
         raise UsageError(
             f"{method.name} cannot learn from {row.labels} labels; it accepts: {', '.join(method.label_modes)}"

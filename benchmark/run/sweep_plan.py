@@ -25,6 +25,7 @@ from benchmark.run.plan import (
     parse_settings,
     stages,
 )
+from benchmark.run.presets import chosen_preset
 from benchmark.run.run import unfinished
 from benchmark.run.state import read_state
 from benchmark.run.sweep import Cell, Sweep, baseline_of, expand
@@ -154,16 +155,16 @@ def work_of(units: Sequence[Unit], data: Data, runs: Path) -> Work:
     done = [unit for unit in units if unit.identity not in todo]
     states = [state for unit in done if (state := read_state(runs / unit.folder)) is not None]
     first = units[0]
-    preset = registry().find("methods", first.method).presets[first.preset]
+    preset = chosen_preset(registry().find("methods", first.method), first.preset, first.overrides)
     # Units that test another unit's checkpoint do not train.
-    epochs = 0 if first.source else first.overrides.get("epochs", preset.epochs)
+    epochs = 0 if first.source else preset.epochs
     clips = sum(_train_inputs(unit, data) for unit in units)
     return Work(
         units=len(units),
         finished=len(done),
         clips=clips / len(units),
         epochs=epochs,
-        gflops=preset.gflops * clips * epochs * PASSES,
+        gflops=preset.gflops * clips * preset.copies * epochs * PASSES,
         seconds=sum(s.cost.train_seconds + s.cost.predict_seconds for s in states) if states else None,
     )
 

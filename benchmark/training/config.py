@@ -11,14 +11,12 @@ from mmengine.config import Config
 
 from benchmark.errors import UsageError
 from benchmark.registry import registry
+from benchmark.run.presets import PRESET_KEYS, chosen_preset
 from benchmark.run.rows import TEST, TRAIN, WATCHED
 from benchmark.run.state import SPLITS
 from benchmark.run.units import Unit
-from benchmark.specs import MethodSpec, Preset, Recipe, load_object
+from benchmark.specs import Preset, Recipe, load_object
 from benchmark.training.randomness import derive_seed
-
-# Preset fields that `--set` may name directly.
-PRESET_KEYS = ("epochs", "batch_size", "size", "decode_size")
 
 
 def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, cache: Path, workers: int) -> Config:
@@ -105,12 +103,13 @@ class Reading:
 
 def clip_loader(preset: Preset, reading: Reading, steps: list[dict[str, Any]], train: bool) -> dict[str, Any]:
     """The config of a data loader: read each clip's frames as the preset samples them, then take `steps`."""
+    sampler = {"type": "EpochSampler", "shuffle": train, "seed": derive_seed(reading.seed, "order")}
     return {
-        "batch_size": preset.batch_size,
+        "batch_size": preset.batch_size * (preset.copies if train else 1),
         "num_workers": reading.workers,
         "persistent_workers": reading.workers > 0,
         "drop_last": train,
-        "sampler": {"type": "EpochSampler", "shuffle": train, "seed": derive_seed(reading.seed, "order")},
+        "sampler": {**sampler, "copies": preset.copies, "balanced": preset.balanced} if train else sampler,
         "dataset": {
             "type": "ClipDataset",
             "seed": reading.seed,
@@ -166,19 +165,6 @@ def schedule_config(recipe: Recipe, preset: Preset, seed: str) -> dict[str, Any]
         "randomness": {"seed": derive_seed(seed, "weights")},
         "env_cfg": {"cudnn_benchmark": False, "mp_cfg": {"opencv_num_threads": 0}},
     }
-
-
-def chosen_preset(method: MethodSpec, name: str, overrides: Mapping[str, Any]) -> Preset:
-    """The method's preset, with those `--set` values that name a preset field."""
-    if name not in method.presets:
-        raise UsageError(f"{method.name} has no preset '{name}'; it has: {', '.join(method.presets)}")
-    return changed_preset(method.presets[name], overrides)
-
-
-def changed_preset(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
-    """The preset with those `--set` values that name one of its fields."""
-    changes = {key: value for key, value in overrides.items() if key in PRESET_KEYS}
-    return dataclasses.replace(preset, **changes)
 
 
 def _augmentations(unit: Unit) -> tuple[list[dict], list[dict], list[str]]:

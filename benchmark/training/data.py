@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmaction.registry import DATA_SAMPLERS, DATASETS, MODELS, TRANSFORMS
 from mmengine.dataset import BaseDataset, DefaultSampler
+from torch.utils.data import WeightedRandomSampler
 
 from benchmark.specs import Sampling
 from benchmark.training.randomness import clip_stream, derive_seed
@@ -24,23 +26,28 @@ from benchmark.video.sampling import nearest, reorder, sample_frames
 class ClipDataset(BaseDataset):
     """Clips of one split, listed in an MMEngine annotation file (see `benchmark.run.rows`).
 
-    An index may be a pair (epoch, index): the clip's random stream is then that of (seed, epoch, clip id), whichever
-    worker or process reads it, and however often the run was resumed.
+    An index may be a triple (epoch, index, copy): the clip's random stream is then that of (seed, epoch, clip id) and
+    of which copy it is in its epoch, whichever worker or process reads it, and however often the run was resumed.
     """
 
     def __init__(self, seed: str, **kwargs: Any) -> None:
         self.seed = seed
         super().__init__(data_prefix={}, serialize_data=False, **kwargs)
 
-    def __getitem__(self, index: int | tuple[int, int]) -> dict:
-        epoch, position = index if isinstance(index, tuple) else (0, index)
+    def __getitem__(self, index: int | tuple[int, int, int]) -> dict:
+        epoch, position, copy = index if isinstance(index, tuple) else (0, index, 0)
         info = self.get_data_info(position)
         clip_id = info["clip_id"]
+        again = [*([info["repeat"]] if "repeat" in info else []), *([f"copy {copy}"] if copy else [])]
         try:
-            with clip_stream(derive_seed(self.seed, epoch, clip_id, *([info["repeat"]] if "repeat" in info else []))):
+            with clip_stream(derive_seed(self.seed, epoch, clip_id, *again)):
                 return self.pipeline(info)
         except UnreadableClip as error:
             raise UnreadableClip(f"clip {clip_id}: {error}") from None
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The class index of a clip, as MMEngine asks for it; of a window, that of most of its labelled frames."""
+        return [self.get_data_info(idx)["label"]]
 
 
 @contextlib.contextmanager
@@ -54,10 +61,38 @@ def plain_clip_errors() -> Iterator[None]:
 
 @DATA_SAMPLERS.register_module()
 class EpochSampler(DefaultSampler):
-    """MMEngine's sampler, yielding (epoch, index) so that the epoch reaches the clip's random stream."""
+    """MMEngine's sampler, yielding (epoch, index, copy) so that both reach the clip's random stream.
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return ((self.epoch, index) for index in super().__iter__())
+    copies: how often each drawn clip comes, one right after the other (repeated augmentation). balanced: draw clips
+    with replacement, all classes equally often, as many as there are, instead of every clip once.
+    """
+
+    def __init__(self, dataset: BaseDataset, copies: int = 1, balanced: bool = False, **kwargs: Any) -> None:
+        super().__init__(dataset, **kwargs)
+        self.copies = copies
+        self.balanced = balanced
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        drawn = self._balanced_draws() if self.balanced else ((index, 0) for index in super().__iter__())
+        for index, before in drawn:
+            for copy in range(self.copies):
+                yield self.epoch, index, before * self.copies + copy
+
+    def __len__(self) -> int:
+        return self.num_samples * self.copies
+
+    def _balanced_draws(self) -> list[tuple[int, int]]:
+        """This process's share of the epoch: indices, each with how often it was drawn before, by any process."""
+        classes = [self.dataset.get_cat_ids(index)[0] for index in range(len(self.dataset))]
+        clips = Counter(classes)
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        weights = [1 / clips[each] for each in classes]
+        before: Counter[int] = Counter()
+        draws = []
+        for index in WeightedRandomSampler(weights, self.total_size, generator=generator):
+            draws.append((index, before[index]))
+            before[index] += 1
+        return draws[self.rank :: self.world_size]
 
 
 @TRANSFORMS.register_module()

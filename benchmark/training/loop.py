@@ -55,7 +55,8 @@ def initialise(runner: UnitRunner) -> None:
 
 def _no_larger_than_its_split(loader: Mapping[str, Any]) -> dict[str, Any]:
     """Training drops its last, incomplete batch; a split smaller than one batch is used as a whole instead."""
-    return {**loader, "batch_size": min(loader["batch_size"], len(rows_of(loader)))}
+    inputs = len(rows_of(loader)) * loader["sampler"]["copies"]
+    return {**loader, "batch_size": min(loader["batch_size"], inputs)}
 
 
 def rows_of(loader: Mapping[str, Any]) -> list[dict[str, Any]]:

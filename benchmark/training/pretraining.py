@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 
 from benchmark.files import hash_file, write_json, write_text
 from benchmark.registry import registry
+from benchmark.run.presets import changed_preset
 from benchmark.run.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.specs import MethodSpec, Recipe, load_object
@@ -22,7 +23,6 @@ from benchmark.training.checkpoints import load_networks
 from benchmark.training.config import (
     Reading,
     apply_overrides,
-    changed_preset,
     clip_loader,
     model_config,
     packing,

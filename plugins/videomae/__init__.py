@@ -28,6 +28,7 @@ METHOD = MethodSpec(
             sampling=Sampling(clips=1, length=16, stride=4),
             epochs=75,
             batch_size=64,
+            copies=2,
             parameters=86_232_583,
             gflops=360.689,
             pretraining="none (paper: masked autoencoding of the task's own videos, `benchmark pretrain` here)",

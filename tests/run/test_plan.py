@@ -96,6 +96,12 @@ def test_protocol_keys_are_locked(units_for):
         ({"folds": (6,)}, r"folds \[1, 2, 3, 4, 5\], not \[6\]"),
         ({"protocol": "dfew-5fld"}, "did you mean 'dfew-5fold'"),
         ({"settings": ("epochs",)}, "expected key=value"),
+        ({"settings": ("epochs=[1",)}, r"epochs=\[1: the value must be a number"),
+        ({"settings": ("optim_wrapper.optimizer.lr=2026-01-01",)}, "the value must be a number"),
+        ({"settings": ("optim_wrapper.optimizer.lr=.nan",)}, "the value must be a number"),
+        ({"settings": ("epochs=many",)}, "--set epochs=many: .*valid integer"),
+        ({"settings": ("batch_size=0",)}, "--set batch_size=0: .*greater than 0"),
+        ({"settings": ("balanced=2",)}, "--set balanced=2: .*valid boolean"),
     ],
 )
 def test_what_does_not_exist_is_refused(units_for, changes, message):

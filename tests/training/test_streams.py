@@ -2,12 +2,14 @@
 
 import hashlib
 import multiprocessing
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 from mmengine.dataset import sampler
 from mmengine.runner import Runner
+from scipy import stats
 
 from benchmark.run.data import load_data
 from benchmark.run.execute import Machine, _prepare, job_of
@@ -19,7 +21,7 @@ import_mmaction()
 
 from mmaction.registry import MODELS  # noqa: E402
 
-from benchmark.training.data import ClipPreprocessor  # noqa: E402
+from benchmark.training.data import ClipPreprocessor, EpochSampler  # noqa: E402
 from benchmark.training.unit import train  # noqa: E402
 
 CLIPS = 12
@@ -31,13 +33,13 @@ CLIP_WISE = ("frame-skip", "frame-erase:shape=block", "frame-erase:share=0.1", "
 def job_for(synthetic_root, tmp_path):
     """Makes the job of a small unit on soft labels, with its split files written."""
 
-    def make(*augmentations, method="tsm", workers=0, name="runs", batch_size=4):
+    def make(*augmentations, method="tsm", workers=0, name="runs", batch_size=4, settings=()):
         request = Request(
             protocol="dfew-5fold",
             rows=(Row(method, tuple(map(parse_augmentation, augmentations)), "soft"),),
             preset="small",
             folds=(1,),
-            settings=("epochs=2", f"batch_size={batch_size}"),
+            settings=("epochs=2", f"batch_size={batch_size}", *settings),
             limit=CLIPS,
         )
         check_request(request)
@@ -124,6 +126,67 @@ def test_augmented_clips_are_the_same_on_any_number_of_processes(job_for, monkey
 
     assert len(epoch(1)) == CLIPS
     assert epoch(1) == epoch(2) == epoch(3)
+
+
+def epoch_of(loader):
+    """(clip id, pixels) of everything that an epoch shows, in order."""
+    loader.sampler.set_epoch(1)
+    return [
+        (sample.metainfo["clip_id"], hashlib.sha256(frames.numpy().tobytes()).hexdigest())
+        for batch in loader
+        for frames, sample in zip(batch["inputs"], batch["data_samples"], strict=True)
+    ]
+
+
+def test_copies_of_a_clip_are_neighbours_and_augmented_anew(job_for):
+    once = epoch_of(loader_of(job_for(*CLIP_WISE)))
+    twice = epoch_of(loader_of(job_for(*CLIP_WISE, settings=("copies=2",))))
+    assert twice[::2] == once
+    assert [clip for clip, _ in twice[1::2]] == [clip for clip, _ in once]
+    assert len(set(twice)) == 2 * CLIPS
+
+
+def test_a_batch_holds_copies_of_so_many_clips_as_it_is_large(job_for):
+    loader = loader_of(job_for(settings=("copies=3",), batch_size=4))
+    assert (loader.batch_size, len(loader)) == (12, CLIPS // 4)
+
+
+@pytest.mark.parametrize("settings", [("copies=2",), ("balanced=true",), ("balanced=true", "copies=2")])
+def test_what_is_drawn_again_is_the_same_with_any_number_of_workers_and_processes(job_for, monkeypatch, settings):
+    def epoch(processes, workers=0):
+        shown = []
+        for rank in range(processes):
+            monkeypatch.setattr(sampler, "get_dist_info", lambda rank=rank: (rank, processes))
+            shown += epoch_of(loader_of(job_for(*CLIP_WISE, settings=settings, batch_size=2, workers=workers)))
+        return sorted(shown)
+
+    alone = epoch(1)
+    assert len(set(alone)) == len(alone)
+    assert epoch(1, workers=2) == epoch(2) == epoch(3) == alone
+
+
+def test_balanced_classes_come_equally_often():
+    """A chi-squared test over classes of 1 to 40 clips; inside a class, over its clips."""
+    classes = [label for label, clips in enumerate((1, 5, 14, 40)) for _ in range(clips)]
+
+    class Clips:
+        def __len__(self):
+            return len(classes)
+
+        def get_cat_ids(self, idx):
+            return [classes[idx]]
+
+    drawn = Counter()
+    sampler = EpochSampler(Clips(), shuffle=True, seed=3, balanced=True)
+    for epoch in range(200):
+        sampler.set_epoch(epoch)
+        drawn.update(index for _, index, _ in sampler)
+    by_class = Counter()
+    for index, times in drawn.items():
+        by_class[classes[index]] += times
+    assert by_class.total() == 200 * len(classes)
+    assert stats.chisquare(list(by_class.values())).pvalue > 0.001
+    assert stats.chisquare([drawn[index] for index in range(20, 60)]).pvalue > 0.001
 
 
 def test_augmented_clips_differ_between_epochs_but_not_their_targets(job_for):
