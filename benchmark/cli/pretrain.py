@@ -99,7 +99,7 @@ def _source(options: argparse.Namespace, pretraining: Pretraining) -> Source:
 
     from benchmark.cli.demo import demo_data
     from benchmark.run.data import default_root
-    from benchmark.run.pretraining import images, videos
+    from benchmark.run.pretraining import datasets_around, images, videos
 
     if pretraining.data == "videos":
         if options.dataset:
@@ -107,6 +107,11 @@ def _source(options: argparse.Namespace, pretraining: Pretraining) -> Source:
         if not (options.videos or options.demo):
             raise UsageError(f"{pretraining.title} learns from videos: give --videos DIR, or try --demo")
         source = videos(options.videos or demo_data([DEMO_VIDEOS]) / DEMO_VIDEOS / DEMO_CLIPS)
+        for title in datasets_around(source.root):
+            note(
+                f"warning: {source.root} has clips of {title}: what is learned here will have seen its test clips, if "
+                "without labels; say so wherever you report a score on it"
+            )
     else:
         if options.videos:
             raise UsageError(f"{pretraining.title} learns from labelled images: give --dataset, not --videos")

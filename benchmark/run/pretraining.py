@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,6 +126,27 @@ def _marked(folder: Path) -> Iterator[bool]:
     # Synthetic data are marked at a dataset's root; `folder` may be inside it, or hold several.
     yield from ((place / MARKER).is_file() for place in (folder.resolve(), *folder.resolve().parents))
     yield from (place.is_file() for place in folder.glob(f"*/{MARKER}"))
+
+
+def datasets_around(folder: Path) -> list[str]:
+    """Titles of the registered datasets whose root holds `folder`, or lies in it."""
+    folder = folder.resolve()
+    return [
+        layout.title
+        for layout in registry().datasets.values()
+        if any(
+            folder.is_relative_to(root) or root.is_relative_to(folder)
+            for place in (folder, *folder.parents)
+            if (root := _root_in(layout, place))
+        )
+    ]
+
+
+def _root_in(layout: DatasetLayout, place: Path) -> Path | None:
+    # A parent may be unreadable, or hold two forms of a dataset.
+    with contextlib.suppress(OSError, IntegrityError):
+        return load_object(layout.find)(place)
+    return None
 
 
 def images(dataset: str, data_root: Path | None) -> Source:

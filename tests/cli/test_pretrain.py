@@ -71,6 +71,16 @@ def test_synthetic_data_are_said_to_be_synthetic(finished):
     assert "-synthetic" in str(folder_of(done).relative_to(out))
 
 
+def test_videos_of_a_benchmark_are_warned_of(finished, synthetic_root, tmp_path):
+    warning = "will have seen its test clips"
+    assert warning in finished[1].stderr
+    clips = synthetic_root / "Clip/original"
+    assert warning in pretrain(tmp_path / "inside", "--videos", clips).stderr
+    assert warning in pretrain(tmp_path / "around", "--videos", synthetic_root.parent).stderr
+    elsewhere = shutil.copytree(clips, tmp_path / "videos")
+    assert warning not in pretrain(tmp_path / "elsewhere", "--videos", elsewhere).stderr
+
+
 def test_the_weights_say_what_they_are(finished):
     with safe_open(folder_of(finished[1]) / "weights.safetensors", "pt") as file:
         metadata = file.metadata()
