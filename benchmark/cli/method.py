@@ -51,7 +51,9 @@ def _preset_facts(preset: Preset) -> dict[str, str]:
         "GFLOPs per clip": f"{preset.gflops:,.3f}" if preset.gflops else "not stated",
         "pre-training": preset.pretraining,
         "epochs": str(preset.epochs),
-        "batch size": str(preset.batch_size) + (f", {preset.copies} copies of each clip" if preset.copies > 1 else ""),
+        "batch size": str(preset.batch_size),
+        "clips": ("classes equally often" if preset.balanced else "each once")
+        + (f", {preset.copies} copies in a batch" if preset.copies > 1 else ""),
     }
 
 

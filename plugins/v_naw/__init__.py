@@ -126,6 +126,7 @@ METHOD = MethodSpec(
             sampling=Sampling(clips=100),
             epochs=50,
             batch_size=24,
+            balanced=True,
             mean=MEAN,
             std=STD,
             parameters=35_079_681,

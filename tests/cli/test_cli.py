@@ -47,6 +47,11 @@ def test_a_method_is_shown_with_input_recipe_and_departures():
         assert fact in out
 
 
+def test_a_method_is_shown_with_how_clips_are_drawn():
+    assert "each once, 2 copies in a batch" in benchmark("show", "videomae").stdout
+    assert "classes equally often" in benchmark("show", "v-naw").stdout
+
+
 def test_a_protocol_is_shown_resolved_with_its_hash():
     shown = json.loads(benchmark("show", "dfew-5fold", "--json").stdout)
     assert shown["hash"].startswith("0c1ceb0683a9")

@@ -51,6 +51,19 @@ def evil(tmp_path):
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.fixture
+def starting_from(synthetic_root, tmp_path, capsys):
+    """Runs two short folds from a file, in this process, where torch is loaded already; gives stdout and stderr."""
+
+    def run(path):
+        short = ("--set", "epochs=1", "--folds", "1,2", "--limit", "8", "--init", f"model={path}", "--json")
+        where = ("--data-root", str(synthetic_root), "-o", str(tmp_path / "runs"))
+        assert main(["run", "--protocol", "dfew-5fold", *SMALL, *short, *where]) == 0
+        return capsys.readouterr()
+
+    return run
+
+
 def test_inspect_says_what_a_file_is(official, capsys):
     assert main(["weights", "inspect", str(official())]) == 0
     out = capsys.readouterr().out
@@ -194,29 +207,21 @@ def test_a_malicious_file_exits_4_as_initial_weights(evil, synthetic_root, tmp_p
     assert not list((tmp_path / "runs").rglob("state.json"))
 
 
-def test_a_run_says_what_of_its_initial_weights_did_not_fit(official, synthetic_root, tmp_path):
+def test_a_run_says_what_of_its_initial_weights_did_not_fit(official, starting_from, tmp_path):
     path = official(classes=11, without=("t_former.cls_token",))
-    done = benchmark(
-        *("run", "--protocol", "dfew-5fold", *SMALL, "--set", "epochs=1", "--folds", "1,2", "--limit", "8"),
-        *("--data-root", synthetic_root, "-o", tmp_path / "runs", "--init", f"model={path}", "--json"),
-    )
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if "model starts from" in line]
+    out, err = starting_from(path)
+    (line,) = [line for line in err.splitlines() if "model starts from" in line]
     assert "1 missing, left freshly initialised (backbone.t_former.cls_token)" in line
     assert "2 of the classifier for other classes" in line
-    (record,) = json.loads(done.stdout)
+    (record,) = json.loads(out)
     assert record["init"] == {"model": hash_file(path)}
     for log in (tmp_path / "runs").rglob("log.txt"):
         assert "missing=('backbone.t_former.cls_token',)" in log.read_text()
-    assert "already learned" not in done.stderr
+    assert "already learned" not in err
 
 
-def test_a_run_warns_of_a_classifier_that_may_have_seen_the_test_clips(official, synthetic_root, tmp_path):
+def test_a_run_warns_of_a_classifier_that_may_have_seen_the_test_clips(official, starting_from):
     path = official()
-    done = benchmark(
-        *("run", "--protocol", "dfew-5fold", *SMALL, "--set", "epochs=1", "--folds", "1,2", "--limit", "8"),
-        *("--data-root", synthetic_root, "-o", tmp_path / "runs", "--init", path),
-    )
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if "already learned" in line]
+    _, err = starting_from(path)
+    (line,) = [line for line in err.splitlines() if "already learned" in line]
     assert line.startswith(f"warning: {path} brings a classifier")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 # More than any machine trains between two looks at the log, so that a kill finds the run unfinished.
-EPOCHS = 16
+EPOCHS = 12
 # Mixing and random crops draw from every random stream there is.
 ROW = ["--method", "tsm", "--augment", "midas", "--labels", "soft", "--preset", "small"]
 
