@@ -2,6 +2,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Replace to use another build, for example: make venv TORCH="torch==2.8.0 --index-url <where your build lives>"
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
+# Two files of tests at a time, each on a core of its own, in the order of their names: the long ones are not the last.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo ambiguity test test-slow check venv
 demo: venv ## set up everything and run the main job on synthetic data
@@ -11,10 +13,10 @@ ambiguity: venv ## the experiment on blended emotions: half an hour on two cores
 	$(BIN)/python -m experiments.ambiguity.run
 
 test: check ## set up everything, check style and types, run the tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: check ## everything `test` does, and the checks that take minutes
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: venv
 	$(BIN)/ruff check .
