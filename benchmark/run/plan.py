@@ -133,20 +133,20 @@ def _locked(key: str) -> bool:
     return key.startswith(PROTOCOL_PREFIX)
 
 
-def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """`key=value` pairs, with values read as YAML (`0.1`, `true`, `[1, 2]`, text)."""
+def parse_settings(settings: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """The `key=value` pairs of an option, with values read as YAML (`0.1`, `true`, `[1, 2]`, text)."""
     parsed = {}
     for setting in settings:
         key, separator, value = setting.partition("=")
         if not separator or not key:
-            raise UsageError(f"{setting}: expected key=value")
+            raise UsageError(f"{option} {setting}: expected key=value")
         try:
             parsed[key] = _number(yaml.safe_load(value))
             canonical_json(parsed[key])  # dates and infinities have no place in an identity
         except (yaml.YAMLError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UsageError(
-                f"{setting}: the value must be a number, text, true, false, a list or a mapping: {reason}"
+                f"{option} {setting}: the value must be a number, text, true, false, a list or a mapping: {reason}"
             ) from None
     return parsed
 
@@ -166,7 +166,7 @@ def parse_augmentation(text: str) -> ChosenAugmentation:
     name, _, tail = text.partition(":")
     spec: AugmentationSpec = registry().find("augmentations", name)
     options = dict(spec.options)
-    given = parse_settings(tail.split(",")) if tail else {}
+    given = parse_settings(tail.split(","), f"--augment {name}:") if tail else {}
     for key, value in given.items():
         if key not in options:
             raise UsageError(f"--augment {text}: {name} has no option '{key}'; it has: {', '.join(options) or 'none'}")

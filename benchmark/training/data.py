@@ -70,10 +70,11 @@ class EpochSampler(DefaultSampler):
     def __init__(self, dataset: BaseDataset, copies: int = 1, balanced: bool = False, **kwargs: Any) -> None:
         super().__init__(dataset, **kwargs)
         self.copies = copies
-        self.balanced = balanced
+        # As likely as its class is rare.
+        self.weights = _rarity([dataset.get_cat_ids(index)[0] for index in range(len(dataset))]) if balanced else None
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        drawn = self._balanced_draws() if self.balanced else ((index, 0) for index in super().__iter__())
+        drawn = self._draw(self.weights) if self.weights else ((index, 0) for index in super().__iter__())
         for index, before in drawn:
             for copy in range(self.copies):
                 yield self.epoch, index, before * self.copies + copy
@@ -81,18 +82,20 @@ class EpochSampler(DefaultSampler):
     def __len__(self) -> int:
         return self.num_samples * self.copies
 
-    def _balanced_draws(self) -> list[tuple[int, int]]:
+    def _draw(self, weights: list[float]) -> list[tuple[int, int]]:
         """This process's share of the epoch: indices, each with how often it was drawn before, by any process."""
-        classes = [self.dataset.get_cat_ids(index)[0] for index in range(len(self.dataset))]
-        clips = Counter(classes)
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        weights = [1 / clips[each] for each in classes]
         before: Counter[int] = Counter()
         draws = []
         for index in WeightedRandomSampler(weights, self.total_size, generator=generator):
             draws.append((index, before[index]))
             before[index] += 1
         return draws[self.rank :: self.world_size]
+
+
+def _rarity(classes: list[int]) -> list[float]:
+    clips = Counter(classes)
+    return [1 / clips[each] for each in classes]
 
 
 @TRANSFORMS.register_module()

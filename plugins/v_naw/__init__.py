@@ -150,6 +150,7 @@ METHOD = MethodSpec(
             },
         ),
     },
+    version="2",
     official_evaluation=(
         "Validates on random clips, not on every frame, and keeps the epoch with the best macro F1 on them. Unlabelled "
         "frames count as class Other."

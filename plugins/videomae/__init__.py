@@ -91,6 +91,7 @@ METHOD = MethodSpec(
             },
         )
     },
+    version="2",
     official_evaluation=(
         "No facial-expression script. For action recognition it keeps the epoch with the best validation accuracy and "
         "tests 5 temporal segments x 3 crops, averaged."

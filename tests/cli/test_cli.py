@@ -1,4 +1,4 @@
-"""The command line as a user meets it: output, messages, exit codes."""
+"""The command line as a user meets it: output, speed, messages, exit codes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -39,6 +40,17 @@ def test_listing_and_showing_never_import_torch(arguments):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
+
+
+def test_methods_are_listed_at_once():
+    """The best of three, since the machine may be busy; the promise is half a second."""
+
+    def seconds():
+        began = time.perf_counter()
+        benchmark("list", "methods", "--json")
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(3)) < 0.5
 
 
 def test_a_method_is_shown_with_input_recipe_and_departures():

@@ -151,6 +151,8 @@ def test_a_folder_of_another_pre_training_is_left_alone(finished, synthetic_root
         (("--method", "videomae", "--videos", "nowhere"), 3, "no such folder"),
         (("--method", "videomae", "--videos", "."), 3, "holds no video file"),
         (("--method", "videomae", "--preset", "big", "--videos", "."), 2, "no preset 'big'"),
+        (("--method", "videomae", "--set", "balanced=true", "--videos", "."), 2, "no classes to balance"),
+        (("--method", "videomae", "--set", "epochs=0", "--videos", "."), 2, "--set epochs=0"),
         (("--method", "s2d", "--videos", "."), 2, "--dataset"),
         (("--method", "s2d", "--dataset", "raf-db", "--data-root", "."), 3, "RAF-DB"),
     ],

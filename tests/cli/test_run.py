@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import pytest
 
@@ -54,13 +55,15 @@ def test_every_unit_leaves_the_documented_files(run):
         } <= names
 
 
-def test_the_same_command_again_trains_nothing(run, synthetic_root):
+def test_the_same_command_again_trains_nothing_and_is_quick(run, synthetic_root):
     out, _ = run
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.pth")}
+    began = time.perf_counter()
     again = command(synthetic_root, out)
     assert again.returncode == 0
     assert again.stdout == run[1].stdout
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pth")} == before
+    assert time.perf_counter() - began < 10
 
 
 def test_the_record_holds_the_provenance(run):

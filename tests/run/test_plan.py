@@ -95,8 +95,8 @@ def test_protocol_keys_are_locked(units_for):
         ({"preset": "smal"}, "no preset 'smal'"),
         ({"folds": (6,)}, r"folds \[1, 2, 3, 4, 5\], not \[6\]"),
         ({"protocol": "dfew-5fld"}, "did you mean 'dfew-5fold'"),
-        ({"settings": ("epochs",)}, "expected key=value"),
-        ({"settings": ("epochs=[1",)}, r"epochs=\[1: the value must be a number"),
+        ({"settings": ("epochs",)}, "--set epochs: expected key=value"),
+        ({"settings": ("epochs=[1",)}, r"--set epochs=\[1: the value must be a number"),
         ({"settings": ("optim_wrapper.optimizer.lr=2026-01-01",)}, "the value must be a number"),
         ({"settings": ("optim_wrapper.optimizer.lr=.nan",)}, "the value must be a number"),
         ({"settings": ("epochs=many",)}, "--set epochs=many: .*valid integer"),
@@ -143,7 +143,7 @@ def test_clip_transforms_keep_their_order_and_the_mixer_comes_last(units_for):
         ("midass", "did you mean 'midas'"),
         ("midas:beta=1", "no option 'beta'; it has: alpha"),
         ("midas:alpha=big", "alpha must be float"),
-        ("midas:alpha", "expected key=value"),
+        ("midas:alpha", "--augment midas: alpha: expected key=value"),
     ],
 )
 def test_a_wrong_augmentation_is_refused(text, message):

@@ -63,17 +63,22 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def clips_of(loader, epoch):
-    """(pixels, target) of every clip of an epoch, by id."""
+def shown(loader, epoch):
+    """(clip id, (pixels, target)) of everything that an epoch shows, in order."""
     loader.sampler.set_epoch(epoch)
-    return {
-        sample.metainfo["clip_id"]: (
-            hashlib.sha256(frames.numpy().tobytes()).hexdigest(),
-            tuple(sample.target.tolist()),
+    return [
+        (
+            sample.metainfo["clip_id"],
+            (hashlib.sha256(frames.numpy().tobytes()).hexdigest(), tuple(sample.target.tolist())),
         )
         for batch in loader
         for frames, sample in zip(batch["inputs"], batch["data_samples"], strict=True)
-    }
+    ]
+
+
+def clips_of(loader, epoch):
+    """(pixels, target) of every clip of an epoch, by id."""
+    return dict(shown(loader, epoch))
 
 
 def loader_of(job):
@@ -128,19 +133,9 @@ def test_augmented_clips_are_the_same_on_any_number_of_processes(job_for, monkey
     assert epoch(1) == epoch(2) == epoch(3)
 
 
-def epoch_of(loader):
-    """(clip id, pixels) of everything that an epoch shows, in order."""
-    loader.sampler.set_epoch(1)
-    return [
-        (sample.metainfo["clip_id"], hashlib.sha256(frames.numpy().tobytes()).hexdigest())
-        for batch in loader
-        for frames, sample in zip(batch["inputs"], batch["data_samples"], strict=True)
-    ]
-
-
 def test_copies_of_a_clip_are_neighbours_and_augmented_anew(job_for):
-    once = epoch_of(loader_of(job_for(*CLIP_WISE)))
-    twice = epoch_of(loader_of(job_for(*CLIP_WISE, settings=("copies=2",))))
+    once = shown(loader_of(job_for(*CLIP_WISE)), 1)
+    twice = shown(loader_of(job_for(*CLIP_WISE, settings=("copies=2",))), 1)
     assert twice[::2] == once
     assert [clip for clip, _ in twice[1::2]] == [clip for clip, _ in once]
     assert len(set(twice)) == 2 * CLIPS
@@ -151,14 +146,20 @@ def test_a_batch_holds_copies_of_so_many_clips_as_it_is_large(job_for):
     assert (loader.batch_size, len(loader)) == (12, CLIPS // 4)
 
 
+def test_a_split_smaller_than_a_batch_is_learned_whole_with_its_copies(job_for, trained_batches):
+    epochs = 2
+    assert len(trained_batches(job_for(settings=("copies=2",), batch_size=2 * CLIPS))) == epochs
+
+
 @pytest.mark.parametrize("settings", [("copies=2",), ("balanced=true",), ("balanced=true", "copies=2")])
 def test_what_is_drawn_again_is_the_same_with_any_number_of_workers_and_processes(job_for, monkeypatch, settings):
     def epoch(processes, workers=0):
-        shown = []
+        clips = []
         for rank in range(processes):
             monkeypatch.setattr(sampler, "get_dist_info", lambda rank=rank: (rank, processes))
-            shown += epoch_of(loader_of(job_for(*CLIP_WISE, settings=settings, batch_size=2, workers=workers)))
-        return sorted(shown)
+            loader = loader_of(job_for(*CLIP_WISE, settings=settings, batch_size=2, workers=workers))
+            clips += shown(loader, 1)
+        return sorted(clips)
 
     alone = epoch(1)
     assert len(set(alone)) == len(alone)
@@ -177,10 +178,10 @@ def test_balanced_classes_come_equally_often():
             return [classes[idx]]
 
     drawn = Counter()
-    sampler = EpochSampler(Clips(), shuffle=True, seed=3, balanced=True)
+    draws = EpochSampler(Clips(), shuffle=True, seed=3, balanced=True)
     for epoch in range(200):
-        sampler.set_epoch(epoch)
-        drawn.update(index for _, index, _ in sampler)
+        draws.set_epoch(epoch)
+        drawn.update(index for _, index, _ in draws)
     by_class = Counter()
     for index, times in drawn.items():
         by_class[classes[index]] += times
