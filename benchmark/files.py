@@ -1,4 +1,4 @@
-"""Writing files so that a kill leaves the old one or the new one, and hashing values and files."""
+"""Files: which ones count, writing them so that a kill leaves the old one or the new one, and hashing them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# What systems leave behind in folders that they show or copy, beside names that begin with a dot.
+_CLUTTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "#recycle", "$recycle.bin")
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or a system's own: nobody's data, wherever it lies."""
+    return name.startswith(".") or name.lower() in _CLUTTER
 
 
 @contextlib.contextmanager

@@ -9,8 +9,9 @@ import sys
 from dataclasses import dataclass
 
 from benchmark.registry import registry
-from benchmark.run.provenance import DECORD_BUILDS, OPENCV_BUILDS, PACKAGES, package_version
+from benchmark.run.provenance import PACKAGES
 from benchmark.video.cache import cache_folder
+from benchmark.video.decoders import DECORD_BUILDS, OPENCV_BUILDS, package_version
 
 
 @dataclass(frozen=True)

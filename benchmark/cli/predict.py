@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
 def predict_videos(options: argparse.Namespace) -> int:
     """`benchmark predict`: every clip that can be read is predicted, whatever is wrong with the others."""
     from benchmark.cli.progress import counting
-    from benchmark.video.frames import UnreadableClip
+    from benchmark.video.clip import UnreadableClip
 
     paths = list(dict.fromkeys(path for text in options.videos for path in _clips(text)))
     predictor, classes = _predictor(options)
@@ -67,19 +67,27 @@ def predict_videos(options: argparse.Namespace) -> int:
 
 def _clips(text: str) -> Iterator[Path]:
     """The clips that an argument names: itself, what lies under it, or what a pattern matches."""
+    from benchmark.files import is_clutter
     from benchmark.run.pretraining import videos
-    from benchmark.video.frames import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+    from benchmark.video.clip import UnreadableClip
+    from benchmark.video.frames import open_shared
+    from benchmark.video.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-    found = [Path(text)] if Path(text).exists() else [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+    matches = (Path(name) for name in sorted(glob.glob(text, recursive=True)))
+    found = [Path(text)] if Path(text).exists() else [path for path in matches if not is_clutter(path.name)]
     if not found:
         raise EnvironmentProblem(f"{text}: no such video, folder or match")
     for path in found:
         if path.is_dir():
             yield from (path / row["path"] for row in videos(path).rows)
-        elif path.suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES):
-            yield path
-        else:
-            raise UsageError(f"{path}: not a video ({', '.join(VIDEO_SUFFIXES)}), an image or a folder of JPEGs")
+            continue
+        if path.suffix.lower() not in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES):
+            # A name that says nothing: what is inside decides.
+            try:
+                open_shared(path)
+            except UnreadableClip as error:
+                raise UsageError(f"{error}; give a video, an image or a folder of images") from None
+        yield path
 
 
 def _predictor(options: argparse.Namespace) -> tuple[Predictor, tuple[str, ...]]:
@@ -114,9 +122,9 @@ def _official_order(method: MethodSpec) -> tuple[str, ...]:
 
 def _predict(predictor: Predictor, path: Path, classes: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
     from benchmark.training.prediction import Piece, sliding
-    from benchmark.video.frames import open_clip
+    from benchmark.video.frames import open_shared
 
-    count = open_clip(path).count
+    count = open_shared(path).count
     windows: list[Piece] = []
     if options.timeline:
         windows = sliding(path, count, options.window, options.step or max(options.window // 2, 1))

@@ -50,6 +50,7 @@ def pretrain_command(options: argparse.Namespace) -> None:
     from benchmark.run.presets import changed_preset
     from benchmark.run.pretraining import WEIGHTS, PretrainingUnit, find_pretraining, is_done, read_state
     from benchmark.run.state import exclusive
+    from benchmark.video.decoders import decoder_of
 
     method: MethodSpec = registry().find("methods", options.method)
     name, pretraining = find_pretraining(method, options.stage)
@@ -71,6 +72,7 @@ def pretrain_command(options: argparse.Namespace) -> None:
         preset=preset,
         seed=options.seed,
         data=_fingerprint(source),
+        decoder=decoder_of(source.root / row["path"] for row in source.rows),
         source=source.name,
         classes=source.classes,
         synthetic=source.synthetic,
@@ -134,10 +136,11 @@ def _train(unit: PretrainingUnit, source: Source, folder: Path, options: argpars
     """Only now is torch imported."""
     from benchmark.cli.progress import counting
     from benchmark.run.init import parse_init
+    from benchmark.run.presets import changed_preset
     from benchmark.run.pretraining import read_state, save_state
     from benchmark.training.pretraining import PretrainingJob, pretrain
     from benchmark.training.unit import use_device
-    from benchmark.video.cache import cache_folder
+    from benchmark.video.cache import cache_folder, plan_cache
 
     cores = os.cpu_count() or 1
     state = read_state(folder, unit)
@@ -147,6 +150,9 @@ def _train(unit: PretrainingUnit, source: Source, folder: Path, options: argpars
     workers = options.workers if options.workers is not None else (0 if state.device == "cpu" else min(8, cores - 1))
     job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, parse_init(options.init))
     epochs = job.config().train_cfg.max_epochs
+    size = changed_preset(job.method.pretrainings[unit.pretraining].presets[unit.preset], unit.overrides).decode_size
+    if size:
+        note(str(plan_cache([source.root / row["path"] for row in source.rows], size, job.cache)))
     note(f"{unit.method} {unit.pretraining}: {len(source.rows)} clips, {epochs} epochs; results in {folder}")
     with counting(f"pre-training {unit.method}") as report:
         pretrain(

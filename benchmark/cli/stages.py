@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchmark.run.data import Data
     from benchmark.run.execute import Machine
     from benchmark.run.units import Unit
+    from benchmark.video.cache import CachePlan
 
 Failed = list[tuple["Unit", str]]
 
@@ -146,9 +147,25 @@ def _run(
             epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
             if machine.init and unit.source is None:
                 _try_initial(unit, machine)
+    for plan in _cache_plans(todo, data, machine.cache):
+        note(str(plan))
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
     with RunProgress(len(todo), epochs, units[0].protocol.selection.metric) as progress:
         return run_units(todo, data, machine, progress, jobs).failed
+
+
+def _cache_plans(todo: Sequence[Unit], data: Data, folder: Path) -> list[CachePlan]:
+    """What the units will write to the frame cache, by the size at which they decode."""
+    from benchmark.run.data import clip_paths
+    from benchmark.run.presets import chosen_preset
+    from benchmark.video.cache import plan_cache
+
+    # Windows of frames that are labelled one by one are not cached.
+    units = [unit for unit in todo if unit.protocol.windows is None]
+    presets = [chosen_preset(registry().find("methods", unit.method), unit.preset, unit.overrides) for unit in units]
+    sizes = sorted({preset.decode_size for preset in presets if preset.decode_size})
+    paths = list(clip_paths(data, units[0].protocol)) if sizes else []
+    return [plan_cache(paths, size, folder) for size in sizes]
 
 
 def _try_initial(unit: Unit, machine: Machine) -> None:

@@ -16,10 +16,16 @@ from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import BenchmarkError, EnvironmentProblem, IntegrityError
 from benchmark.files import hash_file
 from benchmark.specs import Clip, DatasetLayout, ReportProgress, load_object
-from benchmark.video.frames import FrameReader, JpegFolder, UnreadableClip
+from benchmark.video.clip import FrameReader, UnreadableClip
+from benchmark.video.decoders import every_decoder
+from benchmark.video.folders import FrameFolder
+from benchmark.video.frames import open_clip
+from benchmark.video.images import ImageFile
+from benchmark.video.streams import examine
+from benchmark.video.videos import SequentialVideo
 
-# Frames decoded at once: a long video does not fit into memory.
-RUN = 32
+# Frames of a video that are also read by themselves, out of order, to compare: eighths of it, in this order.
+SPARSE = (5, 1, 7, 3, 0, 6, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -158,19 +164,26 @@ def _votes(clips: Sequence[Clip]) -> list[Problem]:
 def _frames(
     clips: Sequence[Clip], root: Path, sources: Sequence[str], workers: int, report: ReportProgress
 ) -> tuple[list[Problem], list[str]]:
-    """Unreadable clips as problems; what pictures a dataset labelled by frames lacks, as notes."""
+    """Unreadable clips as problems; frames that a file promises and has not, or pictures that are missing, as notes."""
     framewise = [clip for clip in clips if clip.frame_labels is not None]
     inspect: Inspect = decode_numbered if framewise else decode
     paths = [clip.frames[source] for source in sources for clip in clips]
-    findings = inspect_clips(root, paths, inspect, f"{inspect.__name__}-1", workers, report)
+    kind = f"{inspect.__name__}-2 {every_decoder()}"
+    findings = inspect_clips(root, paths, inspect, kind, workers, report)
     problems = [
         Problem("frames", f"clip {clip.id}: {findings[clip.frames[source]].fault}")
         for source in sources
         for clip in clips
         if findings[clip.frames[source]].fault is not None
     ]
-    notes = [_missing_pictures(framewise, source, findings) for source in sources] if framewise else []
-    return problems, notes
+    if framewise:
+        return problems, [_missing_pictures(framewise, source, findings) for source in sources]
+    lost = [(clip, root / clip.frames[source], findings[clip.frames[source]]) for source in sources for clip in clips]
+    return problems, [
+        f"clip {clip.id}: {path}: {found.value[1]:,} frames are promised, {found.value[0]:,} can be shown and are read"
+        for clip, path, found in lost
+        if found.fault is None and found.value[0] < (found.value[1] or 0)
+    ]
 
 
 def _missing_pictures(clips: Sequence[Clip], source: str, findings: Mapping[str, Finding]) -> str:
@@ -183,21 +196,43 @@ def _missing_pictures(clips: Sequence[Clip], source: str, findings: Mapping[str,
     return f"{missing:,} of {labelled:,} labelled frames have no picture in {source}"
 
 
-def decode(reader: FrameReader, path: Path) -> int:
-    """Decode every frame; their number. Frames of one clip must be of one size."""
+def decode(reader: FrameReader, path: Path) -> tuple[int, int | None]:
+    """Decode every frame in sequence: how many there are, and how many a video file promises.
+
+    Frames of one clip must be of one size, and some that are read by themselves must be the same ones.
+    """
+    video = not isinstance(reader, FrameFolder | ImageFile)
+    sequence = SequentialVideo(path) if video else reader
+    if reader.count != sequence.count:
+        raise UnreadableClip(
+            f"{path}: {sequence.count} of {reader.count} frames can be decoded; the others are damaged"
+        )
+    chosen = {part: part * (reader.count - 1) // (len(SPARSE) - 1) for part in SPARSE} if video else {}
+    expected: dict[int, np.ndarray] = {}
     sizes: Counter[Any] = Counter()
-    for first in range(0, reader.count, RUN):
-        sizes.update(frame.shape[:2] for frame in reader.read(range(first, min(first + RUN, reader.count))))
+    for index in range(sequence.count):
+        # One by one: a long video does not fit into memory.
+        (frame,) = sequence.read([index])
+        sizes[frame.shape[:2]] += 1
+        if index in chosen.values():
+            expected[index] = frame
     if len(sizes) > 1:
         listed = ", ".join(f"{count} of {width}x{height}" for (height, width), count in sizes.most_common(5))
         raise UnreadableClip(f"{path}: frames of different sizes: {listed}")
-    return reader.count
+    sparse = open_clip(path)
+    wrong = [index for index in chosen.values() if not np.array_equal(sparse.read([index])[0], expected[index])]
+    if wrong:
+        raise UnreadableClip(
+            f"{path}: {reader.decoder} gives another frame {wrong[0]} when it is read by itself than when the whole "
+            "clip is read; encode the video again"
+        )
+    return sequence.count, examine(path).promised if video else None
 
 
 def decode_numbered(reader: FrameReader, path: Path) -> list[list[int]]:
     """Decode every frame; the frame numbers that are there, as runs of first and last."""
-    if not isinstance(reader, JpegFolder):
-        raise UnreadableClip(f"{path}: its frames are labelled one by one, so it must be a folder of numbered JPEGs")
+    if not isinstance(reader, FrameFolder):
+        raise UnreadableClip(f"{path}: its frames are labelled one by one, so it must be a folder of numbered images")
     numbers = reader.numbers()
     decode(reader, path)
     breaks = np.flatnonzero(np.diff(numbers) > 1)

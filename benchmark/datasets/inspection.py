@@ -21,7 +21,8 @@ from benchmark.files import hash_value
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.specs import Clip, DatasetLayout, ReportProgress
 from benchmark.video.cache import cache_folder
-from benchmark.video.frames import FrameReader, UnreadableClip, open_clip
+from benchmark.video.clip import FrameReader, UnreadableClip
+from benchmark.video.frames import open_clip
 
 # Clips that a worker takes at once: few, because what it has not handed back is lost when the command is interrupted.
 BATCH = 8
@@ -151,7 +152,7 @@ def _look(root: Path, job: _Job, inspect: Inspect) -> _Outcome:
     try:
         reader = open_clip(path)
         # Taken before reading: a file that changes meanwhile will not match the next time.
-        signature = hashlib.sha256(reader.signature().encode(errors="surrogateescape")).hexdigest()
+        signature = hashlib.sha256(reader.signature(thorough=True).encode(errors="surrogateescape")).hexdigest()
         if signature == kept:
             return _Outcome(name, signature, changed=False)
         return _Outcome(name, signature, value=inspect(reader, path))

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from benchmark.specs import ReportProgress
-from benchmark.video.frames import JPEG_SUFFIXES, FrameReader
+from benchmark.video.clip import FrameReader
+from benchmark.video.folders import FrameFolder
 
 # Frames hashed per clip, spread evenly over it.
 FRAMES = 5
@@ -26,7 +27,7 @@ LEAST_DEVIATION = 2.0
 # Frames that must carry information, in a clip and in the comparison of two.
 LEAST_FRAMES = 3
 # Bump when a hash of the same frame changes.
-KIND = "hashes-1"
+KIND = "hashes-2"
 
 BLOCK = 4096
 
@@ -35,16 +36,10 @@ def hash_clip(reader: FrameReader, path: Path) -> dict[str, Any]:
     """`sha256` of the clip's files in frame order, whatever they are called, and a perceptual hash (or None) of each
     of `FRAMES` frames, in hex."""
     digest = hashlib.sha256()
-    for file in _files(path):
+    for file in reader.files if isinstance(reader, FrameFolder) else [path]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     indices = [(2 * number + 1) * reader.count // (2 * FRAMES) for number in range(FRAMES)]
     return {"sha256": digest.hexdigest(), "frames": [hash_frame(frame) for frame in reader.read(indices)]}
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.suffix.lower() in JPEG_SUFFIXES)
 
 
 def hash_frame(frame: np.ndarray) -> str | None:

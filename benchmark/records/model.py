@@ -80,12 +80,16 @@ class Overrides(FileModel):
 
 
 class DataUse(FileModel):
-    """The data; `fingerprint` identifies its content, `clips` counts those of the clip table."""
+    """The data; `fingerprint` identifies its content, `clips` counts those of the clip table.
+
+    decoder: what decoded the clips, with its version; None in records from before it was written down.
+    """
 
     dataset: Name
     frame_source: Name
     synthetic: bool
     fingerprint: Name
+    decoder: Name | None = None
     clips: int = Field(ge=1)
 
 

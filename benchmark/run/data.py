@@ -19,6 +19,7 @@ from benchmark.records import Record, protocol_of
 from benchmark.registry import registry
 from benchmark.run.demo import demo_root
 from benchmark.specs import Clip, DatasetLayout, load_object
+from benchmark.video.decoders import decoder_of
 
 
 @dataclass(frozen=True)
@@ -161,17 +162,28 @@ def find_root(layout: DatasetLayout, data_root: Path | None) -> Path:
 
 def check_frames(data: Data, protocol: Protocol) -> None:
     """Every clip's frames must be there before hours are spent; what they hold is seen when they are read."""
-    clips: dict[Path, str] = {}
-    for fold in data.folds.values():
-        for name in SPLITS:
-            root = data.test_root if name == "test" else data.root
-            clips |= {root / clip.frames[protocol.frame_source(name)]: clip.id for clip in fold.split(name)}
+    clips = clip_paths(data, protocol)
     missing = sorted(path for path in clips if not path.exists())
     if missing:
         raise EnvironmentProblem(
             f"{len(missing)} of {len(clips)} clips have no frames, the first is clip {clips[missing[0]]}: "
             f"{missing[0]}; `benchmark data check {data.layout.name} --root {data.root}` lists them all"
         )
+
+
+def decoder_of_data(data: Data, protocol: Protocol) -> str:
+    """What decodes the protocol's clips, with its version."""
+    return decoder_of(clip_paths(data, protocol))
+
+
+def clip_paths(data: Data, protocol: Protocol) -> dict[Path, str]:
+    """Where the frames of every clip lie that the protocol trains, selects or tests on, with the clip's id."""
+    clips: dict[Path, str] = {}
+    for fold in data.folds.values():
+        for name in SPLITS:
+            root = data.test_root if name == "test" else data.root
+            clips |= {root / clip.frames[protocol.frame_source(name)]: clip.id for clip in fold.split(name)}
+    return clips
 
 
 def root_for(records: Sequence[Record], data_root: Path | None) -> Path | None:

@@ -136,13 +136,15 @@ def _prepare(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder:
 
 
 def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str]:
-    from benchmark.video.frames import UnreadableClip, open_clip
+    from benchmark.video.clip import UnreadableClip
+    from benchmark.video.frames import open_clip
 
     dropped = []
     for clip in clips:
         try:
             reader = open_clip(machine.dataset_root / clip.frames[unit.protocol.frames.source])
-            reader.read(range(reader.count))
+            for index in range(reader.count):
+                reader.read([index])
         except UnreadableClip:
             dropped.append(clip.id)
     return dropped

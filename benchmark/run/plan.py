@@ -13,7 +13,7 @@ from benchmark.errors import UsageError
 from benchmark.files import canonical_json
 from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
-from benchmark.run.data import Data
+from benchmark.run.data import Data, decoder_of_data
 from benchmark.run.init import hash_files, network_of
 from benchmark.run.presets import chosen_preset
 from benchmark.run.units import ChosenAugmentation, Unit
@@ -78,6 +78,7 @@ def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequen
         raise UsageError(f"protocol {protocol.name} has folds {list(protocol.folds)}, not {unknown}")
     asked = resolve_protocol(request).name
     init = hash_files(request.init)
+    decoder = decoder_of_data(data, protocol)
     trained = {unit.folder: unit.identity for unit in sources}
     units = [
         Unit(
@@ -90,6 +91,7 @@ def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequen
             seed=seed,
             fold=fold,
             data=data.fingerprints[row.labels],
+            decoder=decoder,
             synthetic=data.synthetic,
             overrides=overrides,
             init=init,

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
-from benchmark.files import hash_file, hash_value, write_text
+from benchmark.files import hash_file, hash_value, is_clutter, write_text
 from benchmark.registry import registry, unknown_name
 from benchmark.run.data import find_root
 from benchmark.run.rows import Row
 from benchmark.specs import DatasetLayout, MethodSpec, Pretraining, load_object
-from benchmark.video.frames import JPEG_SUFFIXES, VIDEO_SUFFIXES
+from benchmark.video.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 STATE, WEIGHTS, ROWS = "pretraining.json", "weights.safetensors", "clips.json"
 
@@ -40,7 +40,7 @@ class Source:
 class PretrainingUnit(BaseModel):
     """All that determines the result of a pre-training. `data` is the fingerprint of its rows.
 
-    `init` holds the SHA-256 of each network's initial weights.
+    `decoder` is what decodes them, with its version; `init` holds the SHA-256 of each network's initial weights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +51,7 @@ class PretrainingUnit(BaseModel):
     preset: str
     seed: int
     data: str
+    decoder: str | None = None
     source: str
     classes: tuple[str, ...]
     synthetic: bool
@@ -101,24 +102,26 @@ def find_pretraining(method: MethodSpec, name: str | None) -> tuple[str, Pretrai
 
 
 def videos(folder: Path) -> Source:
-    """Every video file, and every folder of JPEGs, under `folder`."""
+    """Every video file, and every folder of images, under `folder`; what is hidden or a system's own is no clip."""
     if not folder.is_dir():
         raise EnvironmentProblem(f"--videos {folder}: no such folder")
     names = sorted(_clips_under(folder))
     if not names:
         raise EnvironmentProblem(
-            f"--videos {folder}: holds no video file ({', '.join(VIDEO_SUFFIXES)}) and no folder of JPEGs"
+            f"--videos {folder}: holds no video file ({', '.join(VIDEO_SUFFIXES)}) and no folder of images "
+            f"({', '.join(IMAGE_SUFFIXES)})"
         )
     rows = tuple({"clip_id": name, "path": name} for name in names)
     return Source(folder.resolve().name, folder, rows, (), any(_marked(folder)))
 
 
 def _clips_under(folder: Path) -> Iterator[str]:
-    for found, _, files in os.walk(folder):
-        suffixes = {name: Path(name).suffix.lower() for name in files}
+    for found, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not is_clutter(name)]
+        suffixes = {name: Path(name).suffix.lower() for name in files if not is_clutter(name)}
         place = Path(found).relative_to(folder)
-        yield from ((place / name).as_posix() for name in files if suffixes[name] in VIDEO_SUFFIXES)
-        if any(suffix in JPEG_SUFFIXES for suffix in suffixes.values()):
+        yield from ((place / name).as_posix() for name, suffix in suffixes.items() if suffix in VIDEO_SUFFIXES)
+        if any(suffix in IMAGE_SUFFIXES for suffix in suffixes.values()):
             yield place.as_posix()
 
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import subprocess
 from pathlib import Path
 
-PACKAGES = ("torch", "mmengine", "mmaction2", "mmcv-lite", "decord", "numpy", "pluggy", "pydantic")
-OPENCV_BUILDS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-DECORD_BUILDS = ("decord", "decord2", "eva-decord")
+from benchmark.video.decoders import DECORD_BUILDS, OPENCV_BUILDS, package_version
 
-
-def package_version(package: str) -> str | None:
-    """The installed version, or None."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+PACKAGES = ("torch", "mmengine", "mmaction2", "mmcv-lite", "av", "decord", "numpy", "pluggy", "pydantic")
 
 
 def package_versions() -> dict[str, str]:

@@ -72,6 +72,7 @@ def make_record(folder: Path, data: Data) -> Record:
             frame_source=unit.protocol.frames.source,
             synthetic=unit.synthetic,
             fingerprint=unit.data,
+            decoder=unit.decoder,
             clips=data.clips,
         ),
         units=[_unit_record(path, folder, state) for path, state in found.items() if state.status == "scored"],

@@ -29,10 +29,10 @@ class Unit(BaseModel):
     """One (protocol, method, augmentations, label mode, seed, fold), with all that determines its result.
 
     Run-time options (device, workers, paths) are not part of it: it can be written down, handed to another machine
-    with the same code and data, and run there. `data` is the fingerprint of the clip table, `init` the SHA-256 of each
-    network's initial weights, `overrides` the `--set` changes to the method's recipe, `protocol_overrides` those to the
-    protocol (already applied in `protocol`). `source` is the identity of the unit whose checkpoint a cross-dataset unit
-    tests.
+    with the same code and data, and run there. `data` is the fingerprint of the clip table, `decoder` what decodes the
+    clips, with its version, `init` the SHA-256 of each network's initial weights, `overrides` the `--set` changes to
+    the method's recipe, `protocol_overrides` those to the protocol (already applied in `protocol`). `source` is the
+    identity of the unit whose checkpoint a cross-dataset unit tests.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +46,7 @@ class Unit(BaseModel):
     seed: int
     fold: int
     data: str
+    decoder: str | None = None
     synthetic: bool
     overrides: dict[str, Any] = {}
     init: dict[str, str] | None = None

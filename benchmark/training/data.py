@@ -18,7 +18,8 @@ from torch.utils.data import WeightedRandomSampler
 from benchmark.specs import Sampling
 from benchmark.training.randomness import clip_stream, derive_seed
 from benchmark.video.cache import open_cached, resize
-from benchmark.video.frames import UnreadableClip, open_clip, open_numbered
+from benchmark.video.clip import FrameReader, UnreadableClip
+from benchmark.video.frames import open_clip, open_numbered, open_shared
 from benchmark.video.sampling import nearest, reorder, sample_frames
 
 
@@ -143,7 +144,10 @@ class ReadFrames:
 
     def _clip(self, path: Path, span: tuple[int, int] | None) -> list[np.ndarray]:
         cached = self.decode_size and self.cache
-        reader = open_cached(path, self.decode_size, self.cache) if cached else open_clip(path)
+        if cached:
+            reader: FrameReader = open_cached(path, self.decode_size, self.cache)
+        else:
+            reader = open_shared(path) if span else open_clip(path)
         start, length = span or (0, reader.count)
         frames = reader.read(start + self._choose(length))
         return [resize(frame, self.decode_size) for frame in frames] if self.decode_size and not cached else frames

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from benchmark.datasets.layouts.reading import ClipLists, find_folder
 from benchmark.errors import EnvironmentProblem, IntegrityError
+from benchmark.files import is_clutter
 from benchmark.specs import Clip, DatasetLayout
 
 # The index is the number written in the annotations.
@@ -118,7 +119,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _read_image_files(root: Path, part: str) -> Iterator[tuple[str, str, str, str]]:
     """Id, image, expression and where they stand, of the form of 2021."""
     folder = root / f"{part}_set/annotations"
-    files = sorted(path for path in folder.glob("*_exp.npy") if not path.name.startswith("."))
+    files = sorted(path for path in folder.glob("*_exp.npy") if not is_clutter(path.name))
     if not files:
         raise _missing(folder / "*_exp.npy")
     for path in files:

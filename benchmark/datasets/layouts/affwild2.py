@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmark.datasets.layouts.reading import find_folder, read_lines
 from benchmark.errors import EnvironmentProblem, IntegrityError
+from benchmark.files import is_clutter
 from benchmark.specs import Clip, DatasetLayout
 
 # The index is the label written in the official files.
@@ -48,8 +49,7 @@ def read(root: Path, votes: bool) -> list[Clip]:
 
 
 def _annotation_files(folder: Path) -> list[Path]:
-    # Names that begin with a dot are what some systems leave behind when they copy files.
-    files = sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
+    files = sorted(path for path in folder.glob("*.txt") if not is_clutter(path.name))
     if not files:
         raise EnvironmentProblem(
             f"affwild2: no annotation files in {folder}; `benchmark show affwild2` prints the expected tree"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmark.emotions import canonical
 from benchmark.errors import EnvironmentProblem, IntegrityError
+from benchmark.files import is_clutter
 
 
 def find_folder(data_root: Path, names: Sequence[str], witness: str) -> Path | None:
@@ -150,8 +151,8 @@ def videos_by_emotion(part: Path, classes: Sequence[str], dataset: str, other: s
 
 
 def _children(folder: Path) -> list[Path]:
-    """What lies in a folder, without the hidden files that some systems leave behind."""
-    return [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+    """What lies in a folder, without what systems leave behind there."""
+    return [path for path in folder.iterdir() if not is_clutter(path.name)] if folder.is_dir() else []
 
 
 @dataclass(frozen=True)
