@@ -93,7 +93,7 @@ class CachedFrames:
 
     def _mapped(self) -> np.ndarray | None:
         with contextlib.suppress(OSError, ValueError):
-            frames = np.load(self._file, mmap_mode="r")
+            frames = np.lib.format.open_memmap(self._file, mode="r")
             if frames.shape == (self.count, self.size, self.size, 3) and frames.dtype == np.uint8:
                 return frames
         return None

@@ -134,7 +134,7 @@ BREAKS = [
     ("dfew", "a list without header", edit(r"\Avideo_name,label\n", "", DFEW_TRAIN), "expected the header"),
     ("dfew", "a clip without frames", remove("Clip/clip_224x224/00003"), "clip 00003: .*no such folder of frames"),
     ("dfew", "a cut JPEG", truncate("Clip/clip_224x224/00004/*.jpg"), "clip 00004: .*truncated JPEG"),
-    ("dfew", "a cut video", truncate("Clip/original/5.mp4"), "clip 00005: .*decord cannot read it"),
+    ("dfew", "a cut video", truncate("Clip/original/5.mp4"), "clip 00005: .*not a video that can be read"),
     ("ferv39k", "a header", edit(r"\A", "clip label\n", FERV_TRAIN), "the list has a header"),
     ("ferv39k", "an alphabetical index list", index_labels(ALPHABETICAL), "the label is the number"),
     ("ferv39k", "an index list in DFEW's order", index_labels(LIKE_DFEW), "the label is the number"),
@@ -154,7 +154,7 @@ BREAKS = [
     ("mafw-compound", "an unknown part", edit("anger", "angst", COMPOUND_TRAIN), "'angst' is not an emotion"),
     ("afew", "an emotion missing", remove("Val_AFEW/Happy"), r"Val_AFEW: no \.avi file of happy"),
     ("afew", "an unknown folder", copy("Val_AFEW/Happy", "Val_AFEW/Hapy"), "did you mean 'happy'"),
-    ("afew", "a cut video", truncate("Train_AFEW/Sad/*.avi"), "decord cannot read it"),
+    ("afew", "a cut video", truncate("Train_AFEW/Sad/*.avi"), "not a video that can be read"),
     ("caer", "an emotion missing", remove("test/Fear"), r"test: no \.avi file of fear"),
     ("affwild2", "no header", edit(r"\ANeutral.*\n", "", f"{AFF}/Train_Set/*.txt"), "line 1: expected the header"),
     (

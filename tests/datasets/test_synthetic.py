@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 
 import cv2
-import decord
 import numpy as np
 import openpyxl
 import pytest
 
 from benchmark.datasets.synthetic.dfew import synthesize
 from benchmark.errors import UsageError
+from benchmark.files import is_clutter
+from benchmark.video.folders import frame_names
+from benchmark.video.frames import open_clip
 
 CLIPS = 40
 SEED = 3
@@ -100,7 +102,7 @@ def test_the_tree_holds_what_dfew_distributes_and_nothing_else(
 
 def test_the_marker_names_what_was_asked_for(tree: Path) -> None:
     marker = json.loads((tree / "SYNTHETIC.json").read_text())
-    assert marker == {"dataset": "dfew", "generator": 1, "seed": SEED, "clips": CLIPS}
+    assert marker == {"dataset": "dfew", "generator": 2, "seed": SEED, "clips": CLIPS}
 
 
 def test_progress_counts_every_clip_once(
@@ -140,13 +142,13 @@ def test_the_five_test_folds_divide_the_single_labelled_clips(
 
 def test_frames_sort_in_time_order_and_are_224_square(tree: Path) -> None:
     for folder in (tree / "Clip" / "clip_224x224").iterdir():
-        names = sorted(path.name for path in folder.iterdir())
+        names = frame_names(folder)
         assert names == [f"{folder.name}_{n:05d}.jpg" for n in range(1, len(names) + 1)]
     assert cv2.imread(str(folder / names[0])).shape == (224, 224, 3)
 
 
 def test_clip_lengths_vary_and_a_few_are_shorter_than_sixteen(tree: Path) -> None:
-    lengths = [len(list(folder.iterdir())) for folder in (tree / "Clip" / "clip_224x224").iterdir()]
+    lengths = [len(frame_names(folder)) for folder in (tree / "Clip" / "clip_224x224").iterdir()]
     assert min(lengths) >= 11
     assert 0 < sum(length < 16 for length in lengths) <= 0.1 * len(lengths)
     assert len(set(lengths)) > 5
@@ -155,16 +157,24 @@ def test_clip_lengths_vary_and_a_few_are_shorter_than_sixteen(tree: Path) -> Non
 
 def test_interpolated_folders_hold_sixteen_frames(tree: Path) -> None:
     for folder in (tree / "Clip" / "clip_224x224_16f").iterdir():
-        names = sorted(path.name for path in folder.iterdir())
+        names = frame_names(folder)
         assert names == [f"{folder.name}_{n:05d}.jpg" for n in range(1, 17)]
 
 
-def test_decord_reads_as_many_frames_as_there_are_crops(tree: Path) -> None:
+def test_a_video_shows_as_many_frames_as_there_are_crops(tree: Path) -> None:
     for video in (tree / "Clip" / "original").iterdir():
         crops = tree / "Clip" / "clip_224x224" / f"{int(video.stem):05d}"
-        reader = decord.VideoReader(str(video))
-        assert len(reader) == len(list(crops.iterdir()))
-        assert reader[len(reader) - 1].shape == (240, 320, 3)
+        reader = open_clip(video)
+        assert reader.count == len(frame_names(crops))
+        assert reader.read([reader.count - 1])[0].shape == (240, 320, 3)
+
+
+def test_some_files_are_as_people_have_them(tree: Path) -> None:
+    videos = [open_clip(path) for path in (tree / "Clip" / "original").iterdir()]
+    assert {reader.decoder.split()[0] for reader in videos} == {"decord", "PyAV"}
+    crops = tree / "Clip" / "clip_224x224"
+    assert any(is_clutter(path.name) for path in crops.glob("*/*"))
+    assert any(not path.read_bytes().endswith(b"\xff\xd9") for path in crops.glob("*/*_00001.jpg"))
 
 
 def test_an_occupied_target_is_refused_and_left_alone(tmp_path: Path) -> None:

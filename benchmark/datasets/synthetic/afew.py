@@ -56,5 +56,5 @@ def _make_clip(tree: Path, plan: _ClipPlan) -> None:
     scenes, crops = film(perform(feeling.mixture, draw_length(plan.number, rng), rng), rng)
     faces = [cv2.resize(crop, (_FACE_SIZE, _FACE_SIZE), interpolation=cv2.INTER_AREA) for crop in crops]
     stem = f"{plan.number:05d}{rng.integers(10_000):04d}"
-    write_video(tree / f"{plan.part.capitalize()}_AFEW" / plan.label.capitalize() / f"{stem}.avi", scenes)
-    write_frames(tree / _FACES[plan.part] / stem, faces, "{:03d}.jpg")
+    write_video(tree / f"{plan.part.capitalize()}_AFEW" / plan.label.capitalize() / f"{stem}.avi", scenes, plan.number)
+    write_frames(tree / _FACES[plan.part] / stem, faces, "{:03d}.jpg", plan.number)

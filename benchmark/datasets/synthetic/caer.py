@@ -62,4 +62,4 @@ def _make_clip(tree: Path, plan: _ClipPlan) -> None:
     rng = generator("caer", plan.seed, plan.number)
     feeling = draw_feeling(plan.label, rng)
     scenes, _ = film(perform(feeling.mixture, draw_length(plan.number, rng), rng), rng)
-    write_video(tree / plan.path, scenes)
+    write_video(tree / plan.path, scenes, plan.number)

@@ -78,8 +78,8 @@ def _make_clip(tree: Path, plan: _ClipPlan) -> Feeling:
     scenes, crops = film(perform(feeling.mixture, draw_length(plan.id, rng), rng), rng)
     clip = f"{plan.id:05d}"
     names = clip + "_{:05d}.jpg"
-    write_video(tree / "Clip" / "original" / f"{plan.id}.mp4", scenes)
-    write_frames(tree / "Clip" / "clip_224x224" / clip, crops, names)
+    write_video(tree / "Clip" / "original" / f"{plan.id}.mp4", scenes, plan.id)
+    write_frames(tree / "Clip" / "clip_224x224" / clip, crops, names, plan.id)
     write_frames(tree / "Clip" / "clip_224x224_16f" / clip, _interpolate(crops, INTERPOLATED), names)
     return feeling
 

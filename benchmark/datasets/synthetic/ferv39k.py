@@ -65,8 +65,8 @@ def make_clip(tree: Path, plan: ClipPlan) -> Feeling:
     rng = generator("ferv39k", plan.seed, plan.number)
     feeling = draw_feeling(plan.label, rng, majority=_MAJORITY)
     scenes, crops = film(perform(feeling.mixture, _length(plan.number, rng), rng), rng)
-    write_frames(tree / "3_ClipsforScenImages" / plan.place, scenes)
-    write_frames(tree / "2_ClipsforFaceCrop" / plan.place, crops)
+    write_frames(tree / "3_ClipsforScenImages" / plan.place, scenes, clip=plan.number)
+    write_frames(tree / "2_ClipsforFaceCrop" / plan.place, crops, clip=plan.number)
     return feeling
 
 

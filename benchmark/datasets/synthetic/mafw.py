@@ -57,6 +57,7 @@ ANNOTATORS = 11
 _COMPOUND_EVERY = 3
 _COMPOUND_ONLY = 0.03
 _INVALID_EVERY = 4
+_FACE_NAMES = ("{:05d}.jpg", "{}.jpg", "{:05d}.png")
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,11 @@ def _make_clip(tree: Path, plan: ClipPlan) -> Mapping[str, int]:
     rng = generator("mafw", plan.seed, int(plan.id))
     feeling = _feel(plan, rng)
     scenes, crops = film(perform(feeling.mixture, draw_length(int(plan.id), rng), rng), rng)
-    write_video(tree / "data" / "clips" / f"{plan.id}.mp4", scenes)
-    write_frames(tree / "data" / "frames" / plan.id, scenes)
-    write_frames(tree / "data" / "faces" / plan.id, crops)
+    number = int(plan.id)
+    write_video(tree / "data" / "clips" / f"{plan.id}.mp4", scenes, number)
+    write_frames(tree / "data" / "frames" / plan.id, scenes, clip=number)
+    # Everybody makes the face crops with a tool of their own.
+    write_frames(tree / "data" / "faces" / plan.id, crops, _FACE_NAMES[number % len(_FACE_NAMES)], number)
     return feeling.votes
 
 

@@ -11,11 +11,14 @@ from benchmark.datasets.synthetic.emotions import EMOTIONS, perform
 from benchmark.datasets.synthetic.labels import draw_feeling, planned_counts, shuffled, stratified_folds
 from benchmark.datasets.synthetic.scenes import film
 from benchmark.datasets.synthetic.studio import draw_length, generator, make_all, new_tree
-from benchmark.datasets.synthetic.writing import write_table, write_video
+from benchmark.datasets.synthetic.writing import write_frames, write_table, write_video
 from benchmark.specs import ReportProgress
 
 _SHARES = {"happy": 5, "sad": 4, "neutral": 5, "angry": 4, "surprise": 3, "disgust": 2, "fear": 2}
 _SUBJECTS_PER_FOLD = 4
+# What people have: videos in several containers, and folders whose frames are named in several ways, in turn.
+_VIDEOS = (".mp4", ".mkv", ".avi", ".m4v")
+_FORMS = (".mp4", ".mkv", "{}.jpg", ".mp4", ".avi", "{:05d}.png", ".m4v")
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,13 @@ class ClipPlan:
 
     @property
     def path(self) -> str:
-        """The clip's video, relative to the tree."""
-        return f"videos/{self.id}.mp4"
+        """The clip's video or folder of frames, relative to the tree."""
+        suffix = _FORMS[self.number % len(_FORMS)]
+        return f"videos/{self.id}{suffix}" if suffix in _VIDEOS else f"frames/{self.id}"
 
 
 def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers: int | None = None) -> None:
-    """Write a table of `clips` clips with votes, five folds and subjects, and videos of faces, to the folder `out`.
+    """Write a table of `clips` clips with votes, folds and subjects, and videos or frames of faces, to `out`.
 
     The same `clips` and `seed` give the same bytes, whatever `workers` (processes, by default one per CPU) is. The
     tree appears at `out` only when it is whole. Raises UsageError when `out` is not an absent or empty folder, or when
@@ -67,5 +71,9 @@ def _make_clip(tree: Path, plan: ClipPlan) -> Mapping[str, int]:
     rng = generator("table", plan.seed, plan.number)
     feeling = draw_feeling(plan.label, rng)
     _, crops = film(perform(feeling.mixture, draw_length(plan.number, rng), rng), rng)
-    write_video(tree / plan.path, crops)
+    form = _FORMS[plan.number % len(_FORMS)]
+    if form in _VIDEOS:
+        write_video(tree / plan.path, crops, plan.number)
+    else:
+        write_frames(tree / plan.path, crops, form, plan.number)
     return feeling.votes

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
 import openpyxl
 
 _FRAMES_PER_SECOND = 25
-_CODECS = {".mp4": "mp4v", ".avi": "XVID"}
+_CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".avi": "XVID"}
+# One clip in so many is of each odd kind.
+_ODD_EVERY = 10
+_RESOURCE_FORK = bytes.fromhex("0005160700020000") + b"Mac OS X        " + bytes(60)
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -30,15 +35,44 @@ def write_image(path: Path, image: np.ndarray) -> None:
     path.write_bytes(data.tobytes())
 
 
-def write_frames(folder: Path, frames: Sequence[np.ndarray], names: str = "{:05d}.jpg") -> None:
-    """Write RGB frames as images called `names` with their number, counted from 1."""
+def write_frames(folder: Path, frames: Sequence[np.ndarray], names: str = "{:05d}.jpg", clip: int = 0) -> None:
+    """Write RGB frames as images called `names` with their number, counted from 1.
+
+    Some of the clips numbered `clip` have what people's folders have: bytes after the end of a JPEG, or files that a
+    system left there.
+    """
     for number, frame in enumerate(frames, start=1):
         write_image(folder / names.format(number), frame)
+    if clip % _ODD_EVERY == 3 and names.endswith(".jpg"):
+        for path in folder.iterdir():
+            path.write_bytes(path.read_bytes() + bytes(200))
+    if clip % _ODD_EVERY == 6:
+        (folder / f"._{names.format(1)}").write_bytes(_RESOURCE_FORK)
+        for name in (".DS_Store", "Thumbs.db"):
+            (folder / name).write_bytes(bytes(16))
 
 
-def write_video(path: Path, frames: Sequence[np.ndarray]) -> None:
-    """Write RGB frames of one size as MPEG-4 video in an .mp4 or .avi file, as the path's suffix says."""
+def write_video(path: Path, frames: Sequence[np.ndarray], clip: int = 0) -> None:
+    """Write RGB frames of one size as MPEG-4 video in the container of the path's suffix.
+
+    Some of the clips numbered `clip` are encoded as people's files are: with B-frames, with frames of different
+    lengths, as H.264.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    odd = clip % _ODD_EVERY
+    if path.suffix == ".mkv":
+        _encode(path, frames, "mpeg4", b_frames=0)
+    elif odd == 2:
+        _encode(path, frames, "libx264" if path.suffix != ".avi" else "mpeg4", b_frames=3)
+    elif odd == 4:
+        _encode(path, frames, "mpeg4", b_frames=2)
+    elif odd == 5 and path.suffix != ".avi":
+        _encode(path, frames, "mpeg4", b_frames=0, durations=(1, 1, 3))
+    else:
+        _write_plain(path, frames)
+
+
+def _write_plain(path: Path, frames: Sequence[np.ndarray]) -> None:
     height, width = frames[0].shape[:2]
     codec = cv2.VideoWriter.fourcc(*_CODECS[path.suffix])
     writer = cv2.VideoWriter(str(path), codec, _FRAMES_PER_SECOND, (width, height))
@@ -47,6 +81,32 @@ def write_video(path: Path, frames: Sequence[np.ndarray]) -> None:
     for frame in frames:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     writer.release()
+
+
+def _encode(
+    path: Path, frames: Sequence[np.ndarray], codec: str, b_frames: int, durations: Sequence[int] = (1,)
+) -> None:
+    """Write a video by PyAV. durations: how long frames are shown, in turn, in 1/25 s."""
+    import av
+
+    options = {"preset": "veryfast", "threads": "1"} if codec == "libx264" else {}
+    # Without bitexact, Matroska gives every file a random number.
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as output:
+        stream = cast(
+            av.VideoStream, output.add_stream(codec, rate=_FRAMES_PER_SECOND, options={"bf": str(b_frames), **options})
+        )
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 2_000_000
+        stream.gop_size = 12
+        stream.codec_context.thread_count = 1
+        stream.codec_context.max_b_frames = b_frames
+        times = itertools.accumulate(itertools.cycle(durations), initial=0)
+        for frame, time in zip(frames, times, strict=False):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            picture.pts = time
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
 
 
 def write_table(path: Path, rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
