@@ -181,7 +181,7 @@ class AugmentationSpec:
 class Clip:
     """One video sample as a layout reads it; emotion names are canonical (see `benchmark.emotions`).
 
-    frames: for each frame source the clip's folder of JPEGs, video file or image, relative to the dataset's root.
+    frames: for each frame source the clip's folder of images, video file or image, relative to the dataset's root.
     label: emotion name; of a video that is labelled frame by frame, its most frequent one.
     parts: for each fold the official part (`train`, `val` or `test`) that lists the clip.
     votes: annotators' votes by emotion name, or None.

@@ -139,7 +139,7 @@ LAYOUT = DatasetLayout(
     tree="""\
 table/
   clips.csv       with the columns
-                    clip_id, path, label      path is relative to this folder: a folder of JPEGs, a video or an image
+                    clip_id, path, label      path is relative to this folder: a folder of images, a video or an image
                     split                     optional: train, val or test, for one fixed division
                     fold                      optional, instead of split: 1, 2, ..., the fold that tests the clip
                     subject, source           optional: who is seen, where the clip comes from
