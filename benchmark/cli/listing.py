@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.output import add_json, note, print_fields, print_json, print_table
+from benchmark.cli.output import add_json, print_fields, print_json, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import Registry, registry, unknown_name
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
@@ -55,8 +55,6 @@ def list_kind(options: argparse.Namespace) -> None:
             print_json(entries)
             return
         print_table([list(entry.values()) for entry in entries], list(entries[0]) if entries else ["name"])
-    for problem in found.problems:
-        note(f"warning: {problem}")
 
 
 def _summary(found: Registry, kind: str, name: str) -> dict[str, Any]:

@@ -45,11 +45,12 @@ def add_commands(commands: Any) -> None:
 
 def pretrain_command(options: argparse.Namespace) -> None:
     """`benchmark pretrain`."""
+    from benchmark.files import remove_leftovers
+    from benchmark.locks import exclusive
     from benchmark.run.init import hash_files, network_of, parse_init
     from benchmark.run.plan import parse_settings
     from benchmark.run.presets import changed_preset
     from benchmark.run.pretraining import WEIGHTS, PretrainingUnit, find_pretraining, is_done, read_state
-    from benchmark.run.state import exclusive
 
     method: MethodSpec = registry().find("methods", options.method)
     name, pretraining = find_pretraining(method, options.stage)
@@ -78,13 +79,15 @@ def pretrain_command(options: argparse.Namespace) -> None:
         init=hash_files(init),
     )
     folder: Path = options.output / unit.folder
-    with exclusive(folder):
+    if source.synthetic:
+        note(f"SYNTHETIC DATA in {source.root}: these weights know nothing of real faces")
+    state = read_state(folder, unit)
+    if not is_done(folder, state):
+        with exclusive(folder):
+            remove_leftovers(folder)
+            if not is_done(folder, read_state(folder, unit)):
+                _train(unit, source, folder, options)
         state = read_state(folder, unit)
-        if source.synthetic:
-            note(f"SYNTHETIC DATA in {source.root}: these weights know nothing of real faces")
-        if not is_done(folder, state):
-            _train(unit, source, folder, options)
-            state = read_state(folder, unit)
     weights = folder / WEIGHTS
     network = "" if pretraining.network == "model" else f"{pretraining.network}="
     note(f"use it: benchmark run --method {method.name} --preset {preset} --init {network}{weights}")

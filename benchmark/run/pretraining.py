@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
-from benchmark.files import hash_file, hash_value, write_text
+from benchmark.files import hash_file, hash_value, read_text, write_text
 from benchmark.registry import registry, unknown_name
 from benchmark.run.data import find_root
 from benchmark.run.rows import Row
@@ -176,7 +176,7 @@ def read_state(folder: Path, unit: PretrainingUnit) -> PretrainingState:
     if not path.is_file():
         return PretrainingState(identity=unit.identity, unit=unit)
     try:
-        state = PretrainingState.model_validate_json(path.read_text(encoding="utf-8"))
+        state = PretrainingState.model_validate_json(read_text(path))
     except ValidationError as error:
         raise IntegrityError(f"{path}: is not a pre-training's state; delete {folder} to start again") from error
     if state.identity != unit.identity:

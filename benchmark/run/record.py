@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmark import __version__
 from benchmark.errors import IntegrityError
+from benchmark.files import read_text
 from benchmark.records import (
     AugmentationUse,
     CodeState,
@@ -110,7 +111,7 @@ def _unit_record(path: Path, folder: Path, state: UnitState) -> UnitRecord:
         splits=Splits(**splits),
         checkpoint_sha256=state.selected.sha256,
         predictions=PredictionFiles(**references),
-        scores=UnitScores.model_validate_json((path / SCORES).read_text(encoding="utf-8")),
+        scores=UnitScores.model_validate_json(read_text(path / SCORES)),
         cost=Cost(
             train_seconds=round(state.cost.train_seconds, 3),
             predict_seconds=round(state.cost.predict_seconds, 3),

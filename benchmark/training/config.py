@@ -108,6 +108,7 @@ def clip_loader(preset: Preset, reading: Reading, steps: list[dict[str, Any]], t
         "batch_size": preset.batch_size * (preset.copies if train else 1),
         "num_workers": reading.workers,
         "persistent_workers": reading.workers > 0,
+        "worker_init_fn": {"type": "start_reader"},
         "drop_last": train,
         "sampler": {**sampler, "copies": preset.copies, "balanced": preset.balanced} if train else sampler,
         "dataset": {
