@@ -12,10 +12,11 @@ import importlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError, EnvironmentProblem
-from benchmark.failures import Interrupted, one_line
+from benchmark.failures import Interrupted, keep_trace, one_line
 
 
 class PluginFault(EnvironmentProblem):
@@ -23,10 +24,11 @@ class PluginFault(EnvironmentProblem):
 
 
 @contextlib.contextmanager
-def fenced(what: str) -> Iterator[None]:
+def fenced(what: str, log: Path | None = None) -> Iterator[None]:
     """Foreign code runs in the block; whatever it raises becomes a PluginFault that begins with `what`.
 
     Errors that a user is meant to see pass, as do the system's, which name a file, and interrupts from outside.
+    log: where tracebacks are kept.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -34,6 +36,8 @@ def fenced(what: str) -> Iterator[None]:
     except (BenchmarkError, MemoryError):
         raise
     except BaseException as error:
+        if log is not None and not from_outside(error):
+            keep_trace(error, log)
         if from_outside(error) or (isinstance(error, OSError) and error.filename is not None):
             raise
         raise PluginFault(f"{what}: {type(error).__name__}: {one_line(error)}".removesuffix(": ")) from error

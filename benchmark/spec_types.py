@@ -21,7 +21,8 @@ class Rule:
 
 def fault_of(spec: Any) -> str | None:
     """The first value of a dataclass that is not what it must be, by the path to it; None if there is none."""
-    for name, hint in _hints(type(spec)).items():
+    kind: Any = type(spec)
+    for name, hint in _hints(kind).items():
         fault = _fault(getattr(spec, name), hint, name)
         if fault:
             return fault

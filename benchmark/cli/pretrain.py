@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import add_json, note, positive, print_json
 from benchmark.errors import UsageError
+from benchmark.fence import fenced
 from benchmark.registry import registry
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ def _train(unit: PretrainingUnit, source: Source, folder: Path, options: argpars
     from benchmark.cli.progress import counting
     from benchmark.run.init import parse_init
     from benchmark.run.pretraining import read_state, save_state
+    from benchmark.run.state import LOG
     from benchmark.training.pretraining import PretrainingJob, pretrain
     from benchmark.training.unit import use_device
     from benchmark.video.cache import cache_folder
@@ -145,13 +147,14 @@ def _train(unit: PretrainingUnit, source: Source, folder: Path, options: argpars
     cores = os.cpu_count() or 1
     state = read_state(folder, unit)
     state.device = use_device(options.device, cores)
-    state.attempts += 1
-    save_state(folder, state)
     workers = options.workers if options.workers is not None else (0 if state.device == "cpu" else min(8, cores - 1))
     job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, parse_init(options.init))
+    # Refuses what does not fit together before anything is written.
     epochs = job.config().train_cfg.max_epochs
+    state.attempts += 1
+    save_state(folder, state)
     note(f"{unit.method} {unit.pretraining}: {len(source.rows)} clips, {epochs} epochs; results in {folder}")
-    with counting(f"pre-training {unit.method}") as report:
+    with counting(f"pre-training {unit.method}") as report, fenced(f"{unit.method} {unit.pretraining}", folder / LOG):
         pretrain(
             job,
             state,

@@ -33,6 +33,12 @@ from benchmark.run.provenance import git_state, package_versions, platform_name
 from benchmark.run.state import SCORES, STATE, UnitState, predictions_name, read_state
 
 
+def begun(folder: Path) -> bool:
+    """Whether any unit in `folder` has got so far that a record could say something of it: scored, or failed."""
+    states = (read_state(path.parent) for path in folder.glob(f"seed-*/fold-*/{STATE}"))
+    return any(state is not None and state.status in ("scored", "failed") for state in states)
+
+
 def make_record(folder: Path, data: Data) -> Record:
     """The record over every unit in `folder`, also those of earlier commands; unfinished ones are left out.
 

@@ -18,7 +18,8 @@ from torch.utils.data import WeightedRandomSampler
 
 from benchmark.processes import follow_reader
 from benchmark.specs import Sampling
-from benchmark.training.randomness import clip_stream, derive_seed
+from benchmark.training.randomness import clip_stream
+from benchmark.training.seeds import derive_seed
 from benchmark.video.cache import open_cached, resize
 from benchmark.video.frames import UnreadableClip, open_clip, open_numbered
 from benchmark.video.sampling import nearest, reorder, sample_frames
