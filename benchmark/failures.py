@@ -61,7 +61,7 @@ _SYSTEM: dict[int, tuple[str, str]] = {
     errno.ETXTBSY: ("the file is in use", _AGAIN),
 }
 # What would stop every other unit as well.
-_EVERYWHERE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE}
+_EVERYWHERE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE}
 
 
 class Interrupted(KeyboardInterrupt):

@@ -62,10 +62,7 @@ class Registry:
         known = getattr(self, kind)
         if name in known:
             return known[name]
-        message = unknown_name(kind.removesuffix("s"), name, known)
-        if self.problems:
-            message += f" ({len(self.problems)} problems with plugins: see `benchmark doctor`)"
-        raise UsageError(message)
+        raise UsageError(unknown_name(kind.removesuffix("s"), name, known))
 
     def report(self, plugin: Plugin, what: str, error: BaseException | None = None) -> None:
         """Take note of something that is wrong with a plugin."""

@@ -116,4 +116,5 @@ def _called(hint: Any) -> str:
 def _shown(value: Any) -> str:
     """The type's name, and small values themselves."""
     plain = type(value) in (str, int, float, bool) or value is None
-    return f"{value!r:.60}" if plain or value in ((), {}, []) else f"a {type(value).__name__}"
+    empty = type(value) in (tuple, list, dict) and not value
+    return f"{value!r:.60}" if plain or empty else f"a {type(value).__name__}"

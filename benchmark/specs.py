@@ -29,9 +29,7 @@ Filled = Annotated[str, Rule("not be empty", lambda text: bool(text.strip()))]
 # Names become folders, files and options on the command line.
 Name = Annotated[
     str,
-    Rule(
-        "be letters, digits, `-`, `_` and `.`", lambda text: bool(re.fullmatch(r"[A-Za-z0-9][\w.-]*", text, re.ASCII))
-    ),
+    Rule("be letters, digits, -, _ and .", lambda text: bool(re.fullmatch(r"[A-Za-z0-9][\w.-]*", text, re.ASCII))),
 ]
 ImportPath = Annotated[
     str,
