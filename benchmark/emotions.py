@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 # Canonical name: the other spellings that the datasets of the field use.
 ALIASES = {
     "happy": ("happiness", "joy"),
@@ -27,3 +29,11 @@ def canonical(name: str) -> str:
     A name that is not in the table stays what it is, in lower case: a dataset may have classes of its own.
     """
     return "_".join(_CANONICAL.get(part, part) for part in name.strip().lower().split("_"))
+
+
+def meant(name: str) -> str | None:
+    """The known emotion that a name, not known itself, is most likely a slip of: `happpy` is `happy`."""
+    if not name.replace("_", "").isalpha() or all(part in EMOTIONS for part in name.split("_")):
+        return None
+    near = difflib.get_close_matches(name, _CANONICAL, n=1, cutoff=0.85)
+    return _CANONICAL[near[0]] if near else None

@@ -1,8 +1,9 @@
-"""Files: which ones count, writing them so that a kill leaves the old one or the new one, and hashing them."""
+"""Files: which ones count, reading them, writing them so that a kill leaves the old one or the new one, hashing."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmark.errors import BenchmarkError, IntegrityError
+
+# Some network and user-space file systems have no fsync, and some no modes; what they do not offer is done without.
+_NOT_OFFERED = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM}
+# Written to find out why a library could not write.
+_PROBE = bytes(1 << 20)
 # What systems leave behind in folders that they show or copy, beside names that begin with a dot.
 _CLUTTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "#recycle", "$recycle.bin")
 
@@ -28,15 +35,21 @@ def replacing(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        os.chmod(temporary, 0o644)
-        with open(temporary, "rb+") as file:
+        try:
+            yield temporary
+        except Exception as error:
+            _tell_why(temporary, path, error)
+            raise
+        with _where_offered():
+            os.chmod(temporary, 0o644)
+        with _naming(path), open(temporary, "rb+") as file, _where_offered():
             os.fsync(file.fileno())
         os.replace(temporary, path)
         with contextlib.suppress(OSError):
             sync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -46,6 +59,52 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what a killed process left half written in `folder` and below; nobody else may be writing there."""
+    for path in folder.rglob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def _where_offered() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors of the system name the file that was to be written, where they name none or the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise type(error)(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+def _tell_why(temporary: Path, path: Path, error: Exception) -> None:
+    """Raise the system's own error where writing failed and a library says something else, or nothing, of the reason.
+
+    torch and safetensors report a full disk as errors of their own, NumPy as an OSError without a number.
+    """
+    if isinstance(error, BenchmarkError):
+        return
+    with _naming(path):
+        if isinstance(error, OSError) and error.errno is not None:
+            if error.filename is None:
+                raise error
+            return
+        with open(temporary, "ab") as file:
+            file.write(_PROBE)
+            file.flush()
+            with _where_offered():
+                os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -59,9 +118,38 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def read_text(path: Path) -> str:
+    """The UTF-8 text in `path`; IntegrityError for anything else that may lie there: a folder, a device, bytes."""
+    if path.exists() and not path.is_file():
+        kind = "folder" if path.is_dir() else "device or a pipe"
+        raise IntegrityError(f"{path}: is a {kind}, where a file should be")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise IntegrityError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
 def read_json(path: Path) -> Any:
-    """The JSON value in `path`."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The JSON value in `path`; IntegrityError where there is none."""
+    try:
+        return json.loads(read_text(path))
+    except RecursionError as error:
+        raise IntegrityError(f"{path}: is nested too deeply") from error
+    except ValueError as error:
+        raise IntegrityError(f"{path}: is not JSON: {error}") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """The YAML value in `path`; IntegrityError where there is none."""
+    import yaml
+
+    try:
+        return yaml.safe_load(read_text(path))
+    except RecursionError as error:
+        raise IntegrityError(f"{path}: is nested too deeply") from error
+    # Impossible dates and numbers are ValueErrors, some odd keys TypeErrors.
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise IntegrityError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def canonical_json(value: Any) -> str:

@@ -6,8 +6,11 @@ clash, and the clash is reported too.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,11 +19,16 @@ from typing import Any
 import pluggy
 
 from benchmark import builtins, hookspecs
-from benchmark.errors import UsageError
+from benchmark.errors import BenchmarkError, UsageError
+from benchmark.failures import one_line, trace_of
+from benchmark.fence import PluginFault, fenced
+from benchmark.spec_types import fault_of
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
 
 ENTRY_POINT_GROUP = "benchmark.plugins"
 BUILT_IN = "built-in"
+# More of one kind than any plugin has.
+MOST_SPECS = 1000
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,10 @@ class Plugin:
 
 @dataclass
 class Registry:
-    """Specs by kind and name, with the plugin that each came from."""
+    """Specs by kind and name, with the plugin that each came from.
+
+    problems: what is wrong with plugins, one line each. traces: the tracebacks of those that raised something.
+    """
 
     methods: dict[str, MethodSpec] = field(default_factory=dict)
     augmentations: dict[str, AugmentationSpec] = field(default_factory=dict)
@@ -43,6 +54,7 @@ class Registry:
     protocols: dict[str, Path] = field(default_factory=dict)
     plugins: list[Plugin] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    traces: list[str] = field(default_factory=list)
     origin: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def find(self, kind: str, name: str) -> Any:
@@ -51,6 +63,12 @@ class Registry:
         if name in known:
             return known[name]
         raise UsageError(unknown_name(kind.removesuffix("s"), name, known))
+
+    def report(self, plugin: Plugin, what: str, error: BaseException | None = None) -> None:
+        """Take note of something that is wrong with a plugin."""
+        self.problems.append(f"plugin '{plugin.name}' ({plugin.distribution}): {what}")
+        if error is not None:
+            self.traces.append(trace_of(error))
 
 
 def unknown_name(noun: str, name: str, known: Any) -> str:
@@ -80,58 +98,63 @@ def load_registry() -> Registry:
     result = Registry()
     _register(result, builtins, Plugin(BUILT_IN, "dfer-benchmark", _own_version()))
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name):
-        distribution = point.dist.name if point.dist else "unknown"
-        try:
-            module = point.load()
-        # A plugin is foreign code: whatever it raises on import must cost only that plugin.
-        except Exception as error:
-            result.problems.append(_problem(point.name, distribution, "cannot be imported", error))
-            continue
-        _register(result, module, Plugin(point.name, distribution, point.dist.version if point.dist else "unknown"))
+        distribution, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
+        plugin = Plugin(point.name, distribution, version)
+        with _reported(result, plugin, "cannot be imported"):
+            _register(result, point.load(), plugin)
     return result
+
+
+@contextlib.contextmanager
+def _reported(result: Registry, plugin: Plugin, what: str) -> Iterator[None]:
+    """A plugin is foreign code: whatever it raises in the block is a problem of that plugin, and costs only it."""
+    try:
+        with fenced(what):
+            yield
+    except (BenchmarkError, MemoryError, OSError) as error:
+        told = str(error) if isinstance(error, PluginFault) else f"{what}: {type(error).__name__}: {one_line(error)}"
+        result.report(plugin, told, error)
 
 
 def _register(result: Registry, module: Any, plugin: Plugin) -> None:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    try:
+    with _reported(result, plugin, "does not fit the hooks"):
         manager.register(module, name=plugin.name)
         manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        result.problems.append(_problem(plugin.name, plugin.distribution, "does not fit the hooks", error))
-        return
-    result.plugins.append(plugin)
-    for kind, (hook, expected) in _KINDS.items():
-        try:
-            values = [value for values in getattr(manager.hook, hook)() for value in values]
-        except Exception as error:
-            result.problems.append(_problem(plugin.name, plugin.distribution, f"{hook} failed", error))
-            continue
-        for value in values:
-            _add(result, kind, expected, value, plugin, hook)
+        result.plugins.append(plugin)
+        for kind, (hook, expected) in _KINDS.items():
+            with _reported(result, plugin, f"{hook} failed"):
+                for value in _values(getattr(manager.hook, hook)(), hook):
+                    _add(result, kind, expected, value, plugin, hook)
+
+
+def _values(answers: Iterable[Iterable[Any]], hook: str) -> list[Any]:
+    """What a hook gave, as far as it goes: one that never ends must not stop everything."""
+    values = list(itertools.islice((value for answer in answers for value in answer), MOST_SPECS + 1))
+    if len(values) > MOST_SPECS:
+        raise PluginFault(f"{hook} gave more than {MOST_SPECS} values")
+    return values
 
 
 def _add(result: Registry, kind: str, expected: type[Any], value: Any, plugin: Plugin, hook: str) -> None:
-    if not isinstance(value, expected):
-        result.problems.append(
-            f"plugin '{plugin.name}' ({plugin.distribution}): {hook} returned {type(value).__name__}, "
-            f"expected {expected.__name__}"
-        )
+    if not (isinstance(value, Path) if expected is Path else type(value) is expected):
+        result.report(plugin, f"{hook} returned {type(value).__name__}, expected {expected.__name__}")
         return
-    name = value.stem if isinstance(value, Path) else value.name
-    known = getattr(result, kind)
-    if name in known:
-        result.problems.append(
-            f"plugin '{plugin.name}' ({plugin.distribution}): {kind.removesuffix('s')} '{name}' is already provided "
-            f"by '{result.origin[kind, name]}', which is kept"
-        )
-        return
-    known[name] = value
-    result.origin[kind, name] = plugin.name
-
-
-def _problem(name: str, distribution: str, what: str, error: Exception) -> str:
-    return f"plugin '{name}' ({distribution}) {what}: {type(error).__name__}: {error}"
+    noun = kind.removesuffix("s")
+    with _reported(result, plugin, f"{noun} cannot be looked at"):
+        name = value.stem if isinstance(value, Path) else value.name
+        shown = f"{noun} '{name}'" if isinstance(name, str) and name.isprintable() else noun
+        fault = fault_of(value) if not isinstance(value, Path) else None
+        if fault:
+            result.report(plugin, f"{shown}: {fault}")
+            return
+        known = getattr(result, kind)
+        if name in known:
+            result.report(plugin, f"{shown} is already provided by '{result.origin[kind, name]}', which is kept")
+            return
+        known[name] = value
+        result.origin[kind, name] = plugin.name
 
 
 def _own_version() -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+# Specs point at heavy code by import paths, which this loads.
+from benchmark.fence import PluginFault, fenced
+from benchmark.fence import load_object as load_object
+from benchmark.spec_types import Rule, fault_of
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -16,10 +21,20 @@ UNIT_STD = (255.0, 255.0, 255.0)
 LabelMode = Literal["hard", "soft"]
 
 
-def load_object(import_path: str) -> Any:
-    """Import `package.module:name`, the form in which a spec points at heavy code."""
-    module, _, name = import_path.partition(":")
-    return getattr(importlib.import_module(module), name)
+Positive = Annotated[int, Rule("be at least 1", lambda value: value >= 1)]
+Natural = Annotated[int, Rule("be at least 0", lambda value: value >= 0)]
+Size = Annotated[float, Rule("be at least 0", lambda value: value >= 0)]
+Spread = Annotated[float, Rule("be above 0", lambda value: value > 0)]
+Filled = Annotated[str, Rule("not be empty", lambda text: bool(text.strip()))]
+# Names become folders, files and options on the command line.
+Name = Annotated[
+    str,
+    Rule("be letters, digits, -, _ and .", lambda text: bool(re.fullmatch(r"[A-Za-z0-9][\w.-]*", text, re.ASCII))),
+]
+ImportPath = Annotated[
+    str,
+    Rule("be an import path `package.module:name`", lambda text: bool(re.fullmatch(r"[\w.]+:\w+", text))),
+]
 
 
 @dataclass(frozen=True)
@@ -30,9 +45,9 @@ class Sampling:
     that is too short repeats its last frame.
     """
 
-    clips: int
-    length: int = 1
-    stride: int = 1
+    clips: Positive
+    length: Positive = 1
+    stride: Positive = 1
 
     @property
     def frames(self) -> int:
@@ -52,19 +67,22 @@ class Preset:
     differs between presets, and is read only by the method's own recipe.
     """
 
-    size: int
+    size: Positive
     sampling: Sampling
-    epochs: int
-    batch_size: int
-    copies: int = 1
+    epochs: Positive
+    batch_size: Positive
+    copies: Positive = 1
     balanced: bool = False
     mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    std: tuple[Spread, Spread, Spread] = IMAGENET_STD
     pretraining: str = "none"
-    parameters: int = 0
-    gflops: float = 0.0
-    decode_size: int | None = None
+    parameters: Natural = 0
+    gflops: Size = 0.0
+    decode_size: Positive | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
+
+
+Presets = Annotated[Mapping[Name, Preset], Rule("have at least one preset", bool)]
 
 
 @dataclass(frozen=True)
@@ -82,7 +100,7 @@ class Recipe:
     """
 
     model: dict[str, Any]
-    format_shape: str
+    format_shape: Literal["NCHW", "NCTHW"]
     train_transforms: list[dict[str, Any]]
     test_transforms: list[dict[str, Any]]
     optim_wrapper: dict[str, Any]
@@ -90,6 +108,21 @@ class Recipe:
     mixing: dict[str, Any] | None = None
     by_class: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     imports: list[str] = field(default_factory=list)
+
+
+def make_recipe(import_path: str, preset: Preset, num_classes: int) -> Recipe:
+    """What the recipe at `import_path` gives; PluginFault if that is no recipe."""
+    recipe = load_object(import_path)(preset, num_classes)
+    _check(import_path, recipe, Recipe)
+    return recipe
+
+
+def _check(import_path: str, value: Any, expected: type[Any]) -> None:
+    with fenced(import_path):
+        wrong = type(value) is not expected
+        fault = f"gave a {type(value).__name__}, not a {expected.__name__}" if wrong else fault_of(value)
+    if fault:
+        raise PluginFault(f"{import_path}: {fault}")
 
 
 @dataclass(frozen=True)
@@ -105,8 +138,8 @@ class Network:
         other network claims.
     """
 
-    title: str
-    keys: str
+    title: Filled
+    keys: ImportPath
     signature: tuple[str, ...]
     head: str = ""
     class_order: tuple[str, ...] = ()
@@ -124,13 +157,13 @@ class Pretraining:
     export: import path of `export(state_dict) -> state_dict`, from the trained model's names to the recognizer's.
     """
 
-    title: str
+    title: Filled
     citation: str
     data: Literal["videos", "images"]
-    recipe: str
-    export: str
-    presets: Mapping[str, Preset]
-    network: str = "model"
+    recipe: ImportPath
+    export: ImportPath
+    presets: Presets
+    network: Name = "model"
 
 
 @dataclass(frozen=True)
@@ -143,17 +176,17 @@ class MethodSpec:
     official_evaluation: where the official evaluation departs from an honest protocol.
     """
 
-    name: str
-    title: str
+    name: Name
+    title: Filled
     citation: str
     licence: str
-    recipe: str
-    presets: Mapping[str, Preset]
+    recipe: ImportPath
+    presets: Presets
     official_evaluation: str
-    label_modes: tuple[str, ...] = ("hard", "soft")
-    networks: Mapping[str, Network] = field(default_factory=dict)
-    pretrainings: Mapping[str, Pretraining] = field(default_factory=dict)
-    version: str = "1"
+    label_modes: Annotated[tuple[LabelMode, ...], Rule("name at least one", bool)] = ("hard", "soft")
+    networks: Mapping[Name, Network] = field(default_factory=dict)
+    pretrainings: Mapping[Name, Pretraining] = field(default_factory=dict)
+    version: Filled = "1"
 
 
 @dataclass(frozen=True)
@@ -167,14 +200,22 @@ class AugmentationSpec:
     imports: modules that register the type names.
     """
 
-    name: str
-    title: str
+    name: Name
+    title: Filled
     citation: str
-    touches: frozenset[str]
-    build: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    imports: tuple[str, ...] = ()
-    version: str = "1"
+    touches: Annotated[frozenset[Literal["frames", "pixels", "batch", "targets"]], Rule("name at least one", bool)]
+    build: ImportPath
+    options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    imports: tuple[Filled, ...] = ()
+    version: Filled = "1"
+
+
+def build_augmentation(spec: AugmentationSpec, num_classes: int, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of the augmentation's transform or blending; PluginFault if that is no config."""
+    built = load_object(spec.build)(num_classes=num_classes, **options)
+    if not isinstance(built, dict) or not isinstance(built.get("type"), str):
+        raise PluginFault(f"{spec.build}: gave {type(built).__name__}, not a dict with a 'type'")
+    return built
 
 
 @dataclass(frozen=True)
@@ -215,18 +256,18 @@ class DatasetLayout:
     expected: known counts, fold by fold: `{fold: {part: {"clips": n, "per_class": {...}}}}`.
     """
 
-    name: str
-    title: str
+    name: Name
+    title: Filled
     citation: str
     licence: str
     obtain: str
     tree: str
-    classes: tuple[str, ...]
-    frame_sources: tuple[str, ...]
-    find: str
-    read: str
-    synthesize: str
-    lists: tuple[str, ...]
+    classes: Annotated[tuple[Filled, ...], Rule("name each class once", lambda names: len(set(names)) == len(names))]
+    frame_sources: Annotated[tuple[Name, ...], Rule("name at least one", bool)]
+    find: ImportPath
+    read: ImportPath
+    synthesize: ImportPath
+    lists: tuple[Filled, ...]
     votes: bool = False
     votes_decide: bool = False
     expected: Mapping[int, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -243,10 +284,10 @@ class MetricSpec:
         `distributions`: annotators' vote shares (N, K) and class probabilities (N, K), to one number.
     """
 
-    name: str
-    title: str
+    name: Name
+    title: Filled
     citation: str
-    compute: str
+    compute: ImportPath
     input: Literal["confusion", "probabilities", "distributions"] = "confusion"
     higher_is_better: bool = True
 

@@ -12,13 +12,14 @@ from benchmark.cli.data import SHOWN, print_some
 from benchmark.cli.output import note, print_json, print_table
 from benchmark.cli.progress import counting
 from benchmark.datasets.audit import Audit, Candidate, Pair, Side, audit
+from benchmark.datasets.clips import read_clips
 from benchmark.datasets.inspection import present_sources
 from benchmark.datasets.splits import SPLITS
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 from benchmark.registry import registry
 from benchmark.run.data import default_root, find_root, load_data
 from benchmark.run.plan import find_protocol
-from benchmark.specs import Clip, DatasetLayout, load_object
+from benchmark.specs import Clip, DatasetLayout
 
 
 def audit_data(options: argparse.Namespace) -> int:
@@ -86,7 +87,7 @@ def _of_protocol(name: str, named: Sequence[str], data_root: Path | None) -> lis
 def _of_dataset(layout: DatasetLayout, folder: Path | None, sources: Sequence[str]) -> list[Candidate]:
     """All clips of a dataset, with their official parts."""
     root = find_root(layout, folder)
-    clips: list[Clip] = load_object(layout.read)(root, False)
+    clips = read_clips(layout, root, votes=False)
     chosen = [source for source in sources if source in layout.frame_sources]
     present = present_sources(layout, clips, root)
     if not chosen and not present:

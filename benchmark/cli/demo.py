@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmark.cli.progress import counting
 from benchmark.datasets.synthetic import MARKER
+from benchmark.locks import exclusive
 from benchmark.registry import registry
 from benchmark.run.demo import CLIPS, SEED, demo_root
-from benchmark.run.state import exclusive
 from benchmark.specs import load_object
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.cli.output import add_json, note, print_fields, print_json, print_table
-from benchmark.errors import UsageError
+from benchmark.errors import BenchmarkError, UsageError
+from benchmark.failures import explain, show_trace
 from benchmark.registry import Registry, registry, unknown_name
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
 
@@ -47,16 +48,24 @@ def list_kind(options: argparse.Namespace) -> None:
             return
         print_table([list(row.values()) for row in rows], ["plugin", "distribution", "version"])
     else:
-        if options.kind == "sweeps":
-            entries = _sweeps()
-        else:
-            entries = [_summary(found, options.kind, name) for name in sorted(getattr(found, options.kind))]
+        entries = _sweeps() if options.kind == "sweeps" else _summaries(found, options.kind)
         if options.json:
             print_json(entries)
             return
         print_table([list(entry.values()) for entry in entries], list(entries[0]) if entries else ["name"])
-    for problem in found.problems:
-        note(f"warning: {problem}")
+
+
+def _summaries(found: Registry, kind: str) -> list[dict[str, Any]]:
+    """One line for each; a file that is no protocol costs only its own."""
+    entries = []
+    for name in sorted(getattr(found, kind)):
+        try:
+            entries.append(_summary(found, kind, name))
+        except (BenchmarkError, OSError) as error:
+            show_trace(error)
+            told = "; ".join(explain(error).message.splitlines())
+            note(f"warning: plugin '{found.origin[kind, name]}': {kind.removesuffix('s')} '{name}': {told}")
+    return entries
 
 
 def _summary(found: Registry, kind: str, name: str) -> dict[str, Any]:
@@ -112,7 +121,7 @@ def _sweeps() -> list[dict[str, Any]]:
     ]
 
 
-def show(options: argparse.Namespace) -> None:
+def show(options: argparse.Namespace) -> int:
     """`benchmark show NAME`."""
     from benchmark.run.sweep import find_sweep, shipped_sweeps
 
@@ -126,11 +135,12 @@ def show(options: argparse.Namespace) -> None:
         if isinstance(spec, MethodSpec):
             from benchmark.cli.method import show_method
 
-            show_method(spec, _plain(spec), options.json)
+            return show_method(spec, _plain(spec), options.json)
         elif options.json:
             print_json(_plain(spec))
         else:
             print_fields(_plain(spec))
+    return 0
 
 
 def _show_protocol(options: argparse.Namespace) -> None:

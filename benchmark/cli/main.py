@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
+import select
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from benchmark import __version__
 from benchmark.cli import board, compare, data, listing, plot, predict, pretrain, run, score, status, sweep, weights
-from benchmark.errors import BenchmarkError
+from benchmark.cli.output import note
+from benchmark.failures import DEBUG, Interrupted, explain, show_trace
+from benchmark.registry import registry
 
 INTERRUPTED, TERMINATED = 130, 143
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with the nearest command suggested."""
+    """argparse, with the nearest command suggested, and `--debug` wherever it is written."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of every error"
+        )
 
     def error(self, message: str) -> NoReturn:
         """Exit 2 with what is wrong and how to see the options."""
@@ -44,25 +55,95 @@ def build_parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     options = build_parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return options.function(options) or 0
-    except BenchmarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt as interrupt:
-        print("interrupted; nothing finished is lost: the same command goes on from here", file=sys.stderr)
-        return TERMINATED if isinstance(interrupt, _Terminated) else INTERRUPTED
-    except BrokenPipeError:
-        # The reader (for example `head`) has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if hasattr(options, "debug"):
+        os.environ[DEBUG] = "1"
+    with _signals_raised():
+        try:
+            code = options.function(options) or 0
+            sys.stdout.flush()
+        except BaseException as error:
+            code = _told(error)
+    if options.function is not listing.examine:
+        _warn_of_plugins()
+    return code
+
+
+def _told(error: BaseException) -> int:
+    """Say in one line what ended the command; its exit code."""
+    show_trace(error)
+    if isinstance(error, KeyboardInterrupt):
+        note("interrupted; nothing finished is lost: the same command goes on from here")
+        return TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
+    if isinstance(error, BrokenPipeError) and _reader_left():
+        # It (for example `head`) has seen enough.
+        _discard_stdout()
         return 0
+    if isinstance(error, OSError):
+        _discard_stdout()
+    failure = explain(error)
+    note(f"error: {failure.message}")
+    return failure.exit_code
 
 
-class _Terminated(KeyboardInterrupt):
+def _reader_left() -> bool:
+    """Whether it is stdout whose other end is closed, and not some other pipe."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        return False
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _discard_stdout() -> None:
+    """After an error of the system: where it is stdout's, Python's own last flush would fail as well, and say so."""
+    try:
+        sys.stdout.flush()
+        return
+    except (OSError, ValueError):
+        pass
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _warn_of_plugins() -> None:
+    """Name every plugin that could not be used, with the reason, whatever the command was."""
+    if not registry.cache_info().currsize:
+        return
+    for problem in registry().problems:
+        note(f"warning: {problem}")
+    if os.environ.get(DEBUG):
+        for trace in registry().traces:
+            note(trace.rstrip())
+
+
+class _Terminated(Interrupted):
     pass
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise _Terminated
+@contextlib.contextmanager
+def _signals_raised() -> Iterator[None]:
+    """SIGINT and SIGTERM end the block with an error of their own, also where SIGINT was ignored (`nohup ... &`).
+
+    A plugin's KeyboardInterrupt is then another one. A second SIGTERM does not disturb the clearing up.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kinds: dict[int, type[Interrupted]] = {signal.SIGINT: Interrupted, signal.SIGTERM: _Terminated}
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)
+        raise kinds[number]
+
+    before = {number: signal.signal(number, interrupt) for number in kinds}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

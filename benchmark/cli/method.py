@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from benchmark.cli.output import print_fields, print_json, print_table
-from benchmark.specs import MethodSpec, Preset, Recipe, load_object
+from benchmark.cli.output import note, print_fields, print_json, print_table
+from benchmark.failures import show_trace
+from benchmark.fence import PluginFault, fenced
+from benchmark.specs import MethodSpec, Preset, make_recipe
 
 # Recipes are shown for the most common number of classes.
 CLASSES = 7
@@ -14,18 +16,29 @@ CLASSES = 7
 WIDTH = 60
 
 
-def show_method(spec: MethodSpec, fields: dict[str, Any], as_json: bool) -> None:
-    """Print everything known of a method. fields: the spec as plain values."""
-    recipes = {name: recipe_facts(spec, preset) for name, preset in spec.presets.items()}
+def show_method(spec: MethodSpec, fields: dict[str, Any], as_json: bool) -> int:
+    """Print everything known of a method; 3 if its recipe is broken. fields: the spec as plain values."""
+    recipes: dict[str, dict[str, str]] = {}
+    broken = {}
+    for name, preset in spec.presets.items():
+        try:
+            with fenced(spec.recipe):
+                recipes[name] = recipe_facts(spec, preset)
+        except PluginFault as error:
+            show_trace(error)
+            note(f"error: {spec.name}, preset {name}: {error}")
+            recipes[name] = broken[name] = {"recipe": f"broken: {error}"}
+    code = PluginFault.exit_code if broken else 0
     reported = reported_scores(spec.name)
     if as_json:
         print_json({**fields, "recipes": recipes, "reported": reported})
-        return
+        return code
     rest = {key: value for key, value in fields.items() if key not in ("presets", "networks", "pretrainings")}
     print_fields(rest)
     print()
     columns = [{**_preset_facts(preset), **recipes[name]} for name, preset in spec.presets.items()]
-    rows = [[key, *(textwrap.fill(column[key], WIDTH) for column in columns)] for key in columns[0]]
+    keys = dict.fromkeys(key for column in columns for key in column)
+    rows = [[key, *(textwrap.fill(column.get(key, "-"), WIDTH) for column in columns)] for key in keys]
     print_table(rows, ["preset", *spec.presets])
     if spec.networks:
         print()
@@ -38,6 +51,7 @@ def show_method(spec: MethodSpec, fields: dict[str, Any], as_json: bool) -> None
     if reported:
         print()
         print_table([list(row.values()) for row in reported], ["reported in", "row", "figure", "percent"])
+    return code
 
 
 def _preset_facts(preset: Preset) -> dict[str, str]:
@@ -59,7 +73,7 @@ def _preset_facts(preset: Preset) -> dict[str, str]:
 
 def recipe_facts(spec: MethodSpec, preset: Preset) -> dict[str, str]:
     """The recipe's optimiser, schedule and augmentation, each as one line."""
-    recipe: Recipe = load_object(spec.recipe)(preset, CLASSES)
+    recipe = make_recipe(spec.recipe, preset, CLASSES)
     head = recipe.model.get("cls_head") or {}
     smoothing = head.get("label_smooth_eps")
     return {

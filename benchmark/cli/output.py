@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -44,5 +45,6 @@ def print_fields(fields: dict[str, Any]) -> None:
 
 
 def note(message: str) -> None:
-    """A line for the person at the terminal."""
-    print(message, file=sys.stderr, flush=True)
+    """A line for the person at the terminal; without one (a closed pipe, a full disk) the work goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        print(message, file=sys.stderr, flush=True)

@@ -94,7 +94,7 @@ def _predictor(options: argparse.Namespace) -> tuple[Predictor, tuple[str, ...]]
     """The method with its weights, and its classes."""
     from benchmark.emotions import canonical
     from benchmark.run.init import MODEL, parse_init
-    from benchmark.specs import load_object
+    from benchmark.specs import make_recipe
     from benchmark.training.model import build_model
     from benchmark.training.prediction import Predictor
     from benchmark.training.unit import use_device
@@ -112,7 +112,7 @@ def _predictor(options: argparse.Namespace) -> tuple[Predictor, tuple[str, ...]]
     preset = options.preset or (origin.preset if origin else "paper")
     use_device(options.device, os.cpu_count() or 1)
     model = build_model(method.name, preset, len(classes), files)
-    recipe = load_object(method.recipe)(method.presets[preset], len(classes))
+    recipe = make_recipe(method.recipe, method.presets[preset], len(classes))
     return Predictor(model, recipe, method.presets[preset]), classes
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import add_json, note, positive, print_json
 from benchmark.errors import UsageError
+from benchmark.fence import fenced
 from benchmark.registry import registry
 
 if TYPE_CHECKING:
@@ -45,11 +46,12 @@ def add_commands(commands: Any) -> None:
 
 def pretrain_command(options: argparse.Namespace) -> None:
     """`benchmark pretrain`."""
+    from benchmark.files import remove_leftovers
+    from benchmark.locks import exclusive
     from benchmark.run.init import hash_files, network_of, parse_init
     from benchmark.run.plan import parse_settings
     from benchmark.run.presets import changed_preset
     from benchmark.run.pretraining import WEIGHTS, PretrainingUnit, find_pretraining, is_done, read_state
-    from benchmark.run.state import exclusive
     from benchmark.video.decoders import decoder_of
 
     method: MethodSpec = registry().find("methods", options.method)
@@ -80,13 +82,15 @@ def pretrain_command(options: argparse.Namespace) -> None:
         init=hash_files(init),
     )
     folder: Path = options.output / unit.folder
-    with exclusive(folder):
+    if source.synthetic:
+        note(f"SYNTHETIC DATA in {source.root}: these weights know nothing of real faces")
+    state = read_state(folder, unit)
+    if not is_done(folder, state):
+        with exclusive(folder):
+            remove_leftovers(folder)
+            if not is_done(folder, read_state(folder, unit)):
+                _train(unit, source, folder, options)
         state = read_state(folder, unit)
-        if source.synthetic:
-            note(f"SYNTHETIC DATA in {source.root}: these weights know nothing of real faces")
-        if not is_done(folder, state):
-            _train(unit, source, folder, options)
-            state = read_state(folder, unit)
     weights = folder / WEIGHTS
     network = "" if pretraining.network == "model" else f"{pretraining.network}="
     note(f"use it: benchmark run --method {method.name} --preset {preset} --init {network}{weights}")
@@ -138,6 +142,7 @@ def _train(unit: PretrainingUnit, source: Source, folder: Path, options: argpars
     from benchmark.run.init import parse_init
     from benchmark.run.presets import changed_preset
     from benchmark.run.pretraining import read_state, save_state
+    from benchmark.run.state import LOG
     from benchmark.training.pretraining import PretrainingJob, pretrain
     from benchmark.training.unit import use_device
     from benchmark.video.cache import cache_folder, plan_cache
@@ -145,16 +150,17 @@ def _train(unit: PretrainingUnit, source: Source, folder: Path, options: argpars
     cores = os.cpu_count() or 1
     state = read_state(folder, unit)
     state.device = use_device(options.device, cores)
-    state.attempts += 1
-    save_state(folder, state)
     workers = options.workers if options.workers is not None else (0 if state.device == "cpu" else min(8, cores - 1))
     job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, parse_init(options.init))
+    # Refuses what does not fit together before anything is written.
     epochs = job.config().train_cfg.max_epochs
     size = changed_preset(job.method.pretrainings[unit.pretraining].presets[unit.preset], unit.overrides).decode_size
     if size:
         note(str(plan_cache([source.root / row["path"] for row in source.rows], size, job.cache)))
+    state.attempts += 1
+    save_state(folder, state)
     note(f"{unit.method} {unit.pretraining}: {len(source.rows)} clips, {epochs} epochs; results in {folder}")
-    with counting(f"pre-training {unit.method}") as report:
+    with counting(f"pre-training {unit.method}") as report, fenced(f"{unit.method} {unit.pretraining}", folder / LOG):
         pretrain(
             job,
             state,

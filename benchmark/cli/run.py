@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import note, print_json, print_table
 from benchmark.cli.stages import (
     Failed,
     add_run_options,
+    check_stage,
     data_root,
     numbers,
     preset_of,
@@ -69,10 +70,15 @@ def run_command(options: argparse.Namespace) -> int:
     for stage in stages(protocol):
         data = load_data(stage, root, votes)
         plan.append((stage, data, make_units(request, stage, data, plan[-1][2] if plan else ())))
+    todo = [check_stage(*stage, request.init, options) for stage in plan]
     if options.dry_run:
-        _print_plan([unit for *_, units in plan for unit in units], options)
+        _print_plan(
+            [unit for *_, units in plan for unit in units], {u.identity for left in todo for u in left}, options
+        )
         return 0
-    failed = [run_stage(*stage, request.init, options) for stage in plan]
+    failed = [
+        run_stage(data, units, left, request.init, options) for (_, data, units), left in zip(plan, todo, strict=True)
+    ]
     outcomes = [(units, failures, data) for (_, data, units), failures in zip(plan, failed, strict=True)]
     return max(_report(*stage, options, last=stage is outcomes[-1]) for stage in outcomes)
 
@@ -104,10 +110,8 @@ def _request(options: argparse.Namespace) -> Request:
     )
 
 
-def _print_plan(units: Sequence[Unit], options: argparse.Namespace) -> None:
-    from benchmark.run.run import unfinished
-
-    waiting = {unit.identity for unit in unfinished(units, options.output)}
+def _print_plan(units: Sequence[Unit], waiting: Collection[str], options: argparse.Namespace) -> None:
+    """waiting: identities of the units that still have something to do."""
     rows = [
         {
             "unit": str(unit.folder),

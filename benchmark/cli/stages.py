@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from benchmark.cli.exchange import warn_of_exchange
 from benchmark.cli.output import add_json, note, positive
 from benchmark.errors import UsageError
+from benchmark.failures import show_trace
+from benchmark.fence import PluginFault, fenced
 from benchmark.registry import registry
 
 if TYPE_CHECKING:
@@ -76,16 +78,43 @@ def data_root(options: argparse.Namespace, protocols: Sequence[Protocol]) -> Pat
     return demo_data(dict.fromkeys(used))
 
 
-def run_stage(
+def check_stage(
     protocol: Protocol, data: Data, units: Sequence[Unit], init: Mapping[str, Path], options: argparse.Namespace
-) -> Failed:
-    """Run what is missing of the units, whose models start from the files in `init`; the failed ones and why."""
+) -> list[Unit]:
+    """Refuse what cannot run, before the first hour is spent; the units that still have something to do.
+
+    A plugin that fails here is named; it will cost only its own units. torch is imported only where it must be: for
+    initial weights, for a device that was demanded, and for settings that name a type.
+    """
     from benchmark.run.data import check_frames
     from benchmark.run.run import unfinished
+    from benchmark.run.settings import types_in
+    from benchmark.training.config import build_config, config_values
 
     todo = unfinished(units, options.output)
     if todo and protocol.frames.unreadable == "fail":
         check_frames(data, protocol)
+    if todo and options.device not in ("auto", "cpu"):
+        _machine(data, init, options)
+    for unit in {unit.row: unit for unit in todo}.values():
+        places = (options.output / unit.folder, data.root, data.test_root, Path(), 0)
+        try:
+            config_values(unit, *places)
+            if any(True for key, value in unit.overrides.items() for _ in types_in(key, value)):
+                build_config(unit, *places)
+            if init and unit.source is None:
+                with fenced(unit.row):
+                    _try_initial(unit, _machine(data, init, options)[0])
+        except PluginFault as error:
+            show_trace(error)
+            note(f"warning: {unit.row} will fail: {error}")
+    return todo
+
+
+def run_stage(
+    data: Data, units: Sequence[Unit], todo: Sequence[Unit], init: Mapping[str, Path], options: argparse.Namespace
+) -> Failed:
+    """Run what is missing of the units, whose models start from the files in `init`; the failed ones and why."""
     if data.synthetic:
         note(f"SYNTHETIC DATA in {data.root}: these numbers say nothing about real faces")
     for deviation in data.deviations:
@@ -96,10 +125,12 @@ def run_stage(
 def write_records(units: Sequence[Unit], failed: Failed, data: Data, output: Path) -> list[Record]:
     """Write the record of every row that the units belong to, and say what failed."""
     from benchmark.records import RECORD, write_record
-    from benchmark.run.record import make_record
+    from benchmark.run.record import begun, make_record
 
     records = []
     for folder in dict.fromkeys(output / unit.record_folder for unit in units):
+        if not begun(folder):  # whoever is busy there will write it
+            continue
         record = make_record(folder, data)
         write_record(folder / RECORD, record)
         note(f"record: {folder / RECORD}")
@@ -113,12 +144,25 @@ def write_records(units: Sequence[Unit], failed: Failed, data: Data, output: Pat
 def _run(
     units: Sequence[Unit], todo: Sequence[Unit], data: Data, init: Mapping[str, Path], options: argparse.Namespace
 ) -> Failed:
-    """Run what is missing. Only now is torch imported."""
     from benchmark.cli.progress import RunProgress
-    from benchmark.run.execute import Machine
     from benchmark.run.presets import chosen_preset
     from benchmark.run.run import run_units
-    from benchmark.training.config import build_config
+
+    machine, jobs = _machine(data, init, options)
+    epochs = {
+        unit.row: chosen_preset(registry().find("methods", unit.method), unit.preset, unit.overrides).epochs
+        for unit in todo
+    }
+    for plan in _cache_plans(todo, data, machine.cache):
+        note(str(plan))
+    note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
+    with RunProgress(len(todo), epochs, units[0].protocol.selection.metric) as progress:
+        return run_units(todo, data, machine, progress, jobs).failed
+
+
+def _machine(data: Data, init: Mapping[str, Path], options: argparse.Namespace) -> tuple[Machine, int]:
+    """The run-time choices of this machine, and how many units run at a time. Only now is torch imported."""
+    from benchmark.run.execute import Machine
     from benchmark.training.unit import use_device
     from benchmark.video.cache import cache_folder
 
@@ -127,7 +171,6 @@ def _run(
     # One unit keeps an accelerator busy, while small models leave most of a processor idle. Neither number may depend
     # on how much is left to do: with other threads a resumed unit would differ in its last digits.
     jobs = options.jobs or (min(cores, MOST_JOBS) if on_cpu else 1)
-    workers = options.workers if options.workers is not None else (0 if on_cpu else min(8, cores - 1))
     machine = Machine(
         runs=options.output,
         dataset_root=data.root,
@@ -135,23 +178,10 @@ def _run(
         cache=cache_folder() / "frames",
         device=options.device,
         threads=max(cores // jobs, 1),
-        workers=workers,
+        workers=options.workers if options.workers is not None else (0 if on_cpu else min(8, cores - 1)),
         init=init,
     )
-    # Refuse what does not fit together before the first hour is spent.
-    epochs = {}
-    for unit in todo:
-        if unit.row not in epochs:
-            build_config(unit, options.output / unit.folder, data.root, data.test_root, machine.cache, workers)
-            method = registry().find("methods", unit.method)
-            epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
-            if machine.init and unit.source is None:
-                _try_initial(unit, machine)
-    for plan in _cache_plans(todo, data, machine.cache):
-        note(str(plan))
-    note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
-    with RunProgress(len(todo), epochs, units[0].protocol.selection.metric) as progress:
-        return run_units(todo, data, machine, progress, jobs).failed
+    return machine, jobs
 
 
 def _cache_plans(todo: Sequence[Unit], data: Data, folder: Path) -> list[CachePlan]:

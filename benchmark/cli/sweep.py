@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import note, print_json, print_table
-from benchmark.cli.stages import add_run_options, data_root, numbers, preset_of, run_stage, write_records
+from benchmark.cli.stages import add_run_options, check_stage, data_root, numbers, preset_of, run_stage, write_records
 from benchmark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,10 +62,14 @@ def sweep_command(options: argparse.Namespace) -> int:
 
     sweep, choices = _sweep(options), _choices(options)
     plan = plan_sweep(sweep, choices, data_root(options, sweep_protocols(sweep)))
+    todo = [check_stage(stage.protocol, stage.data, stage.units, stage.init, options) for stage in plan.stages]
     if options.dry_run:
         _print_plan(sweep, plan, options)
         return 0
-    failed = [run_stage(stage.protocol, stage.data, stage.units, stage.init, options) for stage in plan.stages]
+    failed = [
+        run_stage(stage.data, stage.units, left, stage.init, options)
+        for stage, left in zip(plan.stages, todo, strict=True)
+    ]
     for stage, failures in zip(plan.stages, failed, strict=True):
         write_records(stage.units, failures, stage.data, options.output)
     _report(sweep, plan, options)

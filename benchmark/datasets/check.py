@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.datasets.clips import read_clips
 from benchmark.datasets.counts import Counts, part_counts, unexpected
 from benchmark.datasets.inspection import Finding, Inspect, inspect_clips, present_sources
 from benchmark.datasets.synthetic import MARKER
+from benchmark.emotions import meant
 from benchmark.errors import BenchmarkError, EnvironmentProblem, IntegrityError
 from benchmark.files import hash_file
-from benchmark.specs import Clip, DatasetLayout, ReportProgress, load_object
+from benchmark.specs import Clip, DatasetLayout, ReportProgress
 from benchmark.video.clip import FrameReader, UnreadableClip
 from benchmark.video.decoders import every_decoder
 from benchmark.video.folders import FrameFolder
@@ -73,9 +75,8 @@ def check_dataset(
     sources: the frame sources to decode; None for all that are there. A synthetic dataset has no known counts.
     """
     synthetic = (root / MARKER).is_file()
-    read = load_object(layout.read)
     try:
-        clips: list[Clip] = read(root, False)
+        clips = read_clips(layout, root, votes=False)
     except BenchmarkError as error:
         return Report(layout.name, str(root), synthetic, problems=(_problem("lists", error),))
     counts = part_counts(clips, layout.classes)
@@ -84,7 +85,7 @@ def check_dataset(
     notes: list[str] = []
     if layout.votes:
         try:
-            disagreements = _votes(read(root, True))
+            disagreements = _votes(read_clips(layout, root, votes=True))
             if layout.votes_decide:
                 problems += disagreements
             elif disagreements:
@@ -133,9 +134,13 @@ def _folds(clips: Sequence[Clip]) -> list[Problem]:
 
 
 def _labels(clips: Sequence[Clip], classes: Sequence[str]) -> list[Problem]:
-    """Every label is one of the dataset's classes, where it has fixed ones."""
+    """Every label is one of the dataset's classes, where it has fixed ones; else it is not a slip of a known one."""
     if not classes:
-        return []
+        return [
+            Problem("labels", f"clip {clip.id}: '{clip.label}' is no known emotion; did you mean '{near}'?")
+            for clip in clips
+            if (near := meant(clip.label)) is not None
+        ]
     foreign: dict[str, set[str]] = {}
     for clip in clips:
         given = {clip.label} if clip.frame_labels is None else set(clip.frame_labels.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import emotion, read_table, refuse_repeated, vote_row
+from benchmark.datasets.layouts.reading import column_name, emotion, read_table, refuse_repeated, vote_row
 from benchmark.errors import EnvironmentProblem, IntegrityError
 
 ID = "clip_id"
@@ -19,6 +19,7 @@ def read_soft_labels(path: Path, classes: Sequence[str]) -> dict[str, dict[str, 
     IntegrityError for a file that is not of this form.
     """
     header, rows = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    header = [ID if column_name(name) == ID else name for name in header]
     if ID not in header:
         raise IntegrityError(f"{path}: no column '{ID}' among the columns {', '.join(header)}")
     columns = [name if name == ID else emotion(name, classes, f"{path}: column names") for name in header]

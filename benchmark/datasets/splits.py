@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmark.datasets.subsets import take_subset
+from benchmark.emotions import meant
 from benchmark.errors import IntegrityError
 from benchmark.protocol import ALL, HeldOut, Protocol
 from benchmark.specs import Clip
@@ -132,7 +133,7 @@ def _check(clips: Sequence[Clip], protocol: Protocol) -> None:
     if foreign:
         raise IntegrityError(
             f"{protocol.dataset}: label outside the classes {list(protocol.classes)} of {protocol.name}: "
-            f"{_some(foreign)}"
+            f"{_some(foreign)}{_slip(clips, protocol)}"
         )
     framewise = [clip.id for clip in clips if (clip.frame_labels is not None) != (protocol.windows is not None)]
     if framewise:
@@ -144,6 +145,11 @@ def _check(clips: Sequence[Clip], protocol: Protocol) -> None:
             part = split.source if isinstance(split, HeldOut) else split
             if part not in (None, ALL) and not parts[part]:
                 raise IntegrityError(f"{protocol.dataset}: fold {number} lists no clip in its part '{part}'")
+
+
+def _slip(clips: Sequence[Clip], protocol: Protocol) -> str:
+    near = {label: meant(label) for label in {clip.label for clip in clips} - set(protocol.classes)}
+    return "".join(f"; is '{label}' meant to be '{known}'?" for label, known in sorted(near.items()) if known)
 
 
 def _some(names: Sequence[str]) -> str:

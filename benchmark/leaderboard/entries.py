@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from benchmark.errors import IntegrityError
+from benchmark.errors import IntegrityError, UsageError
 from benchmark.files import hash_value, read_json, sync_folder, write_json
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.ties import Labels
@@ -89,7 +90,12 @@ def verify(record: Record, folder: Path, labels: Labels | None = None) -> None:
 
 def installed_protocols() -> dict[str, Protocol]:
     """The registered protocols by name."""
-    return {name: load_protocol(path) for name, path in registry().protocols.items()}
+    known = {}
+    for name, path in registry().protocols.items():
+        # A plugin's bad file costs only itself; `benchmark list protocols` names it.
+        with contextlib.suppress(UsageError):
+            known[name] = load_protocol(path)
+    return known
 
 
 def files_of(record: Record) -> list[str]:
@@ -101,7 +107,7 @@ def _read_entry(folder: Path, place: Path) -> Entry:
     path = place / ACCEPTANCE
     try:
         acceptance = read_json(path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise IntegrityError(f"{path}: cannot be read: {error}") from error
     if acceptance not in ({"labels_joined": True}, {"labels_joined": False}):
         raise IntegrityError(f"{path}: expected labels_joined, true or false, and nothing else")

@@ -12,11 +12,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from benchmark.emotions import EMOTIONS
 from benchmark.errors import IntegrityError
+from benchmark.files import read_yaml
 from benchmark.leaderboard.markdown import LONGEST, escape, render_table
 from benchmark.protocol import Protocol
 from benchmark.records import AugmentationUse
@@ -194,7 +194,7 @@ def load_reported(folder: Path) -> list[ReportedTable]:
 def read_table(path: Path) -> ReportedTable:
     """One table; IntegrityError names the file and the key that is wrong."""
     try:
-        return ReportedTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return ReportedTable.model_validate(read_yaml(path))
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         key = ".".join(map(str, first["loc"]))
@@ -202,8 +202,6 @@ def read_table(path: Path) -> ReportedTable:
         raise IntegrityError(f"{path}: {key + ': ' if key else ''}{first['msg']}{more}") from error
     except OSError as error:
         raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise IntegrityError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def check_arithmetic(table: ReportedTable) -> list[str]:

@@ -6,11 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from benchmark.emotions import canonical
-from benchmark.errors import UsageError
+from benchmark.errors import IntegrityError, UsageError
+from benchmark.files import read_yaml
 from benchmark.protocol.model import TAKEN_OVER, Protocol
 
 # Tags of the model's unions, which are not keys of the file.
@@ -70,7 +70,10 @@ def _resolve_training(path: Path, value: dict[str, Any]) -> None:
     """Take over what a cross-dataset protocol shares with the one that its models are trained under."""
     if not isinstance(value.get("train_on"), str):
         return
-    source = load_protocol(_find(path, ".", value["train_on"])).canonical()
+    try:
+        source = load_protocol(_find(path, ".", value["train_on"])).canonical()
+    except RecursionError:
+        raise UsageError(f"{path}: train_on: '{value['train_on']}' leads back to this protocol") from None
     stated = [key for key in TAKEN_OVER if key in value]
     if stated:
         raise UsageError(f"{path}: {stated[0]}: comes from train_on ({source['name']}); leave it out")
@@ -98,11 +101,11 @@ def read_grouping(path: Path, classes: Any) -> dict[str, Any]:
 def read_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; UsageError says what is wrong with the file."""
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = read_yaml(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is not valid YAML: {error}") from error
+    except IntegrityError as error:
+        raise UsageError(str(error)) from error
     if not isinstance(value, dict):
         raise UsageError(f"{path}: must be a mapping of keys to values")
     return value

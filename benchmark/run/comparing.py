@@ -21,8 +21,9 @@ from benchmark.scoring.comparison import (
     mcnemar,
     paired_differences,
 )
+from benchmark.scoring.computing import compute_of
 from benchmark.scoring.metrics import per_class_recall
-from benchmark.specs import MetricSpec, load_object
+from benchmark.specs import MetricSpec
 
 # What a protocol and the one that shows the optimism of selecting on test have in common.
 TWIN_KEYS = ("dataset", "test_on", "classes", "folds", "frames", "windows")
@@ -113,7 +114,7 @@ def compare_pairs(
     out. Units with the same test clips (other seeds; under a cross-dataset protocol, other folds) are one set of clips.
     """
     joints = [_joints(runs[first], runs[second], labels[first]) for first, second in pairs]
-    computes = {metric.name: load_object(metric.compute) for metric in metrics}
+    computes = {metric.name: compute_of(metric) for metric in metrics}
     differences = [paired_differences(sets, computes) for sets in joints]
     adjusted = {name: holm([found[name].p for found in differences]) for name in computes}
     compared = []

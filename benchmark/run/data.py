@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmark.datasets.clips import read_clips
 from benchmark.datasets.counts import part_counts, unexpected
 from benchmark.datasets.scored import scored_ids, scored_labels
 from benchmark.datasets.splits import SPLITS, Fold, hash_ids, make_folds
 from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
+from benchmark.fence import PluginFault
 from benchmark.files import hash_value, read_json
 from benchmark.protocol import ALL, Protocol, TargetData
 from benchmark.records import Record, protocol_of
@@ -88,7 +90,7 @@ def _read(dataset: str, source: str, data_root: Path | None, votes: bool, needs_
     if (votes or needs_votes) and not layout.votes:
         raise UsageError(f"{layout.title} has no annotators' votes; use --labels hard")
     root = find_root(layout, data_root)
-    clips: list[Clip] = load_object(layout.read)(root, votes or needs_votes)
+    clips = read_clips(layout, root, votes or needs_votes)
     mark = root / MARKER
     facts: list[Any] = [read_json(mark) if mark.is_file() else None, [_facts(clip) for clip in clips]]
     with_votes = [*facts, [[clip.id, dict(clip.votes or {})] for clip in clips]]
@@ -149,6 +151,8 @@ def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, 
 def find_root(layout: DatasetLayout, data_root: Path | None) -> Path:
     """The dataset's root under `data_root`; what is missing is said together with how to get it."""
     root = load_object(layout.find)(data_root) if data_root else None
+    if root is not None and not isinstance(root, Path):
+        raise PluginFault(f"{layout.find}: gave {type(root).__name__}, not a path")
     if root is None:
         where = f"not found under {data_root}" if data_root else "needs --data-root DIR (or BENCHMARK_DATA_ROOT)"
         raise EnvironmentProblem(

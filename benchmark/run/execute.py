@@ -13,18 +13,21 @@ from typing import Any, Protocol
 from benchmark.datasets.scored import scored_ids, scored_labels
 from benchmark.datasets.splits import SPLITS as SPLIT_NAMES
 from benchmark.datasets.splits import Fold, hash_ids
-from benchmark.errors import BenchmarkError, IntegrityError, UnitFailed
-from benchmark.files import hash_file, replacing, write_json
+from benchmark.errors import IntegrityError, UnitFailed
+from benchmark.failures import keep_trace, reason_of
+from benchmark.fence import from_outside
+from benchmark.files import hash_file, remove_leftovers, replacing, write_json
+from benchmark.locks import exclusive
 from benchmark.registry import registry
 from benchmark.run.rows import TEST, TRAIN, WATCHED, train_rows, unlabelled_rows, watched_rows
 from benchmark.run.state import (
     CHECKPOINTS,
+    LOG,
     SCORES,
     SPLITS,
     Selected,
     SplitFacts,
     UnitState,
-    exclusive,
     is_done,
     load_state,
     predictions_name,
@@ -86,6 +89,7 @@ def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> Unit
         state = load_state(folder, unit)
         if is_done(folder, state):  # by another process, while this one waited
             return state
+        remove_leftovers(folder)
         state.attempts += 1
         state.error = None
         watcher.started(unit, state.epoch)
@@ -98,7 +102,10 @@ def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> Unit
             if set(state.predictions) != set(unit.protocol.predicted_splits):
                 _predict(state, unit, machine, folder, watcher)
             scores = _score(state, unit, fold, folder)
-        except Exception as error:
+        except BaseException as error:
+            if from_outside(error):
+                raise
+            keep_trace(error, folder / LOG)
             state.status, state.error = "failed", reason_of(error)
             save_state(folder, state)
             raise
@@ -245,10 +252,3 @@ def job_of(unit: Unit, machine: Machine, folder: Path) -> Any:
     from benchmark.training.unit import Job
 
     return Job(unit, folder, machine.dataset_root, machine.test_root, machine.cache, machine.workers, machine.init)
-
-
-def reason_of(error: Exception) -> str:
-    """What to tell about a failed unit: the message of an expected failure, else the error's name as well."""
-    if isinstance(error, BenchmarkError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 from benchmark.errors import UsageError
+from benchmark.fence import PluginFault
 from benchmark.files import canonical_json
 from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
@@ -17,7 +19,7 @@ from benchmark.run.data import Data, decoder_of_data
 from benchmark.run.init import hash_files, network_of
 from benchmark.run.presets import chosen_preset
 from benchmark.run.units import ChosenAugmentation, Unit
-from benchmark.specs import AugmentationSpec, LabelMode, load_object
+from benchmark.specs import AugmentationSpec, LabelMode, build_augmentation
 
 PROTOCOL_PREFIX = "protocol."
 
@@ -145,7 +147,7 @@ def parse_settings(settings: Sequence[str], option: str = "--set") -> dict[str, 
         try:
             parsed[key] = _number(yaml.safe_load(value))
             canonical_json(parsed[key])  # dates and infinities have no place in an identity
-        except (yaml.YAMLError, TypeError, ValueError) as error:
+        except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())
             raise UsageError(
                 f"{option} {setting}: the value must be a number, text, true, false, a list or a mapping: {reason}"
@@ -197,8 +199,9 @@ def check_request(request: Request) -> None:
     for row in request.rows:
         _check_row(row, request.preset, parse_settings(request.settings))
         for chosen in row.augmentations:
-            # The plugin itself knows which values its options can have.
-            load_object(registry().find("augmentations", chosen.name).build)(num_classes=classes, **chosen.options)
+            # The plugin itself knows which values its options can have; one that is broken costs only its rows, later.
+            with contextlib.suppress(PluginFault):
+                build_augmentation(registry().find("augmentations", chosen.name), classes, chosen.options)
         for network in request.init:
             network_of(registry().find("methods", row.method), network)
 

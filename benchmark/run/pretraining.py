@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmark.datasets.clips import read_clips
 from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
-from benchmark.files import hash_file, hash_value, is_clutter, write_text
+from benchmark.fence import PluginFault
+from benchmark.files import hash_file, hash_value, is_clutter, read_text, write_text
 from benchmark.registry import registry, unknown_name
 from benchmark.run.data import find_root
 from benchmark.run.rows import Row
@@ -146,8 +148,8 @@ def datasets_around(folder: Path) -> list[str]:
 
 
 def _root_in(layout: DatasetLayout, place: Path) -> Path | None:
-    # A parent may be unreadable, or hold two forms of a dataset.
-    with contextlib.suppress(OSError, IntegrityError):
+    # A parent may be unreadable, or hold two forms of a dataset; a plugin's layout may be broken.
+    with contextlib.suppress(OSError, IntegrityError, PluginFault):
         return load_object(layout.find)(place)
     return None
 
@@ -156,7 +158,7 @@ def images(dataset: str, data_root: Path | None) -> Source:
     """The labelled images of a dataset's train part."""
     layout: DatasetLayout = registry().find("datasets", dataset)
     root = find_root(layout, data_root)
-    clips = [clip for clip in load_object(layout.read)(root, False) if "train" in clip.parts.values()]
+    clips = [clip for clip in read_clips(layout, root, votes=False) if "train" in clip.parts.values()]
     if not clips:
         raise IntegrityError(f"{root}: {layout.title} has no clip in its train part")
     classes = tuple(layout.classes)
@@ -179,7 +181,7 @@ def read_state(folder: Path, unit: PretrainingUnit) -> PretrainingState:
     if not path.is_file():
         return PretrainingState(identity=unit.identity, unit=unit)
     try:
-        state = PretrainingState.model_validate_json(path.read_text(encoding="utf-8"))
+        state = PretrainingState.model_validate_json(read_text(path))
     except ValidationError as error:
         raise IntegrityError(f"{path}: is not a pre-training's state; delete {folder} to start again") from error
     if state.identity != unit.identity:

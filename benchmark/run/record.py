@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmark import __version__
 from benchmark.errors import IntegrityError
+from benchmark.files import read_text
 from benchmark.records import (
     AugmentationUse,
     CodeState,
@@ -30,6 +31,12 @@ from benchmark.registry import registry
 from benchmark.run.data import Data
 from benchmark.run.provenance import git_state, package_versions, platform_name
 from benchmark.run.state import SCORES, STATE, UnitState, predictions_name, read_state
+
+
+def begun(folder: Path) -> bool:
+    """Whether any unit in `folder` has got so far that a record could say something of it: scored, or failed."""
+    states = (read_state(path.parent) for path in folder.glob(f"seed-*/fold-*/{STATE}"))
+    return any(state is not None and state.status in ("scored", "failed") for state in states)
 
 
 def make_record(folder: Path, data: Data) -> Record:
@@ -111,7 +118,7 @@ def _unit_record(path: Path, folder: Path, state: UnitState) -> UnitRecord:
         splits=Splits(**splits),
         checkpoint_sha256=state.selected.sha256,
         predictions=PredictionFiles(**references),
-        scores=UnitScores.model_validate_json((path / SCORES).read_text(encoding="utf-8")),
+        scores=UnitScores.model_validate_json(read_text(path / SCORES)),
         cost=Cost(
             train_seconds=round(state.cost.train_seconds, 3),
             predict_seconds=round(state.cost.predict_seconds, 3),

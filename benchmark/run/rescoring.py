@@ -19,6 +19,7 @@ from benchmark.protocol.reading import read_grouping, validated
 from benchmark.records import RECORD, Record, UnitRecord, protocol_of, read_record, record_path, verify_record
 from benchmark.registry import registry
 from benchmark.run.data import Data, load_data
+from benchmark.scoring.computing import compute_of
 from benchmark.scoring.intervals import wilson_interval
 from benchmark.scoring.metrics import (
     confusion_matrix,
@@ -30,7 +31,7 @@ from benchmark.scoring.metrics import (
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.probabilities import summed_group_confusion
 from benchmark.scoring.scores import SplitScores
-from benchmark.specs import Clip, MetricSpec, load_object
+from benchmark.specs import Clip, MetricSpec
 
 SplitName = Literal["val", "test"]
 SPLITS: tuple[SplitName, ...] = ("val", "test")
@@ -198,13 +199,13 @@ def find_grouping(text: str, protocol: Protocol) -> Grouping:
 
 def tally_confusions(metric: MetricSpec, confusions: np.ndarray) -> Tally:
     """A metric of confusions (U, K, K), one for each unit; pooled is that of their sum."""
-    compute = load_object(metric.compute)
+    compute = compute_of(metric)
     return Tally(tuple(float(value) for value in compute(confusions)), float(compute(confusions.sum(axis=0))))
 
 
 def tally_predictions(metric: MetricSpec, targets: Sequence[np.ndarray], predictions: Sequence[Predictions]) -> Tally:
     """A metric of each unit's targets, labels (N,) or vote shares (N, K); pooled is that of all units' clips."""
-    compute = load_object(metric.compute)
+    compute = compute_of(metric)
     probabilities = [each.probabilities for each in predictions]
     values = tuple(float(compute(*unit)) for unit in zip(targets, probabilities, strict=True))
     return Tally(values, float(compute(np.concatenate(targets), np.concatenate(probabilities))))

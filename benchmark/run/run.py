@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import multiprocessing
-import shutil
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
@@ -15,14 +14,14 @@ from typing import Any
 
 from benchmark.datasets.splits import Fold
 from benchmark.errors import EnvironmentProblem
+from benchmark.failures import explain, reason_of, stops_everything
+from benchmark.fence import from_outside
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.run.data import Data
-from benchmark.run.execute import Machine, Watcher, reason_of, run_unit
+from benchmark.run.execute import Machine, Watcher, run_unit
 from benchmark.run.state import is_done, load_state
 from benchmark.run.units import Unit
 
-# Less free space than this after a failed write means that the disk is full.
-FULL_DISK_BYTES = 16 * 2**20
 DIED = (
     "a worker process died, perhaps for lack of memory; nothing finished is lost: run the same command again, with a "
     "smaller --jobs"
@@ -45,7 +44,7 @@ def unfinished(units: Sequence[Unit], runs: Path) -> list[Unit]:
 def run_units(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int = 1) -> Outcome:
     """Run every unit, `jobs` at a time, each in a process of its own when there are several.
 
-    KeyboardInterrupt and a full disk end the run, everything else only the unit.
+    An interrupt ends the run, and so does what every unit would meet (a full disk); everything else only the unit.
     """
     outcome = Outcome()
     results = _in_parallel if jobs > 1 else _one_by_one
@@ -67,12 +66,8 @@ def _one_by_one(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Wat
 
 
 def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
-    context = multiprocessing.get_context("spawn")
-    with (
-        context.Manager() as manager,
-        _listening(manager.Queue(), watcher) as events,
-        worker_pool(jobs, _start_worker, (events,), died=DIED) as pool,
-    ):
+    events = multiprocessing.get_context("spawn").SimpleQueue()
+    with _listening(events, watcher), worker_pool(jobs, _start_worker, (events,), died=DIED) as pool:
         futures = {pool.submit(_work, unit, data.folds[unit.fold], machine): unit for unit in todo}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -81,23 +76,17 @@ def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Wa
 def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str | None:
     """Run the unit; the reason if it failed."""
     try:
-        run_unit(unit, fold, machine, watcher)
+        # Whatever a plugin or a library prints: stdout carries results.
+        with contextlib.redirect_stdout(sys.stderr):
+            run_unit(unit, fold, machine, watcher)
     # A unit runs foreign code (plugins, models): whatever it raises must not stop the others.
-    except Exception as error:
-        _stop_when_disk_full(error, machine.runs)
+    except BaseException as error:
+        if from_outside(error):
+            raise
+        if stops_everything(error):
+            raise EnvironmentProblem(explain(error).message) from error
         return reason_of(error)
     return None
-
-
-def _stop_when_disk_full(error: Exception, runs: Path) -> None:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    # torch reports a failed write as a RuntimeError without the reason.
-    if not full and isinstance(error, RuntimeError) and "writ" in str(error):
-        full = shutil.disk_usage(runs).free < FULL_DISK_BYTES
-    if full:
-        raise EnvironmentProblem(
-            f"no space left in {runs}; nothing finished is lost: free some space and run the same command again"
-        ) from error
 
 
 class _Sender:
@@ -126,7 +115,7 @@ def _work(unit: Unit, fold: Fold, machine: Machine) -> str | None:
 
 
 @contextlib.contextmanager
-def _listening(events: Any, watcher: Watcher) -> Iterator[Any]:
+def _listening(events: Any, watcher: Watcher) -> Iterator[None]:
     """Pass on what the workers send, in a thread, until the block ends."""
 
     def listen() -> None:
@@ -136,8 +125,7 @@ def _listening(events: Any, watcher: Watcher) -> Iterator[Any]:
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
-    try:
-        yield events
-    finally:
-        events.put(None)
-        listener.join()
+    yield
+    # Not after an error: a worker that was killed while it sent something has left the queue unusable.
+    events.put(None)
+    listener.join()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from benchmark.errors import BenchmarkError, IntegrityError
-from benchmark.files import hash_file, write_text
+from benchmark.errors import IntegrityError
+from benchmark.files import hash_file, read_text, write_text
 from benchmark.run.units import Unit
 
 STATE = "state.json"
@@ -20,6 +17,7 @@ SPLITS = "splits"
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 CONFIG = "config.py"
+LOG = "log.txt"
 SCORES = "scores.json"
 
 Status = Literal["pending", "training", "selected", "predicted", "scored", "failed"]
@@ -28,10 +26,6 @@ Status = Literal["pending", "training", "selected", "predicted", "scored", "fail
 def predictions_name(split: str) -> str:
     """File name of a split's predictions inside a unit's folder."""
     return f"predictions.{split}.csv.gz"
-
-
-class UnitBusy(BenchmarkError):
-    """Another process is running the unit."""
 
 
 class Selected(BaseModel):
@@ -107,7 +101,7 @@ def read_state(folder: Path) -> UnitState | None:
     if not path.is_file():
         return None
     try:
-        return UnitState.model_validate_json(path.read_text(encoding="utf-8"))
+        return UnitState.model_validate_json(read_text(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -128,25 +122,4 @@ def is_done(folder: Path, state: UnitState) -> bool:
         path = folder / predictions_name(split)
         if not path.is_file() or hash_file(path) != expected:
             raise IntegrityError(f"{path}: is missing or not what was scored; delete {folder} to run the unit again")
-    return True
-
-
-@contextlib.contextmanager
-def exclusive(folder: Path, patience: float = 5.0) -> Iterator[None]:
-    """Hold the unit against other processes; a killed process lets go by itself, at the latest after some seconds."""
-    folder.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + patience
-    with open(folder / ".lock", "w") as file:
-        while not _locked(file):
-            if time.monotonic() > deadline:
-                raise UnitBusy(f"{folder}: another process is running this unit")
-            time.sleep(0.1)
-        yield
-
-
-def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
     return True

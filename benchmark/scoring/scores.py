@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.protocol import Protocol
+from benchmark.scoring.computing import compute_of
 from benchmark.scoring.intervals import percentile_interval, resample, wilson_interval
 from benchmark.scoring.metrics import confusion_matrix, group_confusion
 from benchmark.scoring.predictions import Predictions
-from benchmark.specs import MetricSpec, load_object
+from benchmark.specs import MetricSpec
 
 # Scores are kept to this many decimals, so that a recomputed score can be compared digit by digit on any machine:
 # the last bits of a float depend on the order in which a CPU adds.
@@ -113,7 +114,7 @@ def metric_functions(protocol: Protocol, metrics: Sequence[MetricSpec]) -> dict[
             f"protocol {protocol.name}: no installed plugin provides the metric {', '.join(missing)}; "
             f"`benchmark list metrics` names those there are"
         )
-    return {name: load_object(known[name].compute) for name in protocol.metrics}
+    return {name: compute_of(known[name]) for name in protocol.metrics}
 
 
 def rounded(value: float) -> float:

@@ -72,6 +72,9 @@ class UnitRunner(Runner):
         )
         for handler in [h for h in logger.handlers if not isinstance(h, logging.FileHandler)]:
             logger.removeHandler(handler)
+        for handler in logger.handlers:
+            # A line that cannot be written is lost; Python would print a traceback for each.
+            handler.handleError = lambda record: None
         return logger
 
     def _log_env(self, env_cfg: dict) -> None:
@@ -108,7 +111,8 @@ def _log_file(runner: Runner) -> Path:
 def close_logger(runner: Runner) -> None:
     """Release the log file; MMEngine keeps every logger it ever made."""
     for handler in list(runner.logger.handlers):
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()
         runner.logger.removeHandler(handler)
 
 

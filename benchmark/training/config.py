@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Mapping
+import importlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from mmengine.config import Config
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UsageError
+from benchmark.fence import fenced
 from benchmark.registry import registry
 from benchmark.run.presets import PRESET_KEYS, chosen_preset
 from benchmark.run.rows import TEST, TRAIN, WATCHED
+from benchmark.run.settings import check_setting, types_in
 from benchmark.run.state import SPLITS
 from benchmark.run.units import Unit
-from benchmark.specs import Preset, Recipe, load_object
-from benchmark.training.randomness import derive_seed
+from benchmark.specs import Preset, Recipe, build_augmentation, make_recipe
+from benchmark.training.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, cache: Path, workers: int) -> Config:
-    """The resolved config: everything MMEngine needs to train the unit, as plain values.
+    """The unit's MMEngine config, with the modules imported that register the types in it.
+
+    Raises UsageError for a setting that names a type that is not registered.
+    """
+    from mmengine.config import Config
+
+    from benchmark.training.registered import check_registered
+
+    values = config_values(unit, folder, dataset_root, test_root, cache, workers)
+    import_modules(values["custom_imports"]["imports"])
+    if any(True for key, value in unit.overrides.items() for _ in types_in(key, value)):
+        plain = unit.model_copy(update={"overrides": {k: v for k, v in unit.overrides.items() if k in PRESET_KEYS}})
+        check_registered(config_values(plain, folder, dataset_root, test_root, cache, workers), unit.overrides)
+    return Config(values)
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import what registers the types of a config, plugins' modules among it."""
+    from benchmark.training.adapter import import_mmaction
+
+    import_mmaction()
+    for name in names:
+        with fenced(name):
+            importlib.import_module(name)
+
+
+def config_values(
+    unit: Unit, folder: Path, dataset_root: Path, test_root: Path, cache: Path, workers: int
+) -> dict[str, Any]:
+    """Everything MMEngine needs to train the unit, as plain values; made without importing it.
 
     `val_dataloader` reads the split that is scored after every epoch, as labelled rows; it is None where the protocol
     watches no split. The test split has a loader of its own (`test_dataloader`), whose file lists ids and paths without
@@ -28,7 +62,8 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
     """
     method = registry().find("methods", unit.method)
     preset = chosen_preset(method, unit.preset, unit.overrides)
-    recipe: Recipe = load_object(method.recipe)(preset, len(unit.protocol.classes))
+    # Changed in place below, so not the plugin's own.
+    recipe = copy.deepcopy(make_recipe(method.recipe, preset, len(unit.protocol.classes)))
     transforms, mixers, imports = _augmentations(unit)
     evaluating = [*recipe.test_transforms, *packing(recipe)]
     learning = [*recipe.train_transforms, *transforms, *packing(recipe, train=True)]
@@ -41,25 +76,23 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
         reading = Reading(folder / SPLITS / f"{rows}.json", root, cache, workers, unit.random_seed, order)
         return clip_loader(preset, reading, learning if train else evaluating, train)
 
-    config = Config(
-        {
-            "default_scope": "mmaction",
-            "custom_imports": {
-                "imports": ["benchmark.training.data", "benchmark.training.transforms", *recipe.imports, *imports]
-            },
-            "model": model_config(recipe, preset, mixers[0] if mixers else recipe.mixing),
-            "train_dataloader": loader(TRAIN, dataset_root, train=True),
-            "val_dataloader": loader(WATCHED, watched_root, train=False) if watched else None,
-            "test_dataloader": loader(TEST, test_root, train=False),
-            **schedule_config(recipe, preset, unit.random_seed),
-        }
-    )
+    config: dict[str, Any] = {
+        "default_scope": "mmaction",
+        "custom_imports": {
+            "imports": ["benchmark.training.data", "benchmark.training.transforms", *recipe.imports, *imports]
+        },
+        "model": model_config(recipe, preset, mixers[0] if mixers else recipe.mixing),
+        "train_dataloader": loader(TRAIN, dataset_root, train=True),
+        "val_dataloader": loader(WATCHED, watched_root, train=False) if watched else None,
+        "test_dataloader": loader(TEST, test_root, train=False),
+        **schedule_config(recipe, preset, unit.random_seed),
+    }
     _follow_classes(config, recipe, unit)
     apply_overrides(config, unit.overrides)
     return config
 
 
-def _follow_classes(config: Config, recipe: Recipe, unit: Unit) -> None:
+def _follow_classes(config: dict[str, Any], recipe: Recipe, unit: Unit) -> None:
     """Bring the recipe's lists of values by class into the protocol's class order, in place."""
     classes = unit.protocol.classes
     for key, order in recipe.by_class.items():
@@ -108,6 +141,7 @@ def clip_loader(preset: Preset, reading: Reading, steps: list[dict[str, Any]], t
         "batch_size": preset.batch_size * (preset.copies if train else 1),
         "num_workers": reading.workers,
         "persistent_workers": reading.workers > 0,
+        "worker_init_fn": {"type": "start_reader"},
         "drop_last": train,
         "sampler": {**sampler, "copies": preset.copies, "balanced": preset.balanced} if train else sampler,
         "dataset": {
@@ -174,13 +208,13 @@ def _augmentations(unit: Unit) -> tuple[list[dict], list[dict], list[str]]:
     imports: list[str] = []
     for chosen in unit.augmentations:
         spec = registry().find("augmentations", chosen.name)
-        built = load_object(spec.build)(num_classes=len(unit.protocol.classes), **chosen.options)
+        built = build_augmentation(spec, len(unit.protocol.classes), chosen.options)
         (mixers if "batch" in spec.touches else transforms).append(built)
         imports += spec.imports
     return transforms, mixers, imports
 
 
-def apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
+def apply_overrides(config: Any, overrides: Mapping[str, Any]) -> None:
     """Change the config, in place, by those `--set` values that name no preset field."""
     for key, value in overrides.items():
         if key in PRESET_KEYS:
@@ -191,4 +225,5 @@ def apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
                 f"--set {key}: no such setting; use one of {', '.join(PRESET_KEYS)}, a key of the config such as "
                 "optim_wrapper.optimizer.lr, or protocol.<key>"
             )
+        check_setting(key, target[last], value)
         target[last] = value

@@ -13,10 +13,13 @@ import torch
 from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmaction.registry import DATA_SAMPLERS, DATASETS, MODELS, TRANSFORMS
 from mmengine.dataset import BaseDataset, DefaultSampler
+from mmengine.registry import FUNCTIONS
 from torch.utils.data import WeightedRandomSampler
 
+from benchmark.processes import follow_reader
 from benchmark.specs import Sampling
-from benchmark.training.randomness import clip_stream, derive_seed
+from benchmark.training.randomness import clip_stream
+from benchmark.training.seeds import derive_seed
 from benchmark.video.cache import open_cached, resize
 from benchmark.video.clip import FrameReader, UnreadableClip
 from benchmark.video.frames import open_clip, open_numbered, open_shared
@@ -49,6 +52,12 @@ class ClipDataset(BaseDataset):
     def get_cat_ids(self, idx: int) -> list[int]:
         """The class index of a clip, as MMEngine asks for it; of a window, that of most of its labelled frames."""
         return [self.get_data_info(idx)["label"]]
+
+
+@FUNCTIONS.register_module()
+def start_reader(worker_id: int) -> None:
+    """Prepare a process that reads clips. It needs no seed of its own: every clip has one."""
+    follow_reader()
 
 
 @contextlib.contextmanager

@@ -20,11 +20,13 @@ from mmengine.runner import Runner
 from benchmark.datasets.scored import frame_id
 from benchmark.errors import UnitFailed
 from benchmark.files import replacing, write_text
+from benchmark.scoring.computing import compute_of
 from benchmark.scoring.frames import to_frames
 from benchmark.scoring.metrics import confusion_matrix
 from benchmark.scoring.predictions import Predictions
-from benchmark.specs import MetricSpec, load_object
-from benchmark.training.randomness import derive_seed, seed_everything
+from benchmark.specs import MetricSpec
+from benchmark.training.randomness import seed_everything
+from benchmark.training.seeds import derive_seed
 from benchmark.training.weights import ORIGIN, Origin
 from benchmark.video.sampling import nearest
 
@@ -59,7 +61,7 @@ class WatchedScores(BaseMetric):
         predictions = predictions_of(results, self.frames)
         true = [self.truth[name] for name in predictions.ids]
         confusion = confusion_matrix(true, predictions.predicted, self.num_classes)
-        return {metric.name: float(load_object(metric.compute)(confusion)) for metric in self.metrics}
+        return {metric.name: float(compute_of(metric)(confusion)) for metric in self.metrics}
 
 
 def truth_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from torch import Tensor
 
 from benchmark.errors import UsageError
 from benchmark.registry import registry
-from benchmark.specs import MethodSpec, Preset, Recipe, load_object
+from benchmark.specs import MethodSpec, Preset, Recipe, make_recipe
 from benchmark.training.adapter import import_mmaction, quiet_logger
-from benchmark.training.config import model_config
+from benchmark.training.config import import_modules, model_config
 
 # The preprocessor subclasses a part of MMAction2, whose import needs the adapter first.
 import_mmaction()
@@ -53,13 +52,12 @@ def build_model(
 
 def build_recognizer(method: MethodSpec, preset: Preset, num_classes: int) -> BaseModel:
     """The recognizer of a preset, as MMAction2's registry builds it: weights not yet initialised, in train mode."""
-    return build_recipe(load_object(method.recipe)(preset, num_classes), preset)
+    return build_recipe(make_recipe(method.recipe, preset, num_classes), preset)
 
 
 def build_recipe(recipe: Recipe, preset: Preset) -> BaseModel:
     """The model of a recipe, with the preset's normalisation."""
-    for module in recipe.imports:
-        importlib.import_module(module)
+    import_modules(recipe.imports)
     with DefaultScope.overwrite_default_scope("mmaction"):
         return MODELS.build(model_config(recipe, preset))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,17 +16,19 @@ from benchmark.registry import registry
 from benchmark.run.presets import changed_preset
 from benchmark.run.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
-from benchmark.specs import MethodSpec, Recipe, load_object
+from benchmark.specs import MethodSpec, load_object, make_recipe
 from benchmark.training.adapter import close_logger, import_mmaction, mmengine_globals
 from benchmark.training.checkpoints import load_networks
 from benchmark.training.config import (
     Reading,
     apply_overrides,
     clip_loader,
+    import_modules,
     model_config,
     packing,
     schedule_config,
 )
+from benchmark.training.registered import check_registered
 from benchmark.training.weights import Origin, write_weights
 
 # The modules below subclass MMAction2's parts, whose import needs the adapter first.
@@ -54,7 +55,7 @@ class PretrainingJob:
         unit = self.unit
         pretraining = self.method.pretrainings[unit.pretraining]
         preset = changed_preset(pretraining.presets[unit.preset], unit.overrides)
-        recipe: Recipe = load_object(pretraining.recipe)(preset, len(unit.classes))
+        recipe = make_recipe(pretraining.recipe, preset, len(unit.classes))
         reading = Reading(self.folder / ROWS, self.source.root, self.cache, self.workers, str(unit.seed))
         steps = [*recipe.train_transforms, *packing(recipe, train=bool(unit.classes))]
         imports = ["benchmark.training.data", "benchmark.training.transforms", *recipe.imports]
@@ -68,9 +69,9 @@ class PretrainingJob:
                 **schedule_config(recipe, preset, str(unit.seed)),
             }
         )
+        import_modules(imports)
+        check_registered(config, unit.overrides)
         apply_overrides(config, unit.overrides)
-        for module in imports:
-            importlib.import_module(module)
         init_default_scope("mmaction")
         return config
 

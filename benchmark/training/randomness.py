@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import random
 from collections.abc import Iterator
 
 import numpy as np
 import torch
-
-
-def derive_seed(*parts: object) -> int:
-    """A 32-bit seed from the parts, the same on every machine."""
-    return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:4], "big")
 
 
 def seed_everything(seed: int) -> None:

@@ -5,7 +5,6 @@ Neither function is given a test label: the test split's file lists ids and path
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,8 +69,6 @@ class Job:
     def config(self) -> Config:
         """The unit's MMEngine config; also makes sure that every type name in it is registered."""
         config = build_config(self.unit, self.folder, self.dataset_root, self.test_root, self.cache, self.workers)
-        for module in config.custom_imports.imports:
-            importlib.import_module(module)
         init_default_scope("mmaction")
         return config
 

@@ -11,12 +11,12 @@ import pytest
 from benchmark.datasets.splits import SPLITS
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
+from benchmark.locks import Busy, exclusive
 from benchmark.run.data import load_data
 from benchmark.run.execute import Machine, run_unit
 from benchmark.run.plan import Request, Row, make_units, parse_augmentation, resolve_protocol
 from benchmark.run.record import make_record
 from benchmark.run.run import run_units, unfinished
-from benchmark.run.state import UnitBusy, exclusive
 from benchmark.training.weights import Origin, read_weight_file
 
 
@@ -204,7 +204,7 @@ def test_changed_predictions_are_noticed(setting):
 
 def test_a_unit_that_another_process_runs_is_left_alone(setting):
     units, data, machine = setting()
-    with exclusive(machine.runs / units[0].folder), pytest.raises(UnitBusy, match="another process"):
+    with exclusive(machine.runs / units[0].folder), pytest.raises(Busy, match="is at work there"):
         run_unit(units[0], data.folds[1], machine, Silent())
 
 

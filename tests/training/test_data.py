@@ -10,7 +10,8 @@ from mmengine.runner import Runner
 
 from benchmark.files import write_json
 from benchmark.training.adapter import import_mmaction
-from benchmark.training.randomness import clip_stream, derive_seed
+from benchmark.training.randomness import clip_stream
+from benchmark.training.seeds import derive_seed
 
 import_mmaction()
 import benchmark.training.data  # noqa: E402, F401

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import io
 import math
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +17,11 @@ from pathlib import Path
 from benchmark.emotions import canonical
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.files import is_clutter
+
+# What spreadsheets separate columns with.
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+# How an xlsx file begins.
+_ZIP = b"PK\x03\x04"
 
 
 def find_folder(data_root: Path, names: Sequence[str], witness: str) -> Path | None:
@@ -45,13 +53,16 @@ def read_lines(path: Path, dataset: str, encodings: Sequence[str] = ("utf-8-sig"
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header and the numbered rows of a UTF-8 CSV file, cells stripped, without blank lines.
+    """The header and the numbered rows of a CSV file, cells stripped, without blank lines.
 
-    Raises EnvironmentProblem for a missing file, IntegrityError for a row that does not fit the header.
+    Spreadsheets save with commas, semicolons or tabs, in UTF-8 or UTF-16: whichever the header has. Raises
+    EnvironmentProblem for a missing file, IntegrityError for a row that does not fit the header.
     """
     if not path.is_file():
         raise EnvironmentProblem(f"file missing: {path}")
-    reader = csv.reader(io.StringIO(_read_text(path, ("utf-8-sig",)), newline=""), strict=True)
+    text = _read_text(path, ("utf-8-sig",))
+    delimiter = _delimiter(text, path)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
@@ -61,8 +72,30 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     (_, header), *rows = rows
     for number, row in rows:
         if len(row) != len(header):
-            raise IntegrityError(f"{path}: line {number}: {len(row)} cells, the header has {len(header)}")
+            split = "" if delimiter == "," else f", split at {_DELIMITERS[delimiter]} as the header is"
+            raise IntegrityError(f"{path}: line {number}: {len(row)} cells, the header has {len(header)}{split}")
     return header, rows
+
+
+def plain(text: str) -> str:
+    """Text with letters and accents composed (NFC), as most systems write it; macOS takes them apart."""
+    return unicodedata.normalize("NFC", text)
+
+
+def column_name(text: str) -> str:
+    """A header as the documentation spells it: `Clip ID` is `clip_id`."""
+    return re.sub(r"[\s-]+", "_", plain(text).strip()).lower()
+
+
+def _delimiter(text: str, path: Path) -> str:
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    # Quoted cells may hold anything.
+    bare = re.sub(r'"[^"]*"', "", header)
+    found = [delimiter for delimiter in _DELIMITERS if delimiter in bare]
+    if len(found) > 1:
+        named = " and ".join(_DELIMITERS[delimiter] for delimiter in found)
+        raise IntegrityError(f"{path}: line 1: has {named}, so what separates the columns cannot be known; use commas")
+    return found[0] if found else ","
 
 
 def read_votes_workbook(
@@ -95,6 +128,12 @@ def read_votes_workbook(
 
 def _read_text(path: Path, encodings: Sequence[str]) -> str:
     data = path.read_bytes()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ("utf-16",)
+    elif data.startswith(_ZIP):
+        raise IntegrityError(f"{path}: is an Excel workbook under another name; save the sheet as CSV")
+    elif b"\0" in data:
+        raise IntegrityError(f"{path}: is UTF-16 without its mark, or no text at all; save the file as UTF-8")
     for encoding in encodings:
         try:
             return data.decode(encoding)
@@ -118,7 +157,9 @@ def vote_row(cells: Mapping[str, object], where: str) -> dict[str, float]:
         try:
             votes[name] = float(str(cell))
         except ValueError:
-            raise IntegrityError(f"{where}: '{cell}' for {name} is not a number") from None
+            comma = re.fullmatch(r"[-+]?\d+,\d+", str(cell))
+            hint = f"; write {str(cell).replace(',', '.')}, with a point" if comma else ""
+            raise IntegrityError(f"{where}: '{cell}' for {name} is not a number{hint}") from None
         if not math.isfinite(votes[name]) or votes[name] < 0:
             raise IntegrityError(f"{where}: {cell} for {name} cannot be a number of votes")
     if not sum(votes.values()):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from benchmark.datasets.layouts.reading import emotion, find_folder, read_table, refuse_repeated, vote_row
+from benchmark.datasets.layouts.reading import (
+    column_name,
+    emotion,
+    find_folder,
+    plain,
+    read_table,
+    refuse_repeated,
+    vote_row,
+)
 from benchmark.emotions import EMOTIONS, canonical
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.specs import Clip, DatasetLayout
@@ -18,6 +28,8 @@ ATTRIBUTES = ("subject", "source")
 OPTIONAL = ("split", "fold", *ATTRIBUTES)
 VOTES = "votes_"
 PARTS = ("train", "val", "test")
+# What spreadsheets and data frames write where a cell is empty.
+MISSING = ("nan", "none", "null", "na", "n/a", "#n/a", "-")
 
 
 def find(data_root: Path) -> Path | None:
@@ -32,15 +44,22 @@ def read(root: Path, votes: bool) -> list[Clip]:
     table that is not of the form in `LAYOUT.tree`.
     """
     path = root / TABLE
-    header, rows = read_table(path)
+    written, rows = read_table(path)
+    header = [column_name(name) for name in written]
     _check_columns(header, path)
-    named = [(f"{path}: line {number}", dict(zip(header, row, strict=True))) for number, row in rows]
+    named = [(f"{path}: line {number}", _as_meant(dict(zip(header, row, strict=True)), root)) for number, row in rows]
     table = {}
+    places: dict[str, str] = {}
     for where, row in named:
         _check_cells(row, where)
         if row["clip_id"] in table:
             raise IntegrityError(f"{where}: clip {row['clip_id']} is there twice")
         table[row["clip_id"]] = row
+        place = str(PurePosixPath(row["path"]))
+        if place in places:
+            raise IntegrityError(f"{where}: path {place} is that of clip {places[place]} already; one clip, one path")
+        places[place] = row["clip_id"]
+    _check_accents(table, path)
     parts = _parts(table, path)
     labels = {clip_id: canonical(row["label"]) for clip_id, row in table.items()}
     vote_table = _read_votes(header, named, set(labels.values()), path) if votes else {}
@@ -55,6 +74,29 @@ def read(root: Path, votes: bool) -> list[Clip]:
         )
         for clip_id, row in sorted(table.items())
     ]
+
+
+def _as_meant(row: dict[str, str], root: Path) -> dict[str, str]:
+    """What a spreadsheet may have changed, as it was meant: capitals, whole numbers as `1.0`, accents taken apart."""
+    row = {name: cell if name in ("clip_id", "path") else plain(cell) for name, cell in row.items()}
+    if "split" in row:
+        row["split"] = row["split"].lower()
+    if "fold" in row:
+        row["fold"] = re.sub(r"\.0+$", "", row["fold"])
+    if not row.get("path", "").isascii():
+        forms = [row["path"], *(unicodedata.normalize(form, row["path"]) for form in ("NFC", "NFD"))]
+        # A name too long for the system is no file either.
+        with contextlib.suppress(OSError):
+            row["path"] = next((form for form in forms if (root / form).exists()), row["path"])
+    return row
+
+
+def _check_accents(table: Mapping[str, object], path: Path) -> None:
+    """Two ids that look the same would be two clips."""
+    seen: dict[str, str] = {}
+    for clip_id in table:
+        if seen.setdefault(plain(clip_id), clip_id) != clip_id:
+            raise IntegrityError(f"{path}: clip {clip_id} is there twice, its accents written in two ways")
 
 
 def _check_columns(header: Sequence[str], path: Path) -> None:
@@ -81,6 +123,8 @@ def _check_cells(row: dict[str, str], where: str) -> None:
     for name in REQUIRED:
         if not row[name] or not row[name].isprintable():
             raise IntegrityError(f"{where}: {row[name]!r} cannot be a {name}; write plain text")
+    if row["label"].lower() in MISSING:
+        raise IntegrityError(f"{where}: label {row['label']} says that there is none; give the clip an emotion")
     path = PurePosixPath(row["path"])
     if path.is_absolute() or ".." in path.parts:
         raise IntegrityError(f"{where}: path {row['path']} leaves the dataset's folder; write it relative to {TABLE}")

@@ -7,8 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,9 +16,12 @@ import numpy as np
 
 from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import UsageError
+from benchmark.processes import follow_parent, worker_pool
 from benchmark.specs import ReportProgress
 
 GENERATOR = 2  # raise it whenever the same seed starts to give other bytes, in any of the datasets in this package
+
+DIED = "a worker process died while it made clips, perhaps for lack of memory: run the same command again"
 
 Plan = TypeVar("Plan")
 Made = TypeVar("Made")
@@ -68,16 +70,17 @@ def make_all(
             made[number] = make(plan)
             report(len(made), len(plans))
     else:
-        # Spawned, not forked: the caller may hold threads of torch or of OpenCV.
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,))
-        try:
+        with worker_pool(workers, _start_worker, died=DIED) as pool:
             numbers = {pool.submit(make, plan): number for number, plan in enumerate(plans)}
             for future in as_completed(numbers):
                 made[numbers[future]] = future.result()
                 report(len(made), len(plans))
-        finally:
-            pool.shutdown(cancel_futures=True)
     return [made[number] for number in range(len(plans))]
+
+
+def _start_worker() -> None:
+    follow_parent()
+    cv2.setNumThreads(1)
 
 
 def generator(dataset: str, *key: int) -> np.random.Generator:
