@@ -6,10 +6,18 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import yaml
+
+from benchmark.errors import IntegrityError
+
+# Of files that are read as a whole: lists, records and protocols are far below, and what is above is no such file.
+MOST_BYTES, MOST_YAML = 256 * 2**20, 2**18
 
 
 @contextlib.contextmanager
@@ -51,9 +59,57 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def check_regular(path: Path) -> int:
+    """The size of a file in bytes, without opening it.
+
+    Raises IntegrityError for a device, a pipe or a folder, which have no end, and for a large file that was never
+    written: `FileNotFoundError` and other errors of the system are passed on.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise IntegrityError(f"{path}: is not a regular file")
+    if found.st_size > 64 * 2**20 and found.st_blocks * 512 < found.st_size // 8:
+        raise IntegrityError(f"{path}: most of its {found.st_size} bytes were never written; a download may have ended")
+    return found.st_size
+
+
+def read_bounded(path: Path, most: int = MOST_BYTES, links: bool = True) -> bytes:
+    """The bytes of a regular file of at most `most` bytes; IntegrityError for any other.
+
+    links: whether it may be a symbolic link. What strangers send may not: it could lead to any file of this machine.
+    """
+    if not links and path.is_symlink():
+        raise IntegrityError(f"{path}: is a symbolic link; only regular files are read here")
+    size = check_regular(path)
+    if size > most:
+        raise IntegrityError(f"{path}: has {size} bytes; files of this kind are read up to {most}")
+    with open(path, "rb") as file:
+        return file.read(most)
+
+
 def read_json(path: Path) -> Any:
     """The JSON value in `path`."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(read_bounded(path).decode("utf-8"))
+
+
+def read_yaml(path: Path) -> Any:
+    """The YAML value in `path`, see `parse_yaml`; yaml.YAMLError or UnicodeDecodeError for what is none."""
+    return parse_yaml(read_bounded(path, MOST_YAML).decode("utf-8"))
+
+
+def parse_yaml(text: str) -> Any:
+    """A YAML value of plain data; an alias (`*name`) is an error, because a few of them make gigabytes."""
+    return yaml.load(text, Loader=_PlainLoader)
+
+
+class _PlainLoader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.constructor.ConstructorError(
+                None, None, f"aliases are not read; write out what *{event.anchor} stands for", event.start_mark
+            )
+        return super().compose_node(parent, index)
 
 
 def canonical_json(value: Any) -> str:
