@@ -87,14 +87,14 @@ def read_bounded(path: Path, most: int = MOST_BYTES, links: bool = True) -> byte
         return file.read(most)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, links: bool = True) -> Any:
     """The JSON value in `path`."""
-    return json.loads(read_bounded(path).decode("utf-8"))
+    return json.loads(read_bounded(path, links=links).decode("utf-8"))
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, links: bool = True) -> Any:
     """The YAML value in `path`, see `parse_yaml`; yaml.YAMLError or UnicodeDecodeError for what is none."""
-    return parse_yaml(read_bounded(path, MOST_YAML).decode("utf-8"))
+    return parse_yaml(read_bounded(path, MOST_YAML, links).decode("utf-8"))
 
 
 def parse_yaml(text: str) -> Any:

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from benchmark import __version__
 from benchmark.cli import board, compare, data, listing, plot, predict, pretrain, run, score, status, sweep, weights
+from benchmark.cli.output import printing_plainly
 from benchmark.errors import BenchmarkError
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -44,6 +45,11 @@ def build_parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    with printing_plainly():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = build_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
     try:

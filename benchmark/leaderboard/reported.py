@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from benchmark.emotions import EMOTIONS
 from benchmark.errors import IntegrityError
+from benchmark.files import read_yaml
 from benchmark.leaderboard.markdown import LONGEST, escape, render_table
 from benchmark.protocol import Protocol
 from benchmark.records import AugmentationUse
@@ -194,7 +195,7 @@ def load_reported(folder: Path) -> list[ReportedTable]:
 def read_table(path: Path) -> ReportedTable:
     """One table; IntegrityError names the file and the key that is wrong."""
     try:
-        return ReportedTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return ReportedTable.model_validate(read_yaml(path, links=False))
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         key = ".".join(map(str, first["loc"]))

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from benchmark.errors import IntegrityError
-from benchmark.files import write_json
+from benchmark.files import read_bounded, write_json
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.sections import Section
 from benchmark.protocol import Protocol
@@ -128,7 +128,7 @@ def read_comparisons(folder: Path) -> dict[tuple[str, str], Comparison]:
     if not path.is_file():
         return {}
     try:
-        found = _File.model_validate_json(path.read_text(encoding="utf-8")).comparisons
+        found = _File.model_validate_json(read_bounded(path, links=False)).comparisons
     except (ValidationError, OSError, UnicodeDecodeError) as error:
         raise IntegrityError(f"{path}: is not a file of comparisons: {str(error).splitlines()[0]}") from error
     return {(comparison.first, comparison.second): comparison for comparison in found}

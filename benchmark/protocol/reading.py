@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark.emotions import canonical
 from benchmark.errors import UsageError
+from benchmark.files import read_yaml
 from benchmark.protocol.model import TAKEN_OVER, Protocol
 
 # Tags of the model's unions, which are not keys of the file.
@@ -98,7 +99,7 @@ def read_grouping(path: Path, classes: Any) -> dict[str, Any]:
 def read_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; UsageError says what is wrong with the file."""
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = read_yaml(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

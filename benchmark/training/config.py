@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import mmengine.registry
 from mmengine.config import Config
 
 from benchmark.errors import UsageError
-from benchmark.registry import registry
+from benchmark.registry import registry, unknown_name
 from benchmark.run.presets import PRESET_KEYS, chosen_preset
 from benchmark.run.rows import TEST, TRAIN, WATCHED
+from benchmark.run.settings import check_setting, types_in
 from benchmark.run.state import SPLITS
 from benchmark.run.units import Unit
 from benchmark.specs import Preset, Recipe, load_object
@@ -185,6 +187,7 @@ def apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
     for key, value in overrides.items():
         if key in PRESET_KEYS:
             continue
+        check_setting("--set", key, value)
         target, last = _place(config, key)
         if not hasattr(target, "get") or target.get(last) is None:
             raise UsageError(
@@ -192,3 +195,18 @@ def apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
                 "optim_wrapper.optimizer.lr, or protocol.<key>"
             )
         target[last] = value
+
+
+def check_types(overrides: Mapping[str, Any]) -> None:
+    """UsageError for a `--set` value that names a class which no imported module has registered."""
+    for key, value in overrides.items():
+        for name in types_in(key, value):
+            if name not in (known := _registered()):
+                raise UsageError(f"--set {key}: {unknown_name('registered class', name, known)}")
+
+
+def _registered() -> set[str]:
+    """The names of everything that a config can build."""
+    roots = [value for value in vars(mmengine.registry).values() if isinstance(value, mmengine.registry.Registry)]
+    every = [*roots, *(child for root in roots for child in root.children.values())]
+    return {name for each in every for name in each.module_dict}

@@ -22,6 +22,7 @@ from benchmark.training.checkpoints import load_networks
 from benchmark.training.config import (
     Reading,
     apply_overrides,
+    check_types,
     clip_loader,
     model_config,
     packing,
@@ -70,6 +71,7 @@ class PretrainingJob:
         apply_overrides(config, unit.overrides)
         for module in imports:
             importlib.import_module(module)
+        check_types(unit.overrides)
         init_default_scope("mmaction")
         return config
 

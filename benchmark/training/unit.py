@@ -29,7 +29,7 @@ from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.run.units import Unit
 from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
-from benchmark.training.config import build_config
+from benchmark.training.config import build_config, check_types
 
 # Plugins and the modules below subclass MMAction2's parts, whose import needs the adapter first.
 import_mmaction()
@@ -72,6 +72,7 @@ class Job:
         config = build_config(self.unit, self.folder, self.dataset_root, self.test_root, self.cache, self.workers)
         for module in config.custom_imports.imports:
             importlib.import_module(module)
+        check_types(self.unit.overrides)
         init_default_scope("mmaction")
         return config
 

@@ -79,6 +79,12 @@ class WeightFile:
     others: tuple[str, ...] = ()
     origin: Origin | None = None
 
+    @property
+    def choice(self) -> str:
+        """Which weights were taken where the file holds several, such as a running mean (EMA); else empty."""
+        left = [name for name in self.others if name in _WRAPPERS]
+        return f"taken from '{' > '.join(self.wrapper)}', not from '{left[0]}' beside it" if left else ""
+
 
 def read_weight_file(path: Path) -> WeightFile:
     """Read a safetensors file or a file written by `torch.save`, whatever its name.

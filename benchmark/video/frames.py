@@ -14,11 +14,13 @@ import cv2
 import numpy as np
 
 from benchmark.errors import BenchmarkError
+from benchmark.files import read_bounded
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 # AffectNet's images, as collected from the web, come in all of these.
 IMAGE_SUFFIXES = (*JPEG_SUFFIXES, ".png", ".bmp", ".tif", ".tiff")
+MOST_IMAGE = 64 * 2**20
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -125,13 +127,17 @@ class ImageFile:
 
 
 def _decode(path: Path) -> np.ndarray:
-    data = path.read_bytes()
+    data = read_bounded(path, MOST_IMAGE)
     # Not by the suffix alone: images from the web may be of another format than their names say.
     jpeg = data.startswith(_JPEG_START) if data else path.suffix.lower() in JPEG_SUFFIXES
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
     if jpeg and _JPEG_END not in data[-64:]:
         raise UnreadableClip(f"{path}: truncated JPEG ({len(data)} bytes, no end marker)")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error as error:
+        # Such as more pixels than are decoded, see `benchmark/__init__.py`.
+        raise UnreadableClip(f"{path}: OpenCV cannot decode it: {str(error).splitlines()[0][:160]}") from None
     if image is None:
         raise UnreadableClip(f"{path}: not an image that OpenCV can decode ({len(data)} bytes)")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
