@@ -1,5 +1,6 @@
 """A benchmark for dynamic facial expression recognition (DFER)."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from benchmark.hookspecs import hookimpl
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "build_model", "hookimpl", "logits"]
 __version__ = "0.1.0"
+
+# OpenCV asks once, when it is first imported, how many pixels it may decode: a small file can promise billions.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 
 if not TYPE_CHECKING:
 

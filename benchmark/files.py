@@ -7,13 +7,18 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from benchmark.errors import BenchmarkError, IntegrityError
 
+# Of files that are read as a whole: lists, records and protocols are far below, and what is above is no such file.
+MOST_BYTES, MOST_YAML = 256 * 2**20, 2**18
 # Some network and user-space file systems have no fsync, and some no modes; what they do not offer is done without.
 _NOT_OFFERED = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM}
 # Written to find out why a library could not write.
@@ -118,38 +123,77 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_text(path: Path) -> str:
-    """The UTF-8 text in `path`; IntegrityError for anything else that may lie there: a folder, a device, bytes."""
-    if path.exists() and not path.is_file():
-        kind = "folder" if path.is_dir() else "device or a pipe"
+def check_regular(path: Path) -> int:
+    """The size of a file in bytes, without opening it.
+
+    Raises IntegrityError for a device, a pipe or a folder, which have no end, and for a large file that was never
+    written: `FileNotFoundError` and other errors of the system are passed on.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        kind = "folder" if stat.S_ISDIR(found.st_mode) else "device or a pipe, not a regular file"
         raise IntegrityError(f"{path}: is a {kind}, where a file should be")
+    if found.st_size > 64 * 2**20 and found.st_blocks * 512 < found.st_size // 8:
+        raise IntegrityError(f"{path}: most of its {found.st_size} bytes were never written; a download may have ended")
+    return found.st_size
+
+
+def read_bounded(path: Path, most: int = MOST_BYTES, links: bool = True) -> bytes:
+    """The bytes of a regular file of at most `most` bytes; IntegrityError for any other.
+
+    links: whether it may be a symbolic link. What strangers send may not: it could lead to any file of this machine.
+    """
+    if not links and path.is_symlink():
+        raise IntegrityError(f"{path}: is a symbolic link; only regular files are read here")
+    size = check_regular(path)
+    if size > most:
+        raise IntegrityError(f"{path}: has {size} bytes; files of this kind are read up to {most}")
+    with open(path, "rb") as file:
+        return file.read(most)
+
+
+def read_text(path: Path, links: bool = True, most: int = MOST_BYTES) -> str:
+    """The UTF-8 text in `path`; IntegrityError for anything else that may lie there: a folder, a device, bytes."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bounded(path, most, links).decode("utf-8")
     except UnicodeDecodeError as error:
         raise IntegrityError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, links: bool = True) -> Any:
     """The JSON value in `path`; IntegrityError where there is none."""
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path, links))
     except RecursionError as error:
         raise IntegrityError(f"{path}: is nested too deeply") from error
     except ValueError as error:
         raise IntegrityError(f"{path}: is not JSON: {error}") from error
 
 
-def read_yaml(path: Path) -> Any:
-    """The YAML value in `path`; IntegrityError where there is none."""
-    import yaml
-
+def read_yaml(path: Path, links: bool = True) -> Any:
+    """The YAML value in `path`, see `parse_yaml`; IntegrityError where there is none."""
     try:
-        return yaml.safe_load(read_text(path))
+        return parse_yaml(read_text(path, links, MOST_YAML))
     except RecursionError as error:
         raise IntegrityError(f"{path}: is nested too deeply") from error
     # Impossible dates and numbers are ValueErrors, some odd keys TypeErrors.
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise IntegrityError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def parse_yaml(text: str) -> Any:
+    """A YAML value of plain data; an alias (`*name`) is an error, because a few of them make gigabytes."""
+    return yaml.load(text, Loader=_PlainLoader)
+
+
+class _PlainLoader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.constructor.ConstructorError(
+                None, None, f"aliases are not read; write out what *{event.anchor} stands for", event.start_mark
+            )
+        return super().compose_node(parent, index)
 
 
 def canonical_json(value: Any) -> str:

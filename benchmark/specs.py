@@ -129,8 +129,9 @@ def _check(import_path: str, value: Any, expected: type[Any]) -> None:
 class Network:
     """One network of a method, as its official checkpoints hold it. `--init NAME=FILE` starts it from a file.
 
-    keys: import path of `keys(state_dict) -> state_dict`, which renames an official checkpoint's keys (prefix `module.`
-        already removed), or any part of them, to those of the method's recognizer.
+    keys: import path of `keys(state_dict) -> state_dict`, which renames an official checkpoint's keys (`module.`,
+        `model.` and the like before all of them already removed), or any part of them, to those of the method's
+        recognizer.
     signature: official tensor names that no other network's files have all of; they tell what a file is.
     head: official name of the tensor whose first dimension is the number of classes; empty if there is none.
     class_order: emotion names in the index order of the official checkpoints; empty if none are known.

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from benchmark import __version__
 from benchmark.cli import board, compare, data, listing, plot, predict, pretrain, run, score, status, sweep, weights
-from benchmark.cli.output import note
+from benchmark.cli.output import note, printing_plainly
 from benchmark.failures import DEBUG, Interrupted, explain, show_trace
 from benchmark.registry import registry
 
@@ -58,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started this
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    with printing_plainly():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = build_parser().parse_args(arguments)
     if hasattr(options, "debug"):
         os.environ[DEBUG] = "1"

@@ -104,7 +104,10 @@ def _predictor(options: argparse.Namespace) -> tuple[Predictor, tuple[str, ...]]
     files = parse_init(options.weights, "--weights")
     if MODEL not in files:
         raise UsageError(f"--weights: give the file of {method.name}'s network '{MODEL}' too")
-    origin = read_weight_file(files[MODEL]).origin
+    file = read_weight_file(files[MODEL])
+    if file.choice:
+        note(f"{files[MODEL]}: {file.choice}")
+    origin = file.origin
     known = origin.class_order if origin else _official_order(method)
     classes = tuple(map(canonical, options.classes.split(","))) if options.classes else known
     if not classes:

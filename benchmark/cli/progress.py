@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from benchmark.cli.output import note
+from benchmark.cli.output import note, printable, terminal
 from benchmark.run.units import Unit
 from benchmark.scoring.scores import SplitScores
 from benchmark.specs import ReportProgress
@@ -32,7 +32,7 @@ def _bars() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(file=terminal()),
     )
 
 
@@ -132,7 +132,7 @@ class RunProgress:
         if not self._bars:
             note(text)
             return
-        self._bars.console.print(text, highlight=False, markup=False)
+        self._bars.console.print(printable(text), highlight=False, markup=False)
         self._bars.advance(self._all)
         if unit.identity in self._rows:
             self._bars.remove_task(self._rows.pop(unit.identity))

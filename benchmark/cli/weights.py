@@ -103,8 +103,10 @@ def _print(document: dict[str, Any], file: WeightFile) -> None:
     around += [f"prefix {file.prefix} removed"] if file.prefix else []
     rows.append(("format", ", ".join([file.format, *around])))
     rows.append(("holds", f"{document['tensors']} tensors, {document['parameters']:,} parameters"))
+    if file.choice:
+        rows.append(("chosen", file.choice))
     if document["others"]:
-        rows.append(("beside them", ", ".join(document["others"])))
+        rows.append(("beside them", some(document["others"], 12)))
     if not matches and file.origin:
         rows.append(("found", f"weights of {file.origin.method}, which is not installed here"))
     elif not matches:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from benchmark.errors import IntegrityError
-from benchmark.files import read_text
+from benchmark.files import read_bounded, read_text
 from benchmark.leaderboard.building import PAGES, REPORTED, metric_titles, rendered
 from benchmark.leaderboard.entries import (
     RECORDS,
@@ -135,11 +135,11 @@ def _check_no_strays(folder: Path, entries: Sequence[Entry]) -> None:
 def _check_links(path: Path) -> None:
     if not path.is_file():
         raise IntegrityError(f"{path}: is missing; run `benchmark leaderboard build`")
-    for link in re.findall(r"\]\((records/[^)\s]+)\)", read_text(path)):
+    for link in re.findall(r"\]\((records/[^)\s]+)\)", read_text(path, links=False)):
         if not (path.parent / link).is_file():
             raise IntegrityError(f"{path.parent / link}: the record is gone, but {path.name} still links to it")
 
 
 def _check_page(path: Path, expected: str) -> None:
-    if not path.is_file() or path.read_bytes() != expected.encode():
+    if not path.is_file() or read_bounded(path, links=False) != expected.encode():
         raise IntegrityError(f"{path}: is not what the records give; run `benchmark leaderboard build`")

@@ -106,7 +106,7 @@ def files_of(record: Record) -> list[str]:
 def _read_entry(folder: Path, place: Path) -> Entry:
     path = place / ACCEPTANCE
     try:
-        acceptance = read_json(path)
+        acceptance = read_json(path, links=False)
     except OSError as error:
         raise IntegrityError(f"{path}: cannot be read: {error}") from error
     if acceptance not in ({"labels_joined": True}, {"labels_joined": False}):

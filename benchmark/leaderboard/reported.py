@@ -194,7 +194,7 @@ def load_reported(folder: Path) -> list[ReportedTable]:
 def read_table(path: Path) -> ReportedTable:
     """One table; IntegrityError names the file and the key that is wrong."""
     try:
-        return ReportedTable.model_validate(read_yaml(path))
+        return ReportedTable.model_validate(read_yaml(path, links=False))
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         key = ".".join(map(str, first["loc"]))

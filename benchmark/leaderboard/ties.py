@@ -128,7 +128,7 @@ def read_comparisons(folder: Path) -> dict[tuple[str, str], Comparison]:
     if not path.is_file():
         return {}
     try:
-        found = _File.model_validate_json(read_text(path)).comparisons
+        found = _File.model_validate_json(read_text(path, links=False)).comparisons
     except (ValidationError, OSError) as error:
         raise IntegrityError(f"{path}: is not a file of comparisons: {str(error).splitlines()[0]}") from error
     return {(comparison.first, comparison.second): comparison for comparison in found}

@@ -18,12 +18,13 @@ from pydantic import (
 )
 
 from benchmark.errors import IntegrityError
-from benchmark.files import write_json
+from benchmark.files import read_bounded, write_json
 from benchmark.records.aggregates import Aggregates
 from benchmark.scoring.scores import FileModel, SplitScores
 from benchmark.specs import LabelMode
 
 RECORD = "record.json"
+MOST_RECORD = 16 * 2**20
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -238,7 +239,7 @@ def record_path(run: Path) -> Path:
 def read_record(path: Path) -> Record:
     """Read and validate a record; IntegrityError names the file, the key and what is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, MOST_RECORD, links=False).decode("utf-8")
         json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
         return Record.model_validate_json(text)
     except ValidationError as error:

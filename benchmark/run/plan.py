@@ -12,12 +12,13 @@ import yaml
 
 from benchmark.errors import UsageError
 from benchmark.fence import PluginFault
-from benchmark.files import canonical_json
+from benchmark.files import canonical_json, parse_yaml
 from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
 from benchmark.run.data import Data, decoder_of_data
 from benchmark.run.init import hash_files, network_of
 from benchmark.run.presets import chosen_preset
+from benchmark.run.settings import check_allowed
 from benchmark.run.units import ChosenAugmentation, Unit
 from benchmark.specs import AugmentationSpec, LabelMode, build_augmentation
 
@@ -145,13 +146,15 @@ def parse_settings(settings: Sequence[str], option: str = "--set") -> dict[str, 
         if not separator or not key:
             raise UsageError(f"{option} {setting}: expected key=value")
         try:
-            parsed[key] = _number(yaml.safe_load(value))
+            parsed[key] = _number(parse_yaml(value))
             canonical_json(parsed[key])  # dates and infinities have no place in an identity
         except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())
             raise UsageError(
                 f"{option} {setting}: the value must be a number, text, true, false, a list or a mapping: {reason}"
             ) from None
+        if not _locked(key):
+            check_allowed(option, key, parsed[key])
     return parsed
 
 

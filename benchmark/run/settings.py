@@ -1,4 +1,7 @@
-"""`--set` on a recipe: a value must be of the type of what it replaces, and is refused before anything runs."""
+"""What a setting from a command line or a file may be, refused before anything runs.
+
+It changes values of the model and its training, never what runs; and it is of the type of what it replaces.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,34 @@ from typing import Any
 
 from benchmark.errors import UsageError
 
-TYPE = "type"
+_NAME = re.compile(r"\w+")
+# Under these keys MMEngine looks for a class by its name, and would import and call whatever a path names.
+TYPES = ("type", "constructor")
+# What decides which code and which files are read is not a setting of a model: (key, what to do instead).
+_NOT_SETTINGS = {
+    "custom_imports": "code comes with a plugin",
+    "default_scope": "code comes with a plugin",
+    "env_cfg": "it belongs to the machine",
+    **dict.fromkeys(("pretrained", "checkpoint", "load_from", "init_cfg"), "weights come with --init"),
+    **dict.fromkeys(("ann_file", "data_root", "data_prefix", "cache"), "data come with --data-root"),
+    **dict.fromkeys(("worker_init_fn", "collate_fn", "file_client_args", "backend_args"), "code comes with a plugin"),
+}
 # Rates and factors, which a recipe may happen to state as whole numbers.
 _CONTINUOUS = ("optim_wrapper.", "param_scheduler.")
+
+
+def check_allowed(option: str, key: str, value: Any) -> None:
+    """UsageError, beginning with `option`, for a value that would choose code or files."""
+    parts = key.split(".")
+    for part in parts:
+        _check_key(f"{option} {key}", part)
+    for name, inside in ((parts[-1], value), *_entries(value)):
+        _check_key(f"{option} {key}", name)
+        if name in TYPES and isinstance(inside, str) and not _NAME.fullmatch(inside):
+            raise UsageError(
+                f"{option} {key}: '{inside[:80]}' cannot be a {name}: it must be the name of a registered class, not a "
+                "path to import"
+            )
 
 
 def check_setting(key: str, old: Any, new: Any) -> None:
@@ -20,8 +48,8 @@ def check_setting(key: str, old: Any, new: Any) -> None:
     of a recipe, or a list or a text, may be switched off with `null`.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        if TYPE in old and TYPE not in new:
-            raise UsageError(f"--set {key}: must say its {TYPE}, as {old[TYPE]} in what it replaces")
+        if "type" in old and "type" not in new:
+            raise UsageError(f"--set {key}: must say its type, as {old['type']} in what it replaces")
         for name in old.keys() & new.keys():
             check_setting(f"{key}.{name}", old[name], new[name])
     elif isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
@@ -33,8 +61,8 @@ def check_setting(key: str, old: Any, new: Any) -> None:
 
 
 def types_in(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Every `type` that a setting names, at any depth, by its key."""
-    if key.rpartition(".")[2] == TYPE:
+    """Every class that a setting names, at any depth, by its key."""
+    if key.rpartition(".")[2] in TYPES:
         yield key, value
     elif isinstance(value, Mapping):
         for name, item in value.items():
@@ -81,3 +109,21 @@ def _shown(value: Any) -> str:
 def _hint(value: Any) -> str:
     comma = isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value.strip())
     return f" (write {value.strip().replace(',', '.')})" if comma else ""
+
+
+def _check_key(where: str, name: str) -> None:
+    if name in _NOT_SETTINGS:
+        raise UsageError(f"{where}: '{name}' cannot be set: {_NOT_SETTINGS[name]}")
+    if name.startswith("_"):
+        raise UsageError(f"{where}: '{name}' is no setting; those that begin with _ are MMEngine's own")
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key with its value, however deep."""
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            yield str(key), inside
+            yield from _entries(inside)
+    elif isinstance(value, list | tuple):
+        for inside in value:
+            yield from _entries(inside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.errors import IntegrityError
-from benchmark.files import replacing
+from benchmark.files import read_bounded, replacing
 
 SUM_TOLERANCE = 1e-3
 # A published file is untrusted: a few kilobytes of gzip can hold gigabytes. No DFER dataset comes near this.
-MAX_BYTES = 256 * 2**20
+MAX_BYTES, MAX_ROWS = 128 * 2**20, 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,10 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     its header is not `clip_id` and the classes in this order, when an id is repeated, or when a row is not a
     probability distribution (not a number, negative, or a sum further than 1e-3 from 1).
     """
-    lines = _text(path).split("\n")
+    text = _text(path)
+    if text.count("\n") > MAX_ROWS:
+        raise IntegrityError(f"{path}: has {text.count(chr(10))} lines; {MAX_ROWS} are the limit")
+    lines = text.split("\n")
     if lines[0] != _header(classes):
         raise IntegrityError(f"{path}: line 1: header is '{lines[0][:200]}', expected '{_header(classes)}'")
     if lines.pop() != "":
@@ -93,8 +97,7 @@ def _header(classes: Sequence[str]) -> str:
 
 def _text(path: Path) -> str:
     try:
-        with gzip.open(path, "rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = gzip.GzipFile(fileobj=io.BytesIO(read_bounded(path, MAX_BYTES))).read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise IntegrityError(f"{path}: holds more than {MAX_BYTES} bytes")
         return content.decode()

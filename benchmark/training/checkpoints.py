@@ -28,7 +28,7 @@ class LoadReport:
     reinitialised: of the classifier, in both, but for other classes: left at their fresh initialisation. reordered: of
     the classifier, brought from the file's class order into the protocol's. order_unknown: the classifier was taken as
     it is although nothing says which of its outputs is which class. classifier: what was loaded of a classifier that
-    has learned these classes from somebody's labels. loaded: everything that was copied.
+    has learned these classes from somebody's labels. loaded: everything that was copied. choice: see `WeightFile`.
     """
 
     missing: tuple[str, ...] = ()
@@ -38,6 +38,7 @@ class LoadReport:
     order_unknown: bool = False
     classifier: tuple[str, ...] = ()
     loaded: tuple[str, ...] = field(default=(), repr=False)
+    choice: str = ""
 
     @property
     def summary(self) -> str:
@@ -51,6 +52,8 @@ class LoadReport:
         ):
             if names:
                 parts.append(f"{len(names)} {what} ({some(names)})")
+        if self.choice:
+            parts.append(self.choice)
         if self.order_unknown:
             parts.append("the classifier's class order is not known and taken to be the protocol's")
         return "; ".join(parts)
@@ -115,7 +118,8 @@ def load_file(
     except IntegrityError as error:
         raise IntegrityError(f"{file.path}: {error}; see `benchmark weights inspect {file.path}`") from error
     theirs = {id(tensor): key for key, tensor in file.state.items()}
-    return replace(report, unexpected=tuple(theirs.get(id(state[key]), key) for key in report.unexpected))
+    unexpected = tuple(theirs.get(id(state[key]), key) for key in report.unexpected)
+    return replace(report, unexpected=unexpected, choice=file.choice)
 
 
 def our_names(network: Network, official: Collection[str]) -> dict[str, str]:
@@ -132,8 +136,8 @@ def heads_of(method: MethodSpec) -> tuple[str, ...]:
 
 
 def some(names: Collection[str], most: int = 4) -> str:
-    """The first few of many names."""
-    return ", ".join(list(names)[:most]) + (", ..." if len(names) > most else "")
+    """The first few of many names, none of them longer than a line."""
+    return ", ".join(name[:80] for name in list(names)[:most]) + (", ..." if len(names) > most else "")
 
 
 def in_our_names(state: State, renaming: Renaming | None, own: AbstractSet[str]) -> tuple[State, bool]:

@@ -219,6 +219,7 @@ def apply_overrides(config: Any, overrides: Mapping[str, Any]) -> None:
     for key, value in overrides.items():
         if key in PRESET_KEYS:
             continue
+        check_setting("--set", key, value)
         target, last = _place(config, key)
         if not hasattr(target, "get") or target.get(last) is None:
             raise UsageError(

@@ -163,6 +163,13 @@ class KeepCheckpoints(Hook):
         self._losses: list[torch.Tensor] = []
         self._started = 0.0
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave out MMEngine's logs, which nothing reads, and what only its own reader would need.
+
+        What is left is tensors in plain containers, so that no class must be allowed to read it.
+        """
+        del checkpoint["message_hub"]
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take up the history where the checkpoint left it."""
         self.history = list(checkpoint["meta"].get("history", []))

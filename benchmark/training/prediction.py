@@ -13,6 +13,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
+from benchmark.errors import UnitFailed
 from benchmark.specs import Preset, Recipe
 from benchmark.training.config import Reading, packing, reader_config
 
@@ -43,9 +44,12 @@ class Predictor:
 
     @torch.inference_mode()
     def classify(self, pieces: Sequence[dict[str, Any]]) -> np.ndarray:
-        """Class probabilities (N, K), float32, of N pieces that were read."""
+        """Class probabilities (N, K), float32, of N pieces that were read; UnitFailed if some are not numbers."""
         samples = self.model.test_step(pseudo_collate(pieces))
-        return np.stack([sample.pred_score.float().cpu().numpy() for sample in samples])
+        scores = np.stack([sample.pred_score.float().cpu().numpy() for sample in samples])
+        if not np.isfinite(scores).all():
+            raise UnitFailed(f"the model's output for {samples[0].clip_id} is not a number")
+        return scores
 
 
 def sliding(path: Path, count: int, window: int, step: int) -> list[Piece]:

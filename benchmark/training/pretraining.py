@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -17,7 +16,7 @@ from benchmark.run.presets import changed_preset
 from benchmark.run.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.specs import MethodSpec, load_object, make_recipe
-from benchmark.training.adapter import close_logger, import_mmaction, mmengine_globals
+from benchmark.training.adapter import close_logger, import_mmaction
 from benchmark.training.checkpoints import load_networks
 from benchmark.training.config import (
     Reading,
@@ -29,7 +28,7 @@ from benchmark.training.config import (
     schedule_config,
 )
 from benchmark.training.registered import check_registered
-from benchmark.training.weights import Origin, write_weights
+from benchmark.training.weights import Origin, read_checkpoint, write_weights
 
 # The modules below subclass MMAction2's parts, whose import needs the adapter first.
 import_mmaction()
@@ -122,8 +121,7 @@ def pretrain(
 
 def _export(job: PretrainingJob, checkpoint: Path) -> str:
     """Write the part of a checkpoint that the method starts from, under its own names; returns the file's SHA-256."""
-    with torch.serialization.safe_globals(mmengine_globals()):
-        trained = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    trained = read_checkpoint(checkpoint)["state_dict"]
     pretraining = job.method.pretrainings[job.unit.pretraining]
     origin = Origin(job.unit.method, pretraining.network, job.unit.preset, class_order=job.unit.classes)
     path = job.folder / WEIGHTS

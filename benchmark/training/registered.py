@@ -10,7 +10,7 @@ from mmengine.registry import Registry
 
 from benchmark.errors import UsageError
 from benchmark.registry import unknown_name
-from benchmark.run.settings import TYPE, types_in
+from benchmark.run.settings import types_in
 from benchmark.training.adapter import import_mmaction
 
 
@@ -42,7 +42,7 @@ def _names_like(old: Any) -> set[str]:
         set(_names(registry)) for registry in vars(mmengine.registry).values() if isinstance(registry, Registry)
     ]
     like = [names for names in families if old in names]
-    return set().union(*(like or families)) - {TYPE}
+    return set().union(*(like or families)) - {"type"}
 
 
 def _names(registry: Registry) -> Iterator[str]:

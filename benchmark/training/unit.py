@@ -27,7 +27,7 @@ from benchmark.run.init import MODEL
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.run.units import Unit
 from benchmark.scoring.predictions import Predictions
-from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction, mmengine_globals
+from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
 from benchmark.training.config import build_config
 
 # Plugins and the modules below subclass MMAction2's parts, whose import needs the adapter first.
@@ -51,7 +51,7 @@ from benchmark.training.hooks import (  # noqa: E402
     scored,
 )
 from benchmark.training.loop import initialise, make_runner, rows_of  # noqa: E402
-from benchmark.training.weights import Origin  # noqa: E402
+from benchmark.training.weights import Origin, read_checkpoint  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,7 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     """Class probabilities of every clip (or labelled frame) of `splits` under the checkpoint."""
     config = job.config()
     model = MODELS.build(config.model)
-    with torch.serialization.safe_globals(mmengine_globals()):
-        model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    model.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     loaders = {split: Runner.build_dataloader(config[f"{split}_dataloader"]) for split in splits}
     total, done = sum(len(loader) for loader in loaders.values()), 0

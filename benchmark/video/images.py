@@ -9,11 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmark.files import read_bounded
 from benchmark.video.clip import UnreadableClip, file_signature, owned
 from benchmark.video.names import IMAGE_SUFFIXES, JPEG_SUFFIXES
 
 DECODER = f"OpenCV {cv2.__version__}"
 
+MOST_IMAGE = 64 * 2**20
 _JPEG_START = b"\xff\xd8"
 # How files of the other formats begin; a WebP's size stands between its two words.
 _OTHER_STARTS = re.compile(rb"\x89PNG\r\n\x1a\n|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*", re.DOTALL)
@@ -53,13 +55,17 @@ def is_image(path: Path) -> bool:
 
 def decode_image(path: Path) -> np.ndarray:
     """The image in a file, (H, W, 3) uint8 RGB."""
-    data = path.read_bytes()
+    data = read_bounded(path, MOST_IMAGE)
     # Not by the suffix alone: images from the web may be of another format than their names say.
     jpeg = data.startswith(_JPEG_START) if data else path.suffix.lower() in JPEG_SUFFIXES
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
     if jpeg and not is_whole_jpeg(data):
         raise UnreadableClip(f"{path}: truncated JPEG ({len(data)} bytes, no end marker)")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error as error:
+        # Such as more pixels than are decoded, see `benchmark/__init__.py`.
+        raise UnreadableClip(f"{path}: OpenCV cannot decode it: {str(error).splitlines()[0][:160]}") from None
     if image is None:
         raise UnreadableClip(f"{path}: not an image that OpenCV can decode ({len(data)} bytes)")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -241,7 +241,7 @@ def test_a_checkpoint_says_what_it_is(trained):
     file = read_weight_file(checkpoint)
     assert file.origin == Origin("tsm", "model", "small", unit.protocol.classes)
     assert file.wrapper == ("state_dict",)
-    assert {"meta", "message_hub", "optimizer"} <= set(file.others)
+    assert set(file.others) == {"meta", "optimizer", "param_schedulers"}
 
 
 def test_initial_weights_are_loaded_and_part_of_the_identity(setting, trained):

@@ -182,7 +182,7 @@ def recorded():
 @pytest.mark.parametrize(("data", "method"), recorded())
 def test_official_names_tell_the_method_and_no_other(data, method, tmp_path):
     entries = reference.read(data, "state_dict.json")["entries"]
-    torch.save({name: torch.empty(shape[:1]) for name, shape, _ in entries}, tmp_path / "w")
+    torch.save({name: torch.zeros(shape[:1]) for name, shape, _ in entries}, tmp_path / "w")
     file = read_weight_file(tmp_path / "w")
     matches = recognise(file, registry()).matches
     assert [match.name for match in matches if match.method.name == method][:1] == ["model"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from benchmark.datasets.layouts.reading import ClipLists, find_folder
 from benchmark.errors import EnvironmentProblem, IntegrityError
-from benchmark.files import is_clutter
+from benchmark.files import check_regular, is_clutter, read_bounded
 from benchmark.specs import Clip, DatasetLayout
 
 # The index is the number written in the annotations.
@@ -106,6 +107,7 @@ def _read_tables(root: Path, part: str) -> Iterator[tuple[str, str, str, str]]:
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The numbered rows, one by one: with all facial landmarks in it, the table is too large to hold."""
+    check_regular(path)
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, strict=True)
         try:
@@ -131,9 +133,9 @@ def _read_scalar(path: Path) -> str:
     import numpy as np
 
     try:
-        with open(path, "rb") as file:
-            return str(np.lib.format.read_array(file, allow_pickle=False).item())
-    except (ValueError, EOFError) as error:
+        file = io.BytesIO(read_bounded(path, 2**16))
+        return str(np.lib.format.read_array(file, allow_pickle=False).item())
+    except (ValueError, EOFError, MemoryError) as error:
         raise IntegrityError(f"{path}: not a NumPy file with one number: {error}") from None
 
 

@@ -9,15 +9,19 @@ import io
 import math
 import re
 import unicodedata
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmark.emotions import canonical
 from benchmark.errors import EnvironmentProblem, IntegrityError
-from benchmark.files import is_clutter
+from benchmark.files import check_regular, is_clutter, read_bounded
 
+# Lists, and the parts and cells of workbooks: a hundred times what the field's datasets have.
+MOST_LIST, MOST_SHEET, MOST_CELLS = 128 * 2**20, 64 * 2**20, 1_000_000
 # What spreadsheets separate columns with.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 # How an xlsx file begins.
@@ -111,7 +115,11 @@ def read_votes_workbook(
     if not path.is_file():
         raise EnvironmentProblem(f"{dataset}: votes missing: {path}; soft labels need it, `--labels hard` does not")
     try:
-        rows = list(openpyxl.load_workbook(path, data_only=True).worksheets[0].iter_rows(values_only=True))
+        _check_workbook(path)
+        sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
+        rows = list(_whole_rows(sheet, path))
+    except IntegrityError:
+        raise
     # A damaged workbook fails anywhere inside openpyxl, with whatever error that place has.
     except Exception as error:
         raise IntegrityError(f"{path}: not a readable Excel workbook: {error}") from None
@@ -126,8 +134,34 @@ def read_votes_workbook(
             yield number, str(cells[key]).strip(), votes
 
 
+def _check_workbook(path: Path) -> None:
+    """IntegrityError for a workbook that is far larger inside than lists of clips are."""
+    check_regular(path)
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            large = entry.filename.startswith("xl/worksheets/") or entry.filename == "xl/sharedStrings.xml"
+            most = MOST_SHEET if large else MOST_SHEET // 32
+            if entry.file_size > most:
+                raise IntegrityError(f"{path}: its part {entry.filename} has {entry.file_size} bytes; {most} are read")
+
+
+def _whole_rows(sheet: Any, path: Path) -> Iterator[tuple[object, ...]]:
+    """The sheet's rows, all as long as the first."""
+    # What a sheet says of its own size may be wrong.
+    sheet.reset_dimensions()
+    width, cells = None, 0
+    for row in sheet.iter_rows(values_only=True):
+        width = len(row) if width is None else width
+        cells += max(len(row), 1)
+        if cells > MOST_CELLS:
+            raise IntegrityError(f"{path}: has more than {MOST_CELLS:,} cells, which no list of clips needs")
+        if any(cell is not None for cell in row[width:]):
+            raise IntegrityError(f"{path}: a row has more cells than the header, which has {width}")
+        yield (*row[:width], *(None,) * (width - len(row)))
+
+
 def _read_text(path: Path, encodings: Sequence[str]) -> str:
-    data = path.read_bytes()
+    data = read_bounded(path, MOST_LIST)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ("utf-16",)
     elif data.startswith(_ZIP):
