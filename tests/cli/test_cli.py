@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import time
+from fnmatch import fnmatch
 
 import pytest
 
+from benchmark.cli.main import main
 from tests.conftest import benchmark
 
 LIGHT = [
@@ -142,6 +144,29 @@ def test_a_dry_run_prints_units_and_changes_nothing(synthetic_root, tmp_path):
     )
     assert len(json.loads(done.stdout)) == 5
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "folders"),
+    [
+        (("--seeds", "0,2"), ["tsm@small/hard/seed-0/fold-1", "tsm@small/hard/seed-2/fold-1"]),
+        (("--folds", "2,4"), ["tsm@small/hard/seed-0/fold-2", "tsm@small/hard/seed-0/fold-4"]),
+        (("--preset", "paper"), ["tsm/hard/seed-0/fold-1"]),
+        (("--labels", "soft"), ["tsm@small/soft/seed-0/fold-1"]),
+        (("--augment", "frame-skip", "--augment", "midas"), ["tsm@small+frame-skip+midas/hard/seed-0/fold-1"]),
+        (("--method", "former-dfer"), ["tsm@small/hard/seed-0/fold-1", "former-dfer@small/hard/seed-0/fold-1"]),
+        (("--limit", "10"), ["tsm@small~*/hard/seed-0/fold-1"]),
+        (("--set", "epochs=3"), ["tsm@small~*/hard/seed-0/fold-1"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_every_option_that_says_what_is_run_reaches_the_units(synthetic_root, tmp_path, capsys, options, folders):
+    asked = ["--folds", "1", "--method", "tsm", "--preset", "small", *options, "--data-root", str(synthetic_root)]
+    command = ["run", "--protocol", "dfew-5fold", *asked, "-o", str(tmp_path), "--dry-run", "--json"]
+    assert main(command) == 0
+    planned = [unit["unit"] for unit in json.loads(capsys.readouterr().out)]
+    assert len(planned) == len(folders)
+    assert all(fnmatch(unit, f"dfew-5fold-synthetic/{folder}") for unit, folder in zip(planned, folders, strict=True))
 
 
 def test_results_go_to_stdout_and_everything_else_to_stderr():

@@ -149,6 +149,13 @@ def test_the_cache_gives_the_same_pixels_cold_and_warm(folder, tmp_path):
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == 1
 
 
+def test_two_methods_with_different_sizes_share_a_cache(folder, tmp_path):
+    reader = open_clip(folder)
+    for size in (48, 32, 48):
+        (frame,) = CachedFrames(reader, size, tmp_path / "cache").read([2])
+        assert np.array_equal(frame, resize(reader.read([2])[0], size))
+
+
 def test_a_changed_file_is_not_served_from_the_cache(folder, tmp_path):
     before = CachedFrames(open_clip(folder), 48, tmp_path / "cache").read([0])[0]
     path = sorted(folder.iterdir())[0]
