@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
-        print("interrupted; nothing finished is lost: the same command goes on from here", file=sys.stderr)
+        print("interrupted; nothing finished is lost: the same command continues where it left off", file=sys.stderr)
         return TERMINATED if isinstance(interrupt, _Terminated) else INTERRUPTED
     except BrokenPipeError:
         # The reader (for example `head`) has seen enough.

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from fnmatch import fnmatch
 
 import pytest
@@ -39,20 +38,26 @@ def test_listing_and_showing_never_import_torch(arguments):
         "heavy = {'torch', 'mmengine', 'mmaction', 'cv2', 'decord'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
 
 
 def test_methods_are_listed_at_once():
-    """The best of three, since the machine may be busy; the promise is half a second."""
+    """The promise is half a second, of which imports are nearly all; `benchmarks/startup.py` measures it.
 
-    def seconds():
-        began = time.perf_counter()
-        benchmark("list", "methods", "--json")
-        return time.perf_counter() - began
-
-    assert min(seconds() for _ in range(3)) < 0.5
+    So nothing is imported but our own modules and pluggy, and few of what Python brings: about 240 in all.
+    """
+    code = (
+        "import json, sys\nfrom benchmark.cli.main import main\n"
+        "main(['list', 'methods', '--json'])\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=6000, check=True)
+    modules = json.loads(done.stderr)
+    installed = {name.split(".")[0] for name in modules} - {*sys.stdlib_module_names, "__main__"}
+    assert {name for name in installed if not name.startswith("_")} == {"benchmark", "benchmark_plugins", "pluggy"}
+    assert len(modules) < 300
 
 
 def test_a_method_is_shown_with_input_recipe_and_departures():

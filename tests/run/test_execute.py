@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -255,7 +256,10 @@ def test_a_cross_dataset_unit_tests_the_model_that_it_was_planned_with_and_no_ot
         run_unit(unit, fold, Machine(tmp_path, tmp_path, tmp_path, tmp_path, device="cpu"), Silent())
 
 
-def test_a_unit_that_another_process_runs_is_left_alone(setting):
+def test_a_unit_that_another_process_runs_is_left_alone(setting, monkeypatch):
+    seconds = iter(range(10**6))
+    clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _: None, time=lambda: 0.0)
+    monkeypatch.setattr("benchmark.run.state.time", clock)
     units, data, machine = setting()
     with exclusive(machine.runs / units[0].folder), pytest.raises(UnitBusy, match="another process"):
         run_unit(units[0], data.folds[1], machine, Silent())
