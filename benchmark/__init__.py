@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from benchmark.training.model import build_model, logits
 
 __all__ = ["__version__", "build_model", "hookimpl", "logits"]
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 if not TYPE_CHECKING:
 
