@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,11 @@ def _one_by_one(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Wat
 
 
 def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
-    context = multiprocessing.get_context("spawn")
+    # Its server is a process as well, and would outlive this one if that were killed.
+    manager = SyncManager(ctx=multiprocessing.get_context("spawn"))
+    manager.start(follow_parent)
     with (
-        context.Manager() as manager,
+        manager,
         _listening(manager.Queue(), watcher) as events,
         worker_pool(jobs, _start_worker, (events,), died=DIED) as pool,
     ):

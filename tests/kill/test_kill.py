@@ -113,7 +113,7 @@ def test_workers_end_with_the_process_that_started_them(synthetic_root, tmp_path
     process = start(synthetic_root, tmp_path, ENDLESS)
     wait_for_an_epoch(tmp_path, process)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.communicate(timeout=600)
     assert process.returncode == -signal.SIGKILL
     # A worker that lived on would never let go.
     with exclusive(unit_folder(tmp_path), patience=600):
