@@ -5,12 +5,12 @@ BIN := .venv/bin
 # Two files of tests at a time, each on a core of its own, in the order of their names: the long ones are not the last.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo ambiguity test test-slow check venv
+.PHONY: help demo test test-slow check fix format clean venv ambiguity
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
 demo: venv ## set up everything and run the main job on synthetic data
 	$(BIN)/benchmark run --protocol dfew-5fold --demo
-
-ambiguity: venv ## the experiment on blended emotions: half an hour on two cores
-	$(BIN)/python -m experiments.ambiguity.run
 
 test: check ## set up everything, check style and types, run the tests
 	$(PYTEST)
@@ -18,12 +18,26 @@ test: check ## set up everything, check style and types, run the tests
 test-slow: check ## everything `test` does, and the checks that take minutes
 	$(PYTEST) -m "slow or not slow"
 
-check: venv
+check: venv ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-venv: .venv/.ready
+fix: venv ## mend what ruff can mend by itself, and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+format: venv ## format the code
+	$(BIN)/ruff format .
+
+clean: ## remove caches and build files; keep .venv and runs
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+ambiguity: venv ## the experiment on blended emotions: half an hour on two cores
+	$(BIN)/python -m experiments.ambiguity.run
+
+venv: .venv/.ready ## set up .venv with exact versions
 .venv/.ready: requirements.txt requirements-dev.txt pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH)

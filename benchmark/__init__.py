@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from benchmark.training.model import build_model, logits
 
 __all__ = ["__version__", "build_model", "hookimpl", "logits"]
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # OpenCV asks once, when it is first imported, how many pixels it may decode: a small file can promise billions.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))

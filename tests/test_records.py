@@ -11,10 +11,12 @@ import pytest
 from finished_run import DFEW, RunMaker
 from pydantic import ValidationError
 
+from benchmark.datasets.splits import hash_ids
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
-from benchmark.protocol import override
+from benchmark.protocol import load_protocol, override
 from benchmark.records import Overrides, aggregate, read_record, verify_record, write_record
+from benchmark.registry import registry
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.metrics import uar
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
@@ -287,6 +289,34 @@ def test_a_clip_without_label_is_named(run):
     del run.labels["test1-sad-0"]
     with pytest.raises(IntegrityError, match="predicted clips have no label: 'test1-sad-0'"):
         verify_record(run.record, run.folder, run.by_split)
+
+
+def with_a_val_clip_in_test(run):
+    """The record of a careful forger whose first unit was also tested on a clip that it was selected on."""
+    unit = run.record.units[0]
+    shared = read_predictions(run.folder / unit.predictions.val.path, DFEW.classes).ids[0]
+    ids: list[str] = []
+
+    def exchanged(predictions):
+        ids[:] = [shared, *predictions.ids[1:]]
+        return Predictions(tuple(ids), predictions.probabilities)
+
+    replace_predictions(run, "test", exchanged)
+    return shared, edit(run, "units", 0, "splits", "test", "sha256", value=hash_ids(ids))
+
+
+def test_a_clip_in_val_and_in_test_is_found(run):
+    shared, record = with_a_val_clip_in_test(run)
+    with pytest.raises(IntegrityError, match=f"seed 0, fold 1: clip '{shared}' is in val and in test"):
+        verify_record(record, run.folder)
+
+
+def test_clips_of_two_datasets_may_have_the_same_id(make_run):
+    """A cross-dataset record's val and test are different clips whatever they are called."""
+    across = load_protocol(registry().find("protocols", "dfew-to-mafw"))
+    run = make_run(protocol=override(across, {"folds": [1, 2]}))
+    _, record = with_a_val_clip_in_test(run)
+    verify_record(record, run.folder)
 
 
 def test_other_clips_than_the_splits_are_found(run):

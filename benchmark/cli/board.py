@@ -33,7 +33,7 @@ def add_commands(commands: Any) -> None:
             action.add_argument("--workers", type=positive, default=os.cpu_count() or 1)
         action.add_argument("--dir", type=Path, default=Path("leaderboard"), metavar="DIR", help="default: leaderboard")
         action.add_argument(
-            "--data-root", type=Path, metavar="DIR", help="where your datasets lie: their labels are joined again"
+            "--data-root", type=Path, metavar="DIR", help="where your datasets are: their labels are joined again"
         )
         action.set_defaults(function=function)
 

@@ -31,7 +31,7 @@ def add_commands(commands: Any) -> None:
     compare.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="two or more: a record.json, or the folder that holds it"
     )
-    compare.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie, for the labels")
+    compare.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are, for the labels")
     compare.add_argument(
         "--metric", action="append", default=[], metavar="M", help="repeatable; default: the ranking metric and WAR"
     )

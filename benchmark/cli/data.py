@@ -47,7 +47,7 @@ def add_commands(commands: Any) -> None:
     audit.add_argument(
         "datasets", nargs="*", metavar="NAME[=DIR]", help="datasets to compare, in --data-root or in DIR"
     )
-    audit.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie; or BENCHMARK_DATA_ROOT")
+    audit.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are; or BENCHMARK_DATA_ROOT")
     audit.add_argument(
         "--protocol", metavar="P", help="use this protocol's train, val and test, not the official parts"
     )

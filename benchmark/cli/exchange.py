@@ -30,9 +30,9 @@ def warn_of_exchange(record: Record) -> None:
         for true, predicted in zip(exchange.classes, exchange.predicted, strict=True)
     ]
     note(
-        f"warning: {record.method.name}: classes seem to be exchanged: on val, {'; '.join(pairs)}. The mean recall of "
-        f"these {len(pairs)} classes is {exchange.recall:.2f} and would be {exchange.exchanged:.2f} if they were put "
-        "back. Perhaps the class order of the initial weights or of the data's labels is not the protocol's: official "
-        "repositories order FERV39k and MAFW differently. Compare `benchmark weights inspect` and the plugin's README "
-        f"with `benchmark show {record.protocol.name}`"
+        f"warning: {record.method.name}: classes seem to be swapped: on val, {'; '.join(pairs)}. The mean recall of "
+        f"these {len(pairs)} classes is {exchange.recall:.2f} and would be {exchange.exchanged:.2f} if they were "
+        "swapped back. Perhaps the class order of the initial weights or of the data's labels is not the protocol's: "
+        "official repositories order FERV39k and MAFW differently. Compare `benchmark weights inspect` and the "
+        f"plugin's README with `benchmark show {record.protocol.name}`"
     )

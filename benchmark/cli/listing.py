@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
     shower.add_argument("name")
     shower.add_argument("--splits", action="store_true", help="for a protocol: sizes and class counts of every fold")
     shower.add_argument("--export", type=Path, metavar="DIR", help="with --splits: write the id lists to DIR")
-    shower.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie")
+    shower.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
     add_json(shower)
     shower.set_defaults(function=show)
 

@@ -81,7 +81,7 @@ def _told(error: BaseException) -> int:
     """Say in one line what ended the command; its exit code."""
     show_trace(error)
     if isinstance(error, KeyboardInterrupt):
-        note("interrupted; nothing finished is lost: the same command goes on from here")
+        note("interrupted; nothing finished is lost: the same command continues where it left off")
         return TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
     if isinstance(error, BrokenPipeError) and _reader_left():
         # It (for example `head`) has seen enough.

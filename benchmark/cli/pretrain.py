@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
     source.add_argument("--videos", type=Path, metavar="DIR", help="learn from all videos and frame folders under DIR")
     source.add_argument("--dataset", metavar="D", help="learn from the train part of this dataset of images")
     source.add_argument("--demo", action="store_true", help="on synthetic data, made here, with the small preset")
-    pretrain.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie")
+    pretrain.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
     pretrain.add_argument(
         "--init", action="append", default=[], metavar="[NETWORK=]FILE", help="start from these weights; repeatable"
     )

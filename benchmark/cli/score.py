@@ -32,7 +32,7 @@ def add_commands(commands: Any) -> None:
     score.add_argument(
         "run", type=Path, metavar="RUN|PREDICTIONS", help="a record.json, its folder, or one of its predictions files"
     )
-    score.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie, for labels and votes")
+    score.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are, for labels and votes")
     score.add_argument("--metric", action="append", default=[], metavar="M", help="default: all that can be computed")
     score.add_argument(
         "--grouping",

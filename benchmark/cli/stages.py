@@ -33,7 +33,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """The options that do not say which rows are run."""
     parser.add_argument("--folds", type=numbers, metavar="1-5", help="default: all of the protocol's folds")
     parser.add_argument("--preset", metavar="NAME", help="paper (default) or small (default with --demo)")
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie; or BENCHMARK_DATA_ROOT")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are; or BENCHMARK_DATA_ROOT")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--workers", type=int, help="processes that read clips; default: by device and cores")
     parser.add_argument("--jobs", type=positive, metavar="N", help="units at a time; default: by device and cores")

@@ -82,7 +82,7 @@ def learning_figure(record: Record, protocol: Protocol, folder: Path) -> tuple[F
             )
         )
     if not curves:
-        return None, f"left out: no {METRICS} lies beside the record (published records have none)"
+        return None, f"left out: no {METRICS} beside the record (published records have none)"
     lacking = f"without those that have no {METRICS}: {'; '.join(missing)}" if missing else ""
     spec = registry().metrics.get(metric)
     watched = f"{spec.title if spec else metric} on {protocol.watched_split}"

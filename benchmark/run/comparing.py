@@ -70,7 +70,7 @@ def check_comparable(runs: Sequence[FinishedSplit]) -> None:
     for first, second in combinations(runs, 2):
         if first.protocol.hash != second.protocol.hash:
             raise UsageError(
-                f"{first.path} and {second.path}: only runs of one protocol compare; "
+                f"{first.path} and {second.path}: only runs under the same protocol can be compared; "
                 f"{_differing(first.protocol, second.protocol)}"
             )
         _check_clips(first, second)

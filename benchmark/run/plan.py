@@ -122,8 +122,8 @@ def resolve_protocol(request: Request) -> Protocol:
     changes = protocol_overrides(request)
     if changes and not request.unofficial:
         raise UsageError(
-            f"--set {PROTOCOL_PREFIX}{next(iter(changes))}: the protocol's keys are locked, so that results compare; "
-            "with --unofficial the run goes on and its record is marked and never ranked"
+            f"--set {PROTOCOL_PREFIX}{next(iter(changes))}: the protocol's keys are locked, so that results can be "
+            "compared; with --unofficial it runs, and its record is marked and never ranked"
         )
     return override(protocol, changes) if changes else protocol
 

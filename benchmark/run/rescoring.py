@@ -127,7 +127,7 @@ def find_run(path: Path, split: SplitName) -> FinishedSplit:
         return read_finished(path, split)
     place = next((folder for folder in path.resolve().parents if (folder / RECORD).is_file()), None)
     if place is None:
-        raise UsageError(f"{path}: lies in no finished run: there is no {RECORD} in the folders above it")
+        raise UsageError(f"{path}: is not part of a finished run: there is no {RECORD} in the folders above it")
     whole = read_record(place / RECORD)
     for name in SPLITS:
         for number, unit in enumerate(whole.units):

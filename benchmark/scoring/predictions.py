@@ -48,7 +48,7 @@ def write_predictions(path: Path, predictions: Predictions, classes: Sequence[st
         raise IntegrityError(f"{path}: {probabilities.shape[1]} probabilities per clip for {len(classes)} classes")
     for clip_id in predictions.ids:
         if not clip_id or not clip_id.isprintable() or "," in clip_id or '"' in clip_id:
-            raise IntegrityError(f"{path}: clip id {clip_id!r} cannot stand in a predictions file")
+            raise IntegrityError(f"{path}: clip id {clip_id!r} cannot be written to a predictions file")
     order = sorted(range(len(predictions.ids)), key=predictions.ids.__getitem__)
     ids = [predictions.ids[i] for i in order]
     probabilities = probabilities[order]

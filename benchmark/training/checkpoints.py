@@ -175,7 +175,7 @@ def _load(model: nn.Module, given: _Given, expected: AbstractSet[str]) -> LoadRe
     # A classifier alone tells nothing: half the field calls it `fc` and gives it 512 inputs.
     if all(key.startswith(given.heads) for key in fitting):
         raise IntegrityError(
-            f"these weights are of another model: but for a classifier, not one of their {len(given.state)} tensors "
+            f"these weights are of another model: apart from a classifier, none of their {len(given.state)} tensors "
             f"({some(given.state)}) is among the model's ({some(expected)})"
         )
     other_shape = [key for key, tensor in fitting.items() if tensor.shape != own[key].shape]

@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
+from fnmatch import fnmatch
 
 import pytest
 
+from benchmark.cli.main import main
 from tests.conftest import benchmark
 
 LIGHT = [
@@ -37,20 +38,26 @@ def test_listing_and_showing_never_import_torch(arguments):
         "heavy = {'torch', 'mmengine', 'mmaction', 'cv2', 'decord'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
 
 
 def test_methods_are_listed_at_once():
-    """The best of three, since the machine may be busy; the promise is half a second."""
+    """The promise is half a second, of which imports are nearly all; `benchmarks/startup.py` measures it.
 
-    def seconds():
-        began = time.perf_counter()
-        benchmark("list", "methods", "--json")
-        return time.perf_counter() - began
-
-    assert min(seconds() for _ in range(3)) < 0.5
+    So nothing is imported but our own modules and pluggy, and few of what Python brings: about 240 in all.
+    """
+    code = (
+        "import json, sys\nfrom benchmark.cli.main import main\n"
+        "main(['list', 'methods', '--json'])\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=6000, check=True)
+    modules = json.loads(done.stderr)
+    installed = {name.split(".")[0] for name in modules} - {*sys.stdlib_module_names, "__main__"}
+    assert {name for name in installed if not name.startswith("_")} == {"benchmark", "benchmark_plugins", "pluggy"}
+    assert len(modules) < 300
 
 
 def test_a_method_is_shown_with_input_recipe_and_departures():
@@ -142,6 +149,29 @@ def test_a_dry_run_prints_units_and_changes_nothing(synthetic_root, tmp_path):
     )
     assert len(json.loads(done.stdout)) == 5
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "folders"),
+    [
+        (("--seeds", "0,2"), ["tsm@small/hard/seed-0/fold-1", "tsm@small/hard/seed-2/fold-1"]),
+        (("--folds", "2,4"), ["tsm@small/hard/seed-0/fold-2", "tsm@small/hard/seed-0/fold-4"]),
+        (("--preset", "paper"), ["tsm/hard/seed-0/fold-1"]),
+        (("--labels", "soft"), ["tsm@small/soft/seed-0/fold-1"]),
+        (("--augment", "frame-skip", "--augment", "midas"), ["tsm@small+frame-skip+midas/hard/seed-0/fold-1"]),
+        (("--method", "former-dfer"), ["tsm@small/hard/seed-0/fold-1", "former-dfer@small/hard/seed-0/fold-1"]),
+        (("--limit", "10"), ["tsm@small~*/hard/seed-0/fold-1"]),
+        (("--set", "epochs=3"), ["tsm@small~*/hard/seed-0/fold-1"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_every_option_that_says_what_is_run_reaches_the_units(synthetic_root, tmp_path, capsys, options, folders):
+    asked = ["--folds", "1", "--method", "tsm", "--preset", "small", *options, "--data-root", str(synthetic_root)]
+    command = ["run", "--protocol", "dfew-5fold", *asked, "-o", str(tmp_path), "--dry-run", "--json"]
+    assert main(command) == 0
+    planned = [unit["unit"] for unit in json.loads(capsys.readouterr().out)]
+    assert len(planned) == len(folders)
+    assert all(fnmatch(unit, f"dfew-5fold-synthetic/{folder}") for unit, folder in zip(planned, folders, strict=True))
 
 
 def test_results_go_to_stdout_and_everything_else_to_stderr():

@@ -30,7 +30,7 @@ def exchanged(tmp_path_factory, monkeypatch):
 def test_exchanged_classes_are_named_with_what_to_do(exchanged, capsys):
     warn_of_exchange(exchanged("val").record)
     err = capsys.readouterr().err
-    assert "warning: val: classes seem to be exchanged: on val" in err
+    assert "warning: val: classes seem to be swapped: on val" in err
     assert "'happy' is mostly predicted as 'sad'" in err
     assert "'fear' is mostly predicted as 'happy'" in err
     assert "`benchmark weights inspect`" in err
@@ -47,5 +47,5 @@ def test_score_warns_whatever_split_is_scored(exchanged, capsys, split):
     run = exchanged("val")
     assert main(["score", str(run.folder), "--metric", "war", "--split", split]) == 0
     done = capsys.readouterr()
-    assert "classes seem to be exchanged" in done.err
-    assert "exchanged" not in done.out
+    assert "classes seem to be swapped" in done.err
+    assert "swapped" not in done.out

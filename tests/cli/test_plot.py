@@ -261,5 +261,5 @@ def test_plotting_needs_neither_torch_nor_pyplot(make_run, tmp_path):
         "sys.exit(code or any(name in sys.modules for name in ('torch', 'mmengine', 'matplotlib.pyplot')))"
     )
     command = [sys.executable, "-c", check, "plot", str(make_run().folder), "-o", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr

@@ -316,7 +316,7 @@ def test_scoring_never_imports_torch(synthetic):
         "heavy = {'torch', 'mmengine', 'mmaction', 'decord'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -333,4 +333,4 @@ def test_a_predictions_file_outside_a_run_is_refused(score, tmp_path):
     path.write_bytes(b"")
     code, out, err = score(path)
     assert (code, out) == (2, "")
-    assert "lies in no finished run" in err
+    assert "is not part of a finished run" in err

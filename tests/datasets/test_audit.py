@@ -49,8 +49,10 @@ def root(tmp_path) -> Path:
     return tmp_path
 
 
-def candidate(root: Path, clip: str, parts: dict[int, str], dataset: str = "one", division: str = "") -> Candidate:
-    return Candidate(Side(dataset, clip, "happy", parts, division or dataset), root, clip)
+def candidate(
+    root: Path, clip: str, parts: dict[int, str], dataset: str = "one", division: str = "", label: str = "happy"
+) -> Candidate:
+    return Candidate(Side(dataset, clip, label, parts, division or dataset), root, clip)
 
 
 def run(*candidates: Candidate, threshold: float = 4) -> Audit:
@@ -62,6 +64,14 @@ def test_the_same_bytes_in_two_parts_of_a_fold_are_a_leak_of_that_fold(root):
     (pair,) = result.pairs
     assert (pair.exact, pair.distance, pair.leaks) == (True, 0.0, (1,))
     assert result.leaks == (pair,)
+
+
+@pytest.mark.parametrize(("first", "second", "threshold"), [("a", "copy", 0), ("b", "encoded", 4)])
+def test_a_leak_is_one_whatever_the_two_clips_are_labelled(root, first, second, threshold):
+    """The worst leak of all: the label that was learned is wrong for the clip that is tested."""
+    sides = (candidate(root, first, {1: "train"}), candidate(root, second, {1: "test"}, label="sad"))
+    (pair,) = run(*sides, threshold=threshold).leaks
+    assert {pair.first.label, pair.second.label} == {"happy", "sad"}
 
 
 def test_a_compressed_copy_is_a_near_duplicate(root):

@@ -138,7 +138,7 @@ BREAKS = [
     ("ferv39k", "a header", edit(r"\A", "clip label\n", FERV_TRAIN), "the list has a header"),
     ("ferv39k", "an alphabetical index list", index_labels(ALPHABETICAL), "the label is the number"),
     ("ferv39k", "an index list in DFEW's order", index_labels(LIKE_DFEW), "the label is the number"),
-    ("ferv39k", "a label that the path denies", edit(r" Happy$", " Sad", FERV_TRAIN), "lies in the folder Happy"),
+    ("ferv39k", "a label that the path denies", edit(r" Happy$", " Sad", FERV_TRAIN), "is in the folder Happy"),
     ("ferv39k", "a scene without frames", remove("3_ClipsforScenImages/*"), "no such folder of frames"),
     (
         "ferv39k-plus",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -137,8 +138,9 @@ def frame_count(reader, path):
     return reader.count
 
 
-def sleep(reader, path):
-    time.sleep(60)
+def look_for_ever(reader, path):
+    path.with_suffix(".begun").touch()
+    signal.pause()
 
 
 def die(reader, path):
@@ -152,18 +154,24 @@ def test_workers_find_the_same_as_one_process(root):
 
 
 def test_an_interrupt_ends_the_workers_at_once(root, monkeypatch):
+    """Workers that would never end by themselves are at work when the interrupt comes, and are killed."""
+    workers: list[multiprocessing.Process] = []
+
     def interrupt(*_: object):
-        time.sleep(3)
+        while len(list(root.glob("*.begun"))) < 2:
+            time.sleep(0.01)
+        workers.extend(multiprocessing.active_children())
         raise KeyboardInterrupt
 
     monkeypatch.setattr("benchmark.datasets.inspection.as_completed", interrupt)
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        look(root, sleep, workers=2)
-    while multiprocessing.active_children() and time.monotonic() - began < 20:
-        time.sleep(0.1)
-    assert multiprocessing.active_children() == []
-    assert time.monotonic() - began < 20
+        look(root, look_for_ever, workers=2)
+    for worker in workers:
+        worker.join(120)
+    ended = [worker.exitcode for worker in workers]
+    for worker in workers:  # those that were left
+        worker.kill()
+    assert ended == [-signal.SIGKILL] * 2
 
 
 def test_a_worker_that_dies_is_reported_with_what_to_do(root):

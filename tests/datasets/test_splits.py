@@ -34,6 +34,14 @@ def test_the_division_is_the_documented_one():
         assert sorted(ordered[:4]) == [c.id for c in fold.val if c.label == label]
 
 
+def test_a_new_version_of_a_protocol_divides_anew():
+    clips = table(25)
+    fold = make_folds(clips, override(PROTOCOL, {"version": 2}))[1]
+    train = [c.id for c in clips if c.label == "sad" and c.parts[2] == "train"]
+    ordered = sorted(train, key=lambda i: hashlib.sha256(f"dfew-5fold@2/2/{i}".encode()).hexdigest())
+    assert sorted(ordered[:4]) == [c.id for c in fold.val if c.label == "sad"]
+
+
 def test_the_division_is_the_same_on_every_machine():
     assert hold_out([clip(n) for n in range(10)], "dfew-5fold@1/1", 0.2) == ["00001", "00000"]
 

@@ -108,6 +108,21 @@ def test_records_are_ranked_by_the_protocols_metric(make_run, board):
     assert found[0]["UAR"] == f"{100 * best.mean:.2f} [{low:.2f}, {high:.2f}] ± {100 * best.std:.2f}"
 
 
+def test_a_protocol_may_rank_by_another_metric_than_its_first(make_run, tmp_path):
+    protocol = override(DFEW, {"ranking": "macro_f1", "folds": [1]})
+    # Never predicting a class costs more macro-F1 than UAR, which the protocol names first.
+    blind = make_run(name="m3", title="Blind", accuracy=0.4, never="happy", protocol=protocol)
+    fair = make_run(name="m4", title="Fair", accuracy=0.4, protocol=protocol)
+    uar, macro_f1 = (
+        [run.record.aggregates.metrics[name].mean for run in (blind, fair)] for name in ("uar", "macro_f1")
+    )
+    assert uar[0] > uar[1] and macro_f1[0] < macro_f1[1]
+    for run in (blind, fair):
+        shutil.copytree(run.folder, tmp_path / "runs" / run.record.method.name / "hard")
+    overview(tmp_path / "runs")
+    assert [row["Method"] for row in rows(page(tmp_path / "runs"))] == ["Fair (small)", "Blind (small)"]
+
+
 def test_equal_scores_share_a_rank(make_run, board):
     runs = [make_run(name="a"), make_run(name="a", label_mode="soft"), make_run(name="b", accuracy=0.1)]
     publish(board, *runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -72,6 +73,17 @@ def test_pairing_gives_the_narrower_interval_where_runs_agree_on_clips(make_run,
     assert (paired.value, paired.low, paired.high, paired.p) == (0, 0, 0, 1)
     assert independent.low < -0.02 < 0.02 < independent.high
     assert np.isclose(independent.value, 0)
+
+
+def test_units_that_were_tested_on_other_clips_are_not_paired(make_run, tmp_path):
+    run = make_run(name="same")
+    first = add(run.path, tmp_path)
+    units = list(first.record.units)
+    other = units[0].splits.test.model_copy(update={"sha256": "0" * 64})
+    units[0] = units[0].model_copy(update={"splits": units[0].splits.model_copy(update={"test": other})})
+    second = dataclasses.replace(first, record=first.record.model_copy(update={"units": units}))
+    compared = compare_entries(tmp_path, first, second, run.by_split)
+    assert {unit.fold for unit in compared.units} == {2, 3, 4, 5}
 
 
 def test_labels_that_come_later_replace_the_comparison_over_independent_clips(board):

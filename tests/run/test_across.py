@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ import yaml
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
 from benchmark.datasets.layouts.dfew import read
+from benchmark.run.data import load_data
+from benchmark.run.plan import find_protocol
 from benchmark.run.state import predictions_name, read_state
 from tests.conftest import benchmark
 
@@ -121,6 +124,20 @@ def test_the_record_names_both_datasets_and_verifies(place, finished, tmp_path):
     verify_record(read_record(folder / "record.json"), folder)
 
 
+def test_what_the_other_dataset_says_is_part_of_the_fingerprint(place, tmp_path):
+    def fingerprint(root):
+        return load_data(find_protocol(str(place / "to-table.yaml")), root, votes=False).fingerprints["hard"]
+
+    data = shutil.copytree(place / "data", tmp_path / "data", symlinks=True)
+    assert fingerprint(data) == fingerprint(place / "data")
+    listed = data / "table" / "clips.csv"
+    with open(listed, newline="") as file:
+        rows = list(csv.DictReader(file))
+    victim = next(row for row in rows if row["split"] == "test" and row["label"] == "sad")
+    listed.write_text(listed.read_text().replace(victim["path"] + ",sad", victim["path"] + ",neutral"))
+    assert fingerprint(data) != fingerprint(place / "data")
+
+
 def test_a_label_that_no_map_covers_is_refused(place, tmp_path):
     (tmp_path / "to-table.yaml").write_text(
         yaml.safe_dump({**PROTOCOL, "test_on": {"dataset": "table", "source": "path", "part": "test"}})
@@ -134,8 +151,6 @@ def test_a_label_that_no_map_covers_is_refused(place, tmp_path):
 
 def test_an_unfinished_source_unit_costs_only_the_units_that_need_it(place, finished, tmp_path):
     """Without the selected checkpoint there is nothing to test, and the message says which file is missing."""
-    import shutil
-
     source, unit, _ = finished
     for folder in (source, unit):
         shutil.copytree(folder, tmp_path / "runs" / folder.relative_to(place / "runs"))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
-from benchmark.datasets.splits import SPLITS
+from benchmark.datasets.splits import SPLITS, Fold
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
 from benchmark.locks import Busy, exclusive
 from benchmark.run.data import load_data
 from benchmark.run.execute import Machine, run_unit
-from benchmark.run.plan import Request, Row, make_units, parse_augmentation, resolve_protocol
+from benchmark.run.plan import Request, Row, find_protocol, make_units, parse_augmentation, resolve_protocol
 from benchmark.run.record import make_record
 from benchmark.run.run import run_units, unfinished
+from benchmark.run.state import Selected, UnitState, save_state
+from benchmark.run.units import Unit
+from benchmark.specs import Clip
 from benchmark.training.weights import Origin, read_weight_file
 
 
@@ -202,7 +207,60 @@ def test_changed_predictions_are_noticed(setting):
         unfinished(units, machine.runs)
 
 
-def test_a_unit_that_another_process_runs_is_left_alone(setting):
+def test_a_checkpoint_that_is_not_the_selected_one_predicts_nothing(setting):
+    """As after somebody trained on in the folder between selection and prediction."""
+    units, data, machine = setting()
+    folder = machine.runs / units[0].folder
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints/best.pth").write_bytes(b"other weights")
+    selected = Selected(epoch=1, epochs=2, value=0.5, sha256=hashlib.sha256(b"the weights").hexdigest())
+    save_state(folder, UnitState(identity=units[0].identity, unit=units[0], status="selected", selected=selected))
+    with pytest.raises(IntegrityError, match=r"best\.pth: is missing or not the one selected; delete .* to run"):
+        run_unit(units[0], data.folds[1], machine, Silent())
+    assert not list(folder.glob("predictions.*"))
+
+
+def test_a_cross_dataset_unit_tests_the_model_that_it_was_planned_with_and_no_other(tmp_path):
+    def clip(name: str, source: str) -> Clip:
+        return Clip(name, "happy", {source: name}, {})
+
+    protocol = find_protocol("dfew-to-mafw")
+    own, other = protocol.frame_source("train"), protocol.frame_source("test")
+    fold = Fold(1, train=(clip("a", own),), val=(clip("b", own),), test=(clip("c", other),))
+    unit = Unit(
+        protocol=protocol,
+        method="tsm",
+        method_version="1",
+        preset="small",
+        labels="hard",
+        seed=0,
+        fold=1,
+        data="0",
+        synthetic=True,
+        source="1" * 64,
+    )
+    trained = unit.model_copy(update={"protocol": protocol.train_on, "source": None})
+    folder = tmp_path / unit.source_folder
+    (folder / "predictions.val.csv.gz").parent.mkdir(parents=True)
+    (folder / "predictions.val.csv.gz").write_bytes(b"predictions")
+    save_state(
+        folder,
+        UnitState(
+            identity="2" * 64,
+            unit=trained,
+            status="scored",
+            selected=Selected(epoch=1, epochs=1, value=0.5, sha256="3" * 64),
+            predictions={"val": hashlib.sha256(b"predictions").hexdigest()},
+        ),
+    )
+    with pytest.raises(IntegrityError, match="is not the unit whose checkpoint is to be tested; run it again"):
+        run_unit(unit, fold, Machine(tmp_path, tmp_path, tmp_path, tmp_path, device="cpu"), Silent())
+
+
+def test_a_unit_that_another_process_runs_is_left_alone(setting, monkeypatch):
+    seconds = iter(range(10**6))
+    clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _: None, time=lambda: 0.0)
+    monkeypatch.setattr("benchmark.run.state.time", clock)
     units, data, machine = setting()
     with exclusive(machine.runs / units[0].folder), pytest.raises(Busy, match="is at work there"):
         run_unit(units[0], data.folds[1], machine, Silent())

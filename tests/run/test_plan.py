@@ -75,6 +75,17 @@ def test_the_identity_follows_the_votes_only_where_they_are_used(synthetic_root,
     assert before["soft"] != after["soft"]
 
 
+def test_a_unit_is_of_the_votes_only_if_it_learns_from_them(synthetic_root):
+    request = Request("dfew-5fold", (Row("tsm"), Row("tsm", labels="soft")), preset="small", folds=(1,))
+    protocol = resolve_protocol(request)
+    data = load_data(protocol, synthetic_root, votes=True)
+    hard, soft = make_units(request, protocol, data)
+    other = dataclasses.replace(data, fingerprints={**data.fingerprints, "soft": "other votes"})
+    hard_again, soft_again = make_units(request, protocol, other)
+    assert hard_again.identity == hard.identity
+    assert soft_again.identity != soft.identity
+
+
 def test_folders_say_what_is_in_them(units_for):
     row = Row("tsm", (parse_augmentation("midas:alpha=0.4"),), "soft")
     assert units_for(rows=(row,), folds=(3,))[0].folder == Path(

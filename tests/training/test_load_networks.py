@@ -137,7 +137,7 @@ def test_what_is_missing_or_unexpected_is_said_by_name(model, tmp_path):
         ({"model": "absent.pth"}, EnvironmentProblem, "no weight file"),
         ({"model": "wide.pth"}, IntegrityError, "wide.pth: these weights are of another size .* weights inspect"),
         ({"guide": "model-only.pth"}, IntegrityError, "another model"),
-        ({"model": "head.pth"}, IntegrityError, "another model: but for a classifier"),
+        ({"model": "head.pth"}, IntegrityError, "another model: apart from a classifier"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_files_name(model, tmp_path, files, error, message):

@@ -63,7 +63,7 @@ def _parse(line: str, where: str) -> tuple[str, str]:
         )
     name = emotion(label, CLASSES, where)
     if emotion(folder, CLASSES, where) != name:
-        raise IntegrityError(f"{where}: the label is {label}, but the clip lies in the folder {folder}")
+        raise IntegrityError(f"{where}: the label is {label}, but the clip is in the folder {folder}")
     return f"{scene}/{folder}/{clip}", name
 
 

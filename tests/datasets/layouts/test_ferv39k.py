@@ -69,7 +69,7 @@ def test_an_index_list_is_refused_whatever_its_order(tmp_path, order):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("Action/Happy/0099 Sad", r"line 5: the label is Sad, but the clip lies in the folder Happy"),
+        ("Action/Happy/0099 Sad", r"line 5: the label is Sad, but the clip is in the folder Happy"),
         ("Action/Happy/0099,Happy", r"line 5: expected a line like"),
         ("Action/Happy/0099", r"line 5: expected a line like"),
         ("Action/Happy/../0099 Happy", r"line 5: expected a line like"),
