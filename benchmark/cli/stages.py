@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from benchmark.cli.exchange import warn_of_exchange
 from benchmark.cli.output import add_json, note, positive
 from benchmark.errors import UsageError
-from benchmark.registry import registry
 
 if TYPE_CHECKING:
     from benchmark.protocol import Protocol
@@ -115,7 +114,7 @@ def _run(
     """Run what is missing. Only now is torch imported."""
     from benchmark.cli.progress import RunProgress
     from benchmark.run.execute import Machine
-    from benchmark.run.presets import chosen_preset
+    from benchmark.run.presets import preset_of_unit
     from benchmark.run.run import run_units
     from benchmark.training.config import build_config
     from benchmark.training.unit import use_device
@@ -142,8 +141,7 @@ def _run(
     for unit in todo:
         if unit.row not in epochs:
             build_config(unit, options.output / unit.folder, data.root, data.test_root, machine.cache, workers)
-            method = registry().find("methods", unit.method)
-            epochs[unit.row] = chosen_preset(method, unit.preset, unit.overrides).epochs
+            epochs[unit.row] = preset_of_unit(unit).epochs
             if machine.init and unit.source is None:
                 _try_initial(unit, machine)
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")

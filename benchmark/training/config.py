@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from benchmark.errors import UsageError
 from benchmark.registry import registry
-from benchmark.run.presets import PRESET_KEYS, chosen_preset
+from benchmark.run.presets import PRESET_KEYS, RATE, is_preset_key, preset_of_unit
 from benchmark.run.rows import TEST, TRAIN, WATCHED
 from benchmark.run.state import SPLITS
 from benchmark.run.units import Unit
@@ -27,7 +27,7 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
     labels.
     """
     method = registry().find("methods", unit.method)
-    preset = chosen_preset(method, unit.preset, unit.overrides)
+    preset = preset_of_unit(unit)
     recipe: Recipe = load_object(method.recipe)(preset, len(unit.protocol.classes))
     transforms, mixers, imports = _augmentations(unit)
     evaluating = [*recipe.test_transforms, *packing(recipe)]
@@ -157,10 +157,11 @@ def model_config(recipe: Recipe, preset: Preset, mixing: dict[str, Any] | None =
 
 
 def schedule_config(recipe: Recipe, preset: Preset, seed: str) -> dict[str, Any]:
-    """The config of the training loop: epochs, optimiser, learning rate, initial weights."""
+    """The config of the training loop: epochs, optimiser, learning rate for the batch, initial weights."""
+    optimizer = recipe.optim_wrapper["optimizer"]
     return {
         "train_cfg": {"by_epoch": True, "max_epochs": preset.epochs, "val_interval": 1},
-        "optim_wrapper": recipe.optim_wrapper,
+        "optim_wrapper": {**recipe.optim_wrapper, "optimizer": {**optimizer, "lr": preset.scaled(optimizer["lr"])}},
         "param_scheduler": recipe.param_scheduler,
         "randomness": {"seed": derive_seed(seed, "weights")},
         "env_cfg": {"cudnn_benchmark": False, "mp_cfg": {"opencv_num_threads": 0}},
@@ -183,12 +184,12 @@ def _augmentations(unit: Unit) -> tuple[list[dict], list[dict], list[str]]:
 def apply_overrides(config: Config, overrides: Mapping[str, Any]) -> None:
     """Change the config, in place, by those `--set` values that name no preset field."""
     for key, value in overrides.items():
-        if key in PRESET_KEYS:
+        if is_preset_key(key):
             continue
         target, last = _place(config, key)
         if not hasattr(target, "get") or target.get(last) is None:
             raise UsageError(
-                f"--set {key}: no such setting; use one of {', '.join(PRESET_KEYS)}, a key of the config such as "
-                "optim_wrapper.optimizer.lr, or protocol.<key>"
+                f"--set {key}: no such setting; use one of {', '.join(PRESET_KEYS)}, preset.<option>, a key of the "
+                f"config such as {RATE}, or protocol.<key>"
             )
         target[last] = value

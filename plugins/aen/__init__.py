@@ -78,6 +78,8 @@ METHOD = MethodSpec(
             pretraining="none (paper: RAF-DB, for the guide and for the backbone)",
             parameters=66_007_945,
             gflops=14.761,
+            # Former-DFER's settings there.
+            datasets={"afew": {"epochs": 20, "model": {"lr": 0.001, "step": 2.0}}},
         ),
         "small": Preset(
             size=32,
@@ -92,6 +94,7 @@ METHOD = MethodSpec(
             model={**_SMALL, "depth": 1, "heads": 4, "head_dim": 16, "hidden": 128},
         ),
     },
+    version="2",
     official_evaluation=(
         "Evaluates the test list after every epoch and reports the best epoch and the best of eleven mixtures of two "
         "classifiers. Drops clips of fewer than 16 frames from training and testing. Prints accuracy (WAR) only."
