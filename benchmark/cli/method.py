@@ -5,18 +5,34 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from benchmark.cli.output import print_fields, print_json, print_table
-from benchmark.specs import MethodSpec, Preset, Recipe, load_object
+from benchmark.cli.output import note, print_fields, print_json, print_table
+from benchmark.protocol import Protocol
+from benchmark.run.facts import recipe_facts
+from benchmark.specs import MethodSpec, Preset, load_object
+from benchmark.video.sampling import sample_frames
 
-# Recipes are shown for the most common number of classes.
+# Without a protocol recipes are shown for the most common number of classes.
 CLASSES = 7
 # Characters of a column of a preset.
 WIDTH = 60
 
 
-def show_method(spec: MethodSpec, fields: dict[str, Any], as_json: bool) -> None:
-    """Print everything known of a method. fields: the spec as plain values."""
-    recipes = {name: recipe_facts(spec, preset) for name, preset in spec.presets.items()}
+def show_method(
+    spec: MethodSpec, fields: dict[str, Any], protocol: Protocol | None, count: int | None, as_json: bool
+) -> None:
+    """Print everything known of a method, as it is on the protocol's dataset.
+
+    fields: the spec as plain values. count: also say which frames of a clip of so many are seen in testing.
+    """
+    presets = {name: preset.on(protocol.dataset) if protocol else preset for name, preset in spec.presets.items()}
+    classes = len(protocol.classes) if protocol else CLASSES
+    recipes = {
+        name: recipe_facts(load_object(spec.recipe)(preset, classes), preset) for name, preset in presets.items()
+    }
+    if count:
+        for name, preset in presets.items():
+            seen = sample_frames(count, preset.sampling, rng=None)
+            recipes[name][f"of {count} frames"] = " ".join(map(str, seen))
     reported = reported_scores(spec.name)
     if as_json:
         print_json({**fields, "recipes": recipes, "reported": reported})
@@ -24,66 +40,39 @@ def show_method(spec: MethodSpec, fields: dict[str, Any], as_json: bool) -> None
     rest = {key: value for key, value in fields.items() if key not in ("presets", "networks", "pretrainings")}
     print_fields(rest)
     print()
-    columns = [{**_preset_facts(preset), **recipes[name]} for name, preset in spec.presets.items()]
+    columns = [{**recipes[name], **_cost(preset)} for name, preset in presets.items()]
     rows = [[key, *(textwrap.fill(column[key], WIDTH) for column in columns)] for key in columns[0]]
-    print_table(rows, ["preset", *spec.presets])
+    print_table(rows, ["preset", *presets])
+    if not protocol and (special := _special_datasets(spec)):
+        note(f"on {', '.join(special)} something is different: --protocol P shows the recipe as P trains it")
     if spec.networks:
         print()
         rows = [[name, network.title, ", ".join(network.class_order) or "-"] for name, network in spec.networks.items()]
         print_table(rows, ["--init", "network", "official class order"])
-    if spec.pretrainings:
+    for name, stage in spec.pretrainings.items():
         print()
-        rows = [[name, stage.title, stage.data, stage.network] for name, stage in spec.pretrainings.items()]
-        print_table(rows, ["pretrain --stage", "what it is", "learns from", "--init"])
+        print(f"pretrain --stage {name}: {stage.title}; learns from {stage.data}, for --init {stage.network}=FILE")
+        labelled = 0 if stage.data == "videos" else CLASSES
+        columns = [
+            {**recipe_facts(load_object(stage.recipe)(preset, labelled), preset), **_cost(preset)}
+            for preset in stage.presets.values()
+        ]
+        rows = [[key, *(textwrap.fill(column[key], WIDTH) for column in columns)] for key in columns[0]]
+        print_table(rows, ["preset", *stage.presets])
     if reported:
         print()
         print_table([list(row.values()) for row in reported], ["reported in", "row", "figure", "percent"])
 
 
-def _preset_facts(preset: Preset) -> dict[str, str]:
-    sampling = preset.sampling
+def _special_datasets(spec: MethodSpec) -> list[str]:
+    return sorted({dataset for preset in spec.presets.values() for dataset in preset.datasets})
+
+
+def _cost(preset: Preset) -> dict[str, str]:
     return {
-        "input": f"{sampling.frames} frames of {preset.size}x{preset.size}",
-        "sampling": f"{sampling.clips} x {sampling.length} frames, stride {sampling.stride}",
-        "mean": ", ".join(f"{value:g}" for value in preset.mean),
-        "std": ", ".join(f"{value:g}" for value in preset.std),
         "parameters": f"{preset.parameters:,}" if preset.parameters else "not stated",
         "GFLOPs per clip": f"{preset.gflops:,.3f}" if preset.gflops else "not stated",
-        "pre-training": preset.pretraining,
-        "epochs": str(preset.epochs),
-        "batch size": str(preset.batch_size),
-        "clips": ("classes equally often" if preset.balanced else "each once")
-        + (f", {preset.copies} copies in a batch" if preset.copies > 1 else ""),
     }
-
-
-def recipe_facts(spec: MethodSpec, preset: Preset) -> dict[str, str]:
-    """The recipe's optimiser, schedule and augmentation, each as one line."""
-    recipe: Recipe = load_object(spec.recipe)(preset, CLASSES)
-    head = recipe.model.get("cls_head") or {}
-    smoothing = head.get("label_smooth_eps")
-    return {
-        "optimiser": _call(recipe.optim_wrapper["optimizer"]),
-        "schedule": "; ".join(map(_call, recipe.param_scheduler)),
-        "training": "; ".join(map(_call, recipe.train_transforms)),
-        "mixing": _call(recipe.mixing) if recipe.mixing else "-",
-        "label smoothing": f"{smoothing:g}" if smoothing else "-",
-        "testing": "; ".join(map(_call, recipe.test_transforms)),
-    }
-
-
-def _call(config: dict[str, Any]) -> str:
-    """A config as it is read: `SGD(lr=0.01, momentum=0.9)`."""
-    options = [f"{key}={_value(value)}" for key, value in config.items() if key != "type"]
-    return f"{config['type']}({', '.join(options)})"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return _call(value) if "type" in value else str(value)
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_value, value))}]"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def reported_scores(method: str) -> list[dict[str, str]]:

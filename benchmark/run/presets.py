@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,4 +92,6 @@ def resolved(unit: Unit) -> dict[str, Any]:
     for name in ("datasets", "pretraining", "parameters", "gflops"):
         del values[name]
     values["options"] = values.pop("model")
-    return {**values, "learning_rate": effective_rate(recipe, preset, unit.overrides)}
+    values["learning_rate"] = effective_rate(recipe, preset, unit.overrides)
+    # As JSON has it: lists for tuples.
+    return json.loads(json.dumps(values))

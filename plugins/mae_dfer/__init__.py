@@ -46,7 +46,9 @@ METHOD = MethodSpec(
     presets={
         "paper": _PAPER,
         # The MIDAS paper's: these hyperparameters, but for the batch.
-        "midas": dataclasses.replace(_PAPER, batch_size=64, datasets={"ferv39k-plus": _EVERY_FRAME}),
+        "midas": dataclasses.replace(
+            _PAPER, batch_size=64, datasets=dict.fromkeys(("ferv39k", "ferv39k-plus"), _EVERY_FRAME)
+        ),
         "small": Preset(
             size=32,
             sampling=Sampling(clips=8),
