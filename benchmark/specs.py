@@ -53,6 +53,8 @@ class Preset:
 
     reference_batch: the batch size that the recipe's learning rate is meant for; the harness scales the rate in
         proportion to the batch. None: this preset's own batch size.
+    statistics: how many clips of a batch a batch norm's statistics are of, in training; they divide the batch. None:
+        the whole batch.
     datasets: what is different on a dataset, by the dataset's name: values of these fields; those of `model` are added
         to the others. The dataset is the one that a protocol trains on.
     """
@@ -70,6 +72,7 @@ class Preset:
     gflops: float = 0.0
     decode_size: int | None = None
     reference_batch: int | None = None
+    statistics: int | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -8,8 +8,12 @@ from benchmark.specs import Preset
 
 
 def square(preset: Preset) -> dict[str, Any]:
-    """Make every frame a square of the network's size, whatever its proportions."""
-    return dict(type="Resize", scale=(preset.size, preset.size), keep_ratio=False)
+    """Make every frame a square of the network's size, whatever its proportions.
+
+    With `antialias` in the preset's `model` as Pillow does it, else as OpenCV does.
+    """
+    kind = "AntialiasedResize" if preset.model.get("antialias", False) else "Resize"
+    return dict(type=kind, scale=(preset.size, preset.size), keep_ratio=False)
 
 
 def scaling(preset: Preset) -> list[dict[str, Any]]:

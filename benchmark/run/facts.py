@@ -26,6 +26,7 @@ def recipe_facts(recipe: Recipe, preset: Preset) -> dict[str, str]:
         "schedule": "; ".join(map(call, recipe.param_scheduler)),
         "epochs": str(preset.epochs),
         "batch": _batch(preset),
+        "batch statistics": f"of {preset.statistics} clips" if preset.statistics else "of the batch",
         "testing": "; ".join(map(call, recipe.test_transforms)),
         "starts from": preset.pretraining,
     }

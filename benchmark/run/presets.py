@@ -20,6 +20,7 @@ PRESET_KEYS: dict[str, Any] = {
     "epochs": PositiveInt,
     "batch_size": PositiveInt,
     "reference_batch": PositiveInt,
+    "statistics": PositiveInt | None,
     "copies": PositiveInt,
     "balanced": bool,
     "size": PositiveInt,
@@ -68,8 +69,15 @@ def changed_preset(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
             if name not in options:
                 raise UsageError(f"--set {key}: {unknown_name('option of the preset', name, options)}")
             options[name] = value
-    changed = dataclasses.replace(preset.sampling, **sampling)
-    return dataclasses.replace(preset, sampling=changed, model=options, **changes)
+    changes["sampling"] = dataclasses.replace(preset.sampling, **sampling)
+    changed = dataclasses.replace(preset, model=options, **changes)
+    clips = changed.batch_size * changed.copies
+    if changed.statistics and clips > changed.statistics and clips % changed.statistics:
+        raise UsageError(
+            f"--set statistics: a batch of {clips} cannot be divided into parts of {changed.statistics} clips; set "
+            "statistics to a number that divides it, or to null for the whole batch"
+        )
+    return changed
 
 
 def _check(key: str, value: Any) -> None:

@@ -45,7 +45,13 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
         {
             "default_scope": "mmaction",
             "custom_imports": {
-                "imports": ["benchmark.training.data", "benchmark.training.transforms", *recipe.imports, *imports]
+                "imports": [
+                    "benchmark.training.data",
+                    "benchmark.training.transforms",
+                    "benchmark.training.resizing",
+                    *recipe.imports,
+                    *imports,
+                ]
             },
             "model": model_config(recipe, preset, mixers[0] if mixers else recipe.mixing),
             "train_dataloader": loader(TRAIN, dataset_root, train=True),

@@ -30,6 +30,7 @@ METHOD = MethodSpec(
             gflops=16.592,
             mean=UNIT_MEAN,
             std=UNIT_STD,
+            model={"antialias": True},
             datasets={
                 "afew": {
                     "epochs": 20,
