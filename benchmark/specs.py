@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 # Specs point at heavy code by import paths, which this loads.
@@ -57,7 +57,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Preset:
-    """One size of a method: `paper` is the paper's, `small` is the same code for two CPU cores.
+    """A way of training a method: `paper` is the paper's, `small` is the same code for two CPU cores.
 
     A training batch holds `copies` of each of `batch_size` clips, each augmented anew (repeated augmentation); with
     `balanced`, clips are drawn such that all classes come equally often, with replacement, as many as there are.
@@ -65,6 +65,13 @@ class Preset:
     set, resizes every frame to that square while decoding and keeps the result in the frame cache. `parameters` and
     `gflops` (per clip, a multiply-add being two operations) are of the model with 7 classes. `model` holds what else
     differs between presets, and is read only by the method's own recipe.
+
+    reference_batch: the batch size that the recipe's learning rate is meant for; the harness scales the rate in
+        proportion to the batch. None: this preset's own batch size.
+    statistics: how many clips of a batch a batch norm's statistics are of, in training; they divide the batch. None:
+        the whole batch.
+    datasets: what is different on a dataset, by the dataset's name: values of these fields; those of `model` are added
+        to the others. The dataset is the one that a protocol trains on.
     """
 
     size: Positive
@@ -79,7 +86,21 @@ class Preset:
     parameters: Natural = 0
     gflops: Size = 0.0
     decode_size: Positive | None = None
+    reference_batch: Positive | None = None
+    statistics: Positive | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def on(self, dataset: str) -> Preset:
+        """This preset as it is on a dataset."""
+        own = dict(self.datasets.get(dataset, {}))
+        model = {**self.model, **own.pop("model", {})}
+        return replace(self, datasets={}, model=model, **own)
+
+    def scaled(self, rate: float) -> float:
+        """The learning rate for `batch_size` clips, where the recipe says `rate` for `reference_batch` clips."""
+        reference = self.reference_batch or self.batch_size
+        return rate if reference == self.batch_size else rate * self.batch_size / reference
 
 
 Presets = Annotated[Mapping[Name, Preset], Rule("have at least one preset", bool)]
@@ -93,6 +114,7 @@ class Recipe:
     format_shape: `NCHW` (input B x T x 3 x H x W) or `NCTHW` (input B x 1 x 3 x T x H x W).
     train_transforms, test_transforms: what happens to the decoded uint8 RGB frames (`results["imgs"]`, a list of T
         arrays H x W x 3) before they are stacked; afterwards every frame is `preset.size` square.
+    optim_wrapper: the optimiser, with the learning rate for the preset's `reference_batch`.
     by_class: settings that are lists with a value for each class, as keys of the config (`model.cls_head.grouping`),
         with the emotion names that the lists follow; they are reordered for a protocol that has the same classes in
         another order, and must be given with `--set` for one that has others.

@@ -8,8 +8,17 @@ from benchmark.specs import Preset
 
 
 def square(preset: Preset) -> dict[str, Any]:
-    """Make every frame a square of the network's size, whatever its proportions."""
-    return dict(type="Resize", scale=(preset.size, preset.size), keep_ratio=False)
+    """Make every frame a square of the network's size, whatever its proportions.
+
+    With `antialias` in the preset's `model` as Pillow does it, else as OpenCV does.
+    """
+    kind = "AntialiasedResize" if preset.model.get("antialias", False) else "Resize"
+    return dict(type=kind, scale=(preset.size, preset.size), keep_ratio=False)
+
+
+def scaling(preset: Preset) -> list[dict[str, Any]]:
+    """Frames are brought to the network's size before anything else, unless the preset decodes them at one."""
+    return [] if preset.decode_size else [square(preset)]
 
 
 def crop_and_flip(preset: Preset) -> list[dict[str, Any]]:
@@ -62,3 +71,9 @@ def warmup_cosine(preset: Preset, warmup: int, floor: float) -> list[dict[str, A
             type="CosineAnnealingLR", eta_min_ratio=floor, begin=warmup, end=preset.epochs, convert_to_iter_based=True
         ),
     ]
+
+
+def step_schedule(preset: Preset, share: float = 0.4) -> list[dict[str, Any]]:
+    """A tenth of the rate after every `share` of the epochs; `step` of the preset's `model` is another share."""
+    step = preset.model.get("step", share)
+    return [dict(type="StepLR", step_size=max(1, round(step * preset.epochs)), gamma=0.1)]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.output import add_json, note, print_fields, print_json, print_table
+from benchmark.cli.output import add_json, note, positive, print_fields, print_json, print_table
 from benchmark.errors import BenchmarkError, UsageError
 from benchmark.failures import explain, show_trace
 from benchmark.registry import Registry, registry, unknown_name
@@ -27,6 +27,10 @@ def add_commands(commands: Any) -> None:
 
     shower = commands.add_parser("show", help="everything about one method, protocol, sweep ...")
     shower.add_argument("name")
+    shower.add_argument("--protocol", metavar="P", help="for a method: its recipe as it is on the protocol's dataset")
+    shower.add_argument(
+        "--frames", type=positive, metavar="N", help="for a method: which frames of a clip of N frames it is tested on"
+    )
     shower.add_argument("--splits", action="store_true", help="for a protocol: sizes and class counts of every fold")
     shower.add_argument("--export", type=Path, metavar="DIR", help="with --splits: write the id lists to DIR")
     shower.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
@@ -126,6 +130,9 @@ def show(options: argparse.Namespace) -> int:
     from benchmark.run.sweep import find_sweep, shipped_sweeps
 
     found = registry()
+    for option in ("protocol", "frames"):
+        if getattr(options, option) and options.name not in found.methods:
+            raise UsageError(f"--{option} belongs to a method, which '{options.name}' is not")
     if options.splits or options.name in found.protocols or options.name.endswith((".yaml", ".yml")):
         _show_protocol(options)
     elif options.name in shipped_sweeps():
@@ -134,8 +141,10 @@ def show(options: argparse.Namespace) -> int:
         spec = _find_any(found, options.name)
         if isinstance(spec, MethodSpec):
             from benchmark.cli.method import show_method
+            from benchmark.run.plan import find_protocol
 
-            return show_method(spec, _plain(spec), options.json)
+            protocol = find_protocol(options.protocol) if options.protocol else None
+            return show_method(spec, _plain(spec), protocol, options.frames, options.json)
         elif options.json:
             print_json(_plain(spec))
         else:

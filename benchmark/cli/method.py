@@ -3,101 +3,96 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmark.cli.output import note, print_fields, print_json, print_table
 from benchmark.failures import show_trace
 from benchmark.fence import PluginFault, fenced
+from benchmark.protocol import Protocol
+from benchmark.run.facts import recipe_facts
 from benchmark.specs import MethodSpec, Preset, make_recipe
+from benchmark.video.sampling import sample_frames
 
-# Recipes are shown for the most common number of classes.
+# Without a protocol recipes are shown for the most common number of classes.
 CLASSES = 7
 # Characters of a column of a preset.
 WIDTH = 60
 
 
-def show_method(spec: MethodSpec, fields: dict[str, Any], as_json: bool) -> int:
-    """Print everything known of a method; 3 if its recipe is broken. fields: the spec as plain values."""
-    recipes: dict[str, dict[str, str]] = {}
-    broken = {}
-    for name, preset in spec.presets.items():
-        try:
-            with fenced(spec.recipe):
-                recipes[name] = recipe_facts(spec, preset)
-        except PluginFault as error:
-            show_trace(error)
-            note(f"error: {spec.name}, preset {name}: {error}")
-            recipes[name] = broken[name] = {"recipe": f"broken: {error}"}
-    code = PluginFault.exit_code if broken else 0
+def show_method(
+    spec: MethodSpec, fields: dict[str, Any], protocol: Protocol | None, count: int | None, as_json: bool
+) -> int:
+    """Print everything known of a method, as it is on the protocol's dataset; 3 if its recipe is broken.
+
+    fields: the spec as plain values. count: also say which frames of a clip of so many are seen in testing.
+    """
+    presets = {name: preset.on(protocol.dataset) if protocol else preset for name, preset in spec.presets.items()}
+    classes = len(protocol.classes) if protocol else CLASSES
+    recipes, broken = _recipes(spec.name, spec.recipe, presets, classes)
+    if count:
+        for name, preset in presets.items():
+            seen = sample_frames(count, preset.sampling, rng=None)
+            recipes[name][f"of {count} frames"] = " ".join(map(str, seen))
     reported = reported_scores(spec.name)
     if as_json:
         print_json({**fields, "recipes": recipes, "reported": reported})
-        return code
+        return PluginFault.exit_code if broken else 0
     rest = {key: value for key, value in fields.items() if key not in ("presets", "networks", "pretrainings")}
     print_fields(rest)
     print()
-    columns = [{**_preset_facts(preset), **recipes[name]} for name, preset in spec.presets.items()]
-    keys = dict.fromkeys(key for column in columns for key in column)
-    rows = [[key, *(textwrap.fill(column.get(key, "-"), WIDTH) for column in columns)] for key in keys]
-    print_table(rows, ["preset", *spec.presets])
+    _print_presets([{**recipes[name], **_cost(preset)} for name, preset in presets.items()], presets)
+    if not protocol and (special := _special_datasets(spec)):
+        note(f"on {', '.join(special)} something is different: --protocol P shows the recipe as P trains it")
     if spec.networks:
         print()
         rows = [[name, network.title, ", ".join(network.class_order) or "-"] for name, network in spec.networks.items()]
         print_table(rows, ["--init", "network", "official class order"])
-    if spec.pretrainings:
+    for name, stage in spec.pretrainings.items():
         print()
-        rows = [[name, stage.title, stage.data, stage.network] for name, stage in spec.pretrainings.items()]
-        print_table(rows, ["pretrain --stage", "what it is", "learns from", "--init"])
+        print(f"pretrain --stage {name}: {stage.title}; learns from {stage.data}, for --init {stage.network}=FILE")
+        labelled = 0 if stage.data == "videos" else CLASSES
+        facts, fault = _recipes(f"{spec.name}, {name}", stage.recipe, stage.presets, labelled)
+        broken = broken or fault
+        _print_presets([{**facts[preset], **_cost(stage.presets[preset])} for preset in stage.presets], stage.presets)
     if reported:
         print()
         print_table([list(row.values()) for row in reported], ["reported in", "row", "figure", "percent"])
-    return code
+    return PluginFault.exit_code if broken else 0
 
 
-def _preset_facts(preset: Preset) -> dict[str, str]:
-    sampling = preset.sampling
+def _recipes(
+    owner: str, recipe: str, presets: Mapping[str, Preset], classes: int
+) -> tuple[dict[str, dict[str, str]], bool]:
+    """Every preset's recipe in words, and whether one of them is broken, which is said."""
+    facts: dict[str, dict[str, str]] = {}
+    broken = False
+    for name, preset in presets.items():
+        try:
+            with fenced(recipe):
+                facts[name] = recipe_facts(make_recipe(recipe, preset, classes), preset)
+        except PluginFault as error:
+            show_trace(error)
+            note(f"error: {owner}, preset {name}: {error}")
+            facts[name], broken = {"recipe": f"broken: {error}"}, True
+    return facts, broken
+
+
+def _print_presets(columns: Sequence[Mapping[str, str]], names: Iterable[str]) -> None:
+    keys = dict.fromkeys(key for column in columns for key in column)
+    rows = [[key, *(textwrap.fill(column.get(key, "-"), WIDTH) for column in columns)] for key in keys]
+    print_table(rows, ["preset", *names])
+
+
+def _special_datasets(spec: MethodSpec) -> list[str]:
+    return sorted({dataset for preset in spec.presets.values() for dataset in preset.datasets})
+
+
+def _cost(preset: Preset) -> dict[str, str]:
     return {
-        "input": f"{sampling.frames} frames of {preset.size}x{preset.size}",
-        "sampling": f"{sampling.clips} x {sampling.length} frames, stride {sampling.stride}",
-        "mean": ", ".join(f"{value:g}" for value in preset.mean),
-        "std": ", ".join(f"{value:g}" for value in preset.std),
         "parameters": f"{preset.parameters:,}" if preset.parameters else "not stated",
         "GFLOPs per clip": f"{preset.gflops:,.3f}" if preset.gflops else "not stated",
-        "pre-training": preset.pretraining,
-        "epochs": str(preset.epochs),
-        "batch size": str(preset.batch_size),
-        "clips": ("classes equally often" if preset.balanced else "each once")
-        + (f", {preset.copies} copies in a batch" if preset.copies > 1 else ""),
     }
-
-
-def recipe_facts(spec: MethodSpec, preset: Preset) -> dict[str, str]:
-    """The recipe's optimiser, schedule and augmentation, each as one line."""
-    recipe = make_recipe(spec.recipe, preset, CLASSES)
-    head = recipe.model.get("cls_head") or {}
-    smoothing = head.get("label_smooth_eps")
-    return {
-        "optimiser": _call(recipe.optim_wrapper["optimizer"]),
-        "schedule": "; ".join(map(_call, recipe.param_scheduler)),
-        "training": "; ".join(map(_call, recipe.train_transforms)),
-        "mixing": _call(recipe.mixing) if recipe.mixing else "-",
-        "label smoothing": f"{smoothing:g}" if smoothing else "-",
-        "testing": "; ".join(map(_call, recipe.test_transforms)),
-    }
-
-
-def _call(config: dict[str, Any]) -> str:
-    """A config as it is read: `SGD(lr=0.01, momentum=0.9)`."""
-    options = [f"{key}={_value(value)}" for key, value in config.items() if key != "type"]
-    return f"{config['type']}({', '.join(options)})"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return _call(value) if "type" in value else str(value)
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_value, value))}]"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def reported_scores(method: str) -> list[dict[str, str]]:

@@ -13,7 +13,6 @@ from benchmark.cli.output import add_json, note, positive
 from benchmark.errors import UsageError
 from benchmark.failures import show_trace
 from benchmark.fence import PluginFault, fenced
-from benchmark.registry import registry
 
 if TYPE_CHECKING:
     from benchmark.protocol import Protocol
@@ -145,14 +144,11 @@ def _run(
     units: Sequence[Unit], todo: Sequence[Unit], data: Data, init: Mapping[str, Path], options: argparse.Namespace
 ) -> Failed:
     from benchmark.cli.progress import RunProgress
-    from benchmark.run.presets import chosen_preset
+    from benchmark.run.presets import preset_of_unit
     from benchmark.run.run import run_units
 
     machine, jobs = _machine(data, init, options)
-    epochs = {
-        unit.row: chosen_preset(registry().find("methods", unit.method), unit.preset, unit.overrides).epochs
-        for unit in todo
-    }
+    epochs = {unit.row: preset_of_unit(unit).epochs for unit in todo}
     for plan in _cache_plans(todo, data, machine.cache):
         note(str(plan))
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
@@ -187,13 +183,12 @@ def _machine(data: Data, init: Mapping[str, Path], options: argparse.Namespace) 
 def _cache_plans(todo: Sequence[Unit], data: Data, folder: Path) -> list[CachePlan]:
     """What the units will write to the frame cache, by the size at which they decode."""
     from benchmark.run.data import clip_paths
-    from benchmark.run.presets import chosen_preset
+    from benchmark.run.presets import preset_of_unit
     from benchmark.video.cache import plan_cache
 
     # Windows of frames that are labelled one by one are not cached.
     units = [unit for unit in todo if unit.protocol.windows is None]
-    presets = [chosen_preset(registry().find("methods", unit.method), unit.preset, unit.overrides) for unit in units]
-    sizes = sorted({preset.decode_size for preset in presets if preset.decode_size})
+    sizes = sorted({size for unit in units if (size := preset_of_unit(unit).decode_size)})
     paths = list(clip_paths(data, units[0].protocol)) if sizes else []
     return [plan_cache(paths, size, folder) for size in sizes]
 

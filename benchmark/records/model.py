@@ -52,7 +52,9 @@ class MethodUse(FileModel):
     """The method; `pretraining` is the declared one.
 
     parameters: number of the model's weights. gflops: operations for predicting one clip, in 10^9, a multiplication and
-    an addition counting as two; None if no unit was finished.
+    an addition counting as two; None if no unit was finished. recipe: the preset as it was trained by, with what
+    differs on the dataset and what `--set` changed, and the learning rate that its batch comes to; None in records
+    that were made before this was kept.
     """
 
     name: Name
@@ -63,6 +65,7 @@ class MethodUse(FileModel):
     parameters: int = Field(ge=0)
     gflops: float | None = Field(ge=0)
     official_evaluation: str
+    recipe: dict[str, JsonValue] | None = None
 
 
 class AugmentationUse(FileModel):

@@ -198,9 +198,10 @@ def _mixes(chosen: ChosenAugmentation) -> bool:
 
 def check_request(request: Request) -> None:
     """Refuse rows that cannot work, before any data is looked for."""
-    classes = len(find_protocol(request.protocol).classes)
+    protocol = find_protocol(request.protocol)
+    classes = len(protocol.classes)
     for row in request.rows:
-        _check_row(row, request.preset, parse_settings(request.settings))
+        _check_row(row, request.preset, parse_settings(request.settings), protocol.dataset)
         for chosen in row.augmentations:
             # The plugin itself knows which values its options can have; one that is broken costs only its rows, later.
             with contextlib.suppress(PluginFault):
@@ -209,9 +210,9 @@ def check_request(request: Request) -> None:
             network_of(registry().find("methods", row.method), network)
 
 
-def _check_row(row: Row, preset: str, settings: Mapping[str, Any]) -> None:
+def _check_row(row: Row, preset: str, settings: Mapping[str, Any], dataset: str) -> None:
     method = registry().find("methods", row.method)
-    chosen_preset(method, preset, settings)
+    chosen_preset(method, preset, settings, dataset)
     if row.labels not in method.label_modes:
         raise UsageError(
             f"{method.name} cannot learn from {row.labels} labels; it accepts: {', '.join(method.label_modes)}"

@@ -29,6 +29,7 @@ from benchmark.records import (
 )
 from benchmark.registry import registry
 from benchmark.run.data import Data
+from benchmark.run.presets import preset_of_unit, resolved
 from benchmark.run.provenance import git_state, package_versions, platform_name
 from benchmark.run.state import SCORES, STATE, UnitState, predictions_name, read_state
 
@@ -62,10 +63,11 @@ def make_record(folder: Path, data: Data) -> Record:
             title=method.title,
             version=unit.method_version,
             preset=unit.preset,
-            pretraining=method.presets[unit.preset].pretraining,
+            pretraining=preset_of_unit(unit).pretraining,
             parameters=parameters,
             gflops=gflops,
             official_evaluation=method.official_evaluation,
+            recipe=resolved(unit),
         ),
         augmentations=[
             AugmentationUse(name=spec.name, version=chosen.version, options={**spec.options, **chosen.options})

@@ -11,7 +11,6 @@ from benchmark.datasets.scored import scored_ids
 from benchmark.datasets.windows import cut
 from benchmark.errors import UsageError
 from benchmark.protocol import Protocol
-from benchmark.registry import registry
 from benchmark.run.data import Data, load_data
 from benchmark.run.execute import limited
 from benchmark.run.plan import (
@@ -25,7 +24,7 @@ from benchmark.run.plan import (
     parse_settings,
     stages,
 )
-from benchmark.run.presets import chosen_preset
+from benchmark.run.presets import preset_of_unit
 from benchmark.run.run import unfinished
 from benchmark.run.state import read_state
 from benchmark.run.sweep import Cell, Sweep, baseline_of, expand
@@ -155,7 +154,7 @@ def work_of(units: Sequence[Unit], data: Data, runs: Path) -> Work:
     done = [unit for unit in units if unit.identity not in todo]
     states = [state for unit in done if (state := read_state(runs / unit.folder)) is not None]
     first = units[0]
-    preset = chosen_preset(registry().find("methods", first.method), first.preset, first.overrides)
+    preset = preset_of_unit(first)
     # Units that test another unit's checkpoint do not train.
     epochs = 0 if first.source else preset.epochs
     clips = sum(_train_inputs(unit, data) for unit in units)

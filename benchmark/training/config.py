@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.errors import UsageError
 from benchmark.fence import fenced
 from benchmark.registry import registry
-from benchmark.run.presets import PRESET_KEYS, chosen_preset
+from benchmark.run.presets import PRESET_KEYS, RATE, is_preset_key, preset_of_unit
 from benchmark.run.rows import TEST, TRAIN, WATCHED
 from benchmark.run.settings import check_setting, types_in
 from benchmark.run.state import SPLITS
@@ -22,6 +22,10 @@ from benchmark.training.seeds import derive_seed
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+
+# What registers the harness's own types.
+REGISTERING = ("benchmark.training.data", "benchmark.training.transforms", "benchmark.training.resizing")
 
 
 def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, cache: Path, workers: int) -> Config:
@@ -36,7 +40,7 @@ def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, 
     values = config_values(unit, folder, dataset_root, test_root, cache, workers)
     import_modules(values["custom_imports"]["imports"])
     if any(True for key, value in unit.overrides.items() for _ in types_in(key, value)):
-        plain = unit.model_copy(update={"overrides": {k: v for k, v in unit.overrides.items() if k in PRESET_KEYS}})
+        plain = unit.model_copy(update={"overrides": {k: v for k, v in unit.overrides.items() if is_preset_key(k)}})
         check_registered(config_values(plain, folder, dataset_root, test_root, cache, workers), unit.overrides)
     return Config(values)
 
@@ -61,7 +65,7 @@ def config_values(
     labels.
     """
     method = registry().find("methods", unit.method)
-    preset = chosen_preset(method, unit.preset, unit.overrides)
+    preset = preset_of_unit(unit)
     # Changed in place below, so not the plugin's own.
     recipe = copy.deepcopy(make_recipe(method.recipe, preset, len(unit.protocol.classes)))
     transforms, mixers, imports = _augmentations(unit)
@@ -78,9 +82,7 @@ def config_values(
 
     config: dict[str, Any] = {
         "default_scope": "mmaction",
-        "custom_imports": {
-            "imports": ["benchmark.training.data", "benchmark.training.transforms", *recipe.imports, *imports]
-        },
+        "custom_imports": {"imports": [*REGISTERING, *recipe.imports, *imports]},
         "model": model_config(recipe, preset, mixers[0] if mixers else recipe.mixing),
         "train_dataloader": loader(TRAIN, dataset_root, train=True),
         "val_dataloader": loader(WATCHED, watched_root, train=False) if watched else None,
@@ -191,10 +193,11 @@ def model_config(recipe: Recipe, preset: Preset, mixing: dict[str, Any] | None =
 
 
 def schedule_config(recipe: Recipe, preset: Preset, seed: str) -> dict[str, Any]:
-    """The config of the training loop: epochs, optimiser, learning rate, initial weights."""
+    """The config of the training loop: epochs, optimiser, learning rate for the batch, initial weights."""
+    optimizer = recipe.optim_wrapper["optimizer"]
     return {
         "train_cfg": {"by_epoch": True, "max_epochs": preset.epochs, "val_interval": 1},
-        "optim_wrapper": recipe.optim_wrapper,
+        "optim_wrapper": {**recipe.optim_wrapper, "optimizer": {**optimizer, "lr": preset.scaled(optimizer["lr"])}},
         "param_scheduler": recipe.param_scheduler,
         "randomness": {"seed": derive_seed(seed, "weights")},
         "env_cfg": {"cudnn_benchmark": False, "mp_cfg": {"opencv_num_threads": 0}},
@@ -217,14 +220,14 @@ def _augmentations(unit: Unit) -> tuple[list[dict], list[dict], list[str]]:
 def apply_overrides(config: Any, overrides: Mapping[str, Any]) -> None:
     """Change the config, in place, by those `--set` values that name no preset field."""
     for key, value in overrides.items():
-        if key in PRESET_KEYS:
+        if is_preset_key(key):
             continue
         check_setting("--set", key, value)
         target, last = _place(config, key)
         if not hasattr(target, "get") or target.get(last) is None:
             raise UsageError(
-                f"--set {key}: no such setting; use one of {', '.join(PRESET_KEYS)}, a key of the config such as "
-                "optim_wrapper.optimizer.lr, or protocol.<key>"
+                f"--set {key}: no such setting; use one of {', '.join(PRESET_KEYS)}, preset.<option>, a key of the "
+                f"config such as {RATE}, or protocol.<key>"
             )
         check_setting(key, target[last], value)
         target[last] = value

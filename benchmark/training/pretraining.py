@@ -15,10 +15,11 @@ from benchmark.registry import registry
 from benchmark.run.presets import changed_preset
 from benchmark.run.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
-from benchmark.specs import MethodSpec, load_object, make_recipe
+from benchmark.specs import MethodSpec, Preset, load_object, make_recipe
 from benchmark.training.adapter import close_logger, import_mmaction
 from benchmark.training.checkpoints import load_networks
 from benchmark.training.config import (
+    REGISTERING,
     Reading,
     apply_overrides,
     clip_loader,
@@ -36,6 +37,7 @@ import_mmaction()
 from benchmark.training.data import plain_clip_errors  # noqa: E402
 from benchmark.training.hooks import LAST, EpochRow, KeepCheckpoints, ReportSteps, SeedEpochs, TellEpoch  # noqa: E402
 from benchmark.training.loop import initialise, make_runner  # noqa: E402
+from benchmark.training.statistics import PartStatistics  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,11 @@ class PretrainingJob:
         """The resolved MMEngine config; also makes sure that every type name in it is registered."""
         unit = self.unit
         pretraining = self.method.pretrainings[unit.pretraining]
-        preset = changed_preset(pretraining.presets[unit.preset], unit.overrides)
+        preset = self.preset
         recipe = make_recipe(pretraining.recipe, preset, len(unit.classes))
         reading = Reading(self.folder / ROWS, self.source.root, self.cache, self.workers, str(unit.seed))
         steps = [*recipe.train_transforms, *packing(recipe, train=bool(unit.classes))]
-        imports = ["benchmark.training.data", "benchmark.training.transforms", *recipe.imports]
+        imports = [*REGISTERING, *recipe.imports]
         config = Config(
             {
                 "default_scope": "mmaction",
@@ -73,6 +75,12 @@ class PretrainingJob:
         apply_overrides(config, unit.overrides)
         init_default_scope("mmaction")
         return config
+
+    @property
+    def preset(self) -> Preset:
+        """The preset that it trains by."""
+        presets = self.method.pretrainings[self.unit.pretraining].presets
+        return changed_preset(presets[self.unit.preset], self.unit.overrides)
 
     @property
     def method(self) -> MethodSpec:
@@ -105,6 +113,8 @@ def pretrain(
     keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched=False, select=None, report=finished)
     seed = str(job.unit.seed)
     hooks = [SeedEpochs(seed), TellEpoch(), keeper, ReportSteps(on_step)]
+    if clips := job.preset.statistics:
+        hooks.append(PartStatistics(clips))
     runner = make_runner(config, job.folder, hooks, checkpoints / LAST)
     try:
         if job.init and not (checkpoints / LAST).is_file():

@@ -24,6 +24,7 @@ from benchmark.errors import EnvironmentProblem, UnitFailed
 from benchmark.files import write_text
 from benchmark.registry import registry
 from benchmark.run.init import MODEL
+from benchmark.run.presets import preset_of_unit
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.run.units import Unit
 from benchmark.scoring.predictions import Predictions
@@ -51,6 +52,7 @@ from benchmark.training.hooks import (  # noqa: E402
     scored,
 )
 from benchmark.training.loop import initialise, make_runner, rows_of  # noqa: E402
+from benchmark.training.statistics import PartStatistics  # noqa: E402
 from benchmark.training.weights import Origin, read_checkpoint  # noqa: E402
 
 
@@ -123,6 +125,8 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     origin = Origin(unit.method, MODEL, unit.preset, unit.protocol.classes)
     keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch, origin)
     hooks = [SeedEpochs(unit.random_seed), TellEpoch(), keeper, ReportSteps(on_step)]
+    if clips := preset_of_unit(unit).statistics:
+        hooks.append(PartStatistics(clips))
     metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
     last = checkpoints / LAST
     watching = WatchedScores(rows_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None

@@ -51,6 +51,7 @@ METHOD = MethodSpec(
                     std=UNIT_STD,
                     parameters=13_095_628,
                     gflops=0.593,
+                    model={"antialias": True},
                 ),
                 "small": Preset(
                     size=32,
@@ -78,6 +79,9 @@ METHOD = MethodSpec(
             pretraining="none (paper: RAF-DB, for the guide and for the backbone)",
             parameters=66_007_945,
             gflops=14.761,
+            model={"antialias": True, "losses": "paper"},
+            # Former-DFER's settings there.
+            datasets={"afew": {"epochs": 20, "model": {"lr": 0.001, "step": 2.0}}},
         ),
         "small": Preset(
             size=32,
@@ -89,9 +93,10 @@ METHOD = MethodSpec(
             parameters=1_860_585,
             gflops=0.043,
             decode_size=40,
-            model={**_SMALL, "depth": 1, "heads": 4, "head_dim": 16, "hidden": 128},
+            model={**_SMALL, "losses": "paper", "depth": 1, "heads": 4, "head_dim": 16, "hidden": 128},
         ),
     },
+    version="2",
     official_evaluation=(
         "Evaluates the test list after every epoch and reports the best epoch and the best of eleven mixtures of two "
         "classifiers. Drops clips of fewer than 16 frames from training and testing. Prints accuracy (WAR) only."

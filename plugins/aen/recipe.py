@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
-from benchmark_plugins.recipes import crop_and_flip, square
+from benchmark_plugins.recipes import crop_and_flip, square, step_schedule
 
 # The group of each emotion (0 positive, 1 neutral, 2 negative), by number of classes: DFEW and its like; Aff-Wild2,
 # whose `other` is neither positive nor negative; MAFW.
@@ -32,7 +32,7 @@ _LOSSES = {"paper": "AENLoss", "official": "OfficialAENLoss"}
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
-    """Former-DFER's: SGD 0.01, a tenth of it after 40 % and 80 % of the epochs, random resized crop and flip.
+    """Former-DFER's: SGD 0.01, a tenth of it after every `step` (40 %) of the epochs, random resized crop and flip.
 
     The preset's `model` may name `losses` (paper, official), `fusion`, `softmax`, `alpha` and `grouping` besides sizes.
     """
@@ -81,7 +81,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         optim_wrapper=dict(
             optimizer=dict(type="SGD", lr=options.get("lr", 0.01), momentum=0.9, weight_decay=1e-4),
         ),
-        param_scheduler=[dict(type="StepLR", step_size=max(1, round(0.4 * preset.epochs)), gamma=0.1)],
+        param_scheduler=step_schedule(preset),
         by_class={"model.cls_head.grouping": tuple(groups)},
         imports=["benchmark_plugins.aen.network", "benchmark_plugins.aen.losses", "benchmark_plugins.aen.model"],
     )
@@ -104,7 +104,7 @@ def guide_recipe(preset: Preset, num_classes: int) -> Recipe:
         optim_wrapper=dict(
             optimizer=dict(type="SGD", lr=options.get("lr", 0.01), momentum=0.9, weight_decay=1e-4),
         ),
-        param_scheduler=[dict(type="StepLR", step_size=max(1, round(0.2 * preset.epochs)), gamma=0.1)],
+        param_scheduler=step_schedule(preset, share=0.2),
         imports=["benchmark_plugins.aen.network", "benchmark_plugins.former_dfer.model"],
     )
 

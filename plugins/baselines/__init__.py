@@ -35,6 +35,7 @@ def _method(
                 std=UNIT_STD,
                 parameters=cost[0],
                 gflops=cost[1],
+                model={"antialias": True},
             ),
             "small": Preset(
                 size=32,
@@ -49,6 +50,7 @@ def _method(
                 model={"area_range": (0.9, 1.0), **small},
             ),
         },
+        version="2",
         official_evaluation=(
             "The figures in papers come from re-implementations whose settings are rarely given; papers that build on "
             "Former-DFER's code select the best epoch on the test fold."

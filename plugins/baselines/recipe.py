@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
-from benchmark_plugins.recipes import crop_and_flip, square
+from benchmark_plugins.recipes import crop_and_flip, square, step_schedule
 
 # A ResNet-18 as torchvision builds it for video: no pooling, and time is halved along with height and width.
 _VIDEO_RESNET = dict(
@@ -97,7 +97,7 @@ def _recipe(
         optim_wrapper=dict(
             optimizer=dict(type="SGD", lr=options.get("lr", 0.01), momentum=0.9, weight_decay=1e-4),
         ),
-        param_scheduler=[dict(type="StepLR", step_size=max(1, round(0.4 * preset.epochs)), gamma=0.1)],
+        param_scheduler=step_schedule(preset),
         imports=["benchmark_plugins.baselines.model", "benchmark_plugins.baselines.inception"],
     )
 

@@ -30,6 +30,15 @@ METHOD = MethodSpec(
             gflops=16.592,
             mean=UNIT_MEAN,
             std=UNIT_STD,
+            model={"antialias": True},
+            datasets={
+                "afew": {
+                    "epochs": 20,
+                    "pretraining": "none (official code: the model trained on DFEW, fold 1)",
+                    # Which is after the end: the rate stays as it is.
+                    "model": {"lr": 0.001, "step": 2.0},
+                }
+            },
         ),
         "small": Preset(
             size=32,
@@ -44,6 +53,7 @@ METHOD = MethodSpec(
             model={"width": 16, "depth": 1, "heads": 4, "area_range": (0.9, 1.0)},
         ),
     },
+    version="2",
     official_evaluation=(
         "Evaluates the test fold after every epoch and reports the best epoch; there is no validation set. "
         "Prints accuracy (WAR) only."

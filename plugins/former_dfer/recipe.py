@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
-from benchmark_plugins.recipes import crop_and_flip, square
+from benchmark_plugins.recipes import crop_and_flip, square, step_schedule
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
-    """SGD 0.01, a tenth of it after 40 % and 80 % of the epochs, one random resized crop and flip per clip."""
+    """SGD 0.01, a tenth of it after every `step` (40 %) of the epochs, one random resized crop and flip per clip."""
     size, options = preset.size, preset.model
     width = options.get("width", 64)
     return Recipe(
@@ -30,8 +30,8 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         format_shape="NCHW",
         train_transforms=crop_and_flip(preset),
         test_transforms=[square(preset)],
-        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=1e-4)),
-        param_scheduler=[dict(type="StepLR", step_size=max(1, round(0.4 * preset.epochs)), gamma=0.1)],
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=options.get("lr", 0.01), momentum=0.9, weight_decay=1e-4)),
+        param_scheduler=step_schedule(preset),
         imports=["benchmark_plugins.former_dfer.model"],
     )
 

@@ -30,6 +30,7 @@ METHOD = MethodSpec(
             std=UNIT_STD,
             parameters=19_083_527,
             gflops=11.248,
+            model={"antialias": True},
         ),
         "small": Preset(
             size=48,
@@ -44,6 +45,7 @@ METHOD = MethodSpec(
             model={"width": 16, "lr": 0.01, "weight_decay": 0.01},
         ),
     },
+    version="2",
     official_evaluation=(
         "Evaluates the test fold after every epoch and reports the best epoch; there is no validation set. Drops clips "
         "with fewer than 16 frames from training and test. Prints accuracy (WAR) only."

@@ -31,6 +31,9 @@ METHOD = MethodSpec(
             std=UNIT_STD,
             parameters=46_823_384,
             gflops=86.299,
+            # Each of four cards had its own.
+            statistics=64,
+            model={"antialias": True},
             pretraining="none (paper: the 3D ResNet on Kinetics-400)",
         ),
         "small": Preset(
@@ -53,6 +56,7 @@ METHOD = MethodSpec(
             },
         ),
     },
+    version="2",
     official_evaluation=(
         "Evaluates the test fold after every epoch; the best UAR and the best WAR may come from different epochs, and "
         "there is no validation set. Test frames are drawn at random, up to 15 frames off and not always in order."

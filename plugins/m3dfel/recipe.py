@@ -11,7 +11,7 @@ from benchmark_plugins.recipes import crop_and_flip, square, warmup_cosine
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
-    """AdamW 5e-4 per 256 clips, warm-up and cosine per iteration, label smoothing, crop, flip and colour jitter."""
+    """AdamW 5e-4, warm-up and cosine per iteration, label smoothing, crop, flip and colour jitter."""
     options = preset.model
     hidden = options.get("hidden", 512)
     return Recipe(
@@ -39,9 +39,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             dict(type="ClipColorJitter", brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4),
         ],
         test_transforms=[square(preset)],
-        optim_wrapper=dict(
-            optimizer=dict(type="AdamW", lr=options.get("lr", 5e-4 * preset.batch_size / 256), weight_decay=0.05)
-        ),
+        optim_wrapper=dict(optimizer=dict(type="AdamW", lr=options.get("lr", 5e-4), weight_decay=0.05)),
         # 20 epochs of 300.
         param_scheduler=warmup_cosine(preset, warmup=round(preset.epochs / 15), floor=0.01),
         imports=["benchmark_plugins.m3dfel.model"],

@@ -1,4 +1,4 @@
-"""MAE-DFER's fine-tuning as its official DFEW script describes it."""
+"""MAE-DFER's fine-tuning as its official scripts for DFEW, FERV39k and MAFW describe it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.specs import Preset, Recipe
-from benchmark_plugins.recipes import mixup_or_cutmix, square, strong_augmentation, warmup_cosine
+from benchmark_plugins.recipes import mixup_or_cutmix, scaling, square, strong_augmentation, warmup_cosine
 
 # Frames that a token spans.
 TUBELET = 2
@@ -29,8 +29,6 @@ def encoder_config(preset: Preset) -> dict[str, Any]:
 def recipe(preset: Preset, num_classes: int) -> Recipe:
     """AdamW with layer decay 0.75, 5 epochs of warm-up, cosine per iteration, and that script's augmentation."""
     options = preset.model
-    # Mixing, smoothing, RandAugment and erasing come together or not at all.
-    strong = options.get("strong", True)
     encoder = encoder_config(preset)
     dim, depth = encoder["embed_dims"], encoder["depth"]
     return Recipe(
@@ -52,26 +50,26 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
                 num_classes=num_classes,
                 in_channels=dim,
                 init_scale=options.get("head_scale", 0.001),
-                label_smooth_eps=0.1 if strong else 0.0,
+                label_smooth_eps=options.get("smoothing", 0.1),
                 average_clips="prob",
             ),
         ),
         format_shape="NCTHW",
-        train_transforms=strong_augmentation(preset),
+        train_transforms=[*scaling(preset), *strong_augmentation(preset)],
         test_transforms=[square(preset)],
         optim_wrapper=dict(
             constructor="MessengerLayerDecay",
             paramwise_cfg=dict(num_layers=depth, decay_rate=options.get("layer_decay", 0.75), decay_type="layer_wise"),
             optimizer=dict(
                 type="AdamW",
-                lr=options.get("lr", 1e-3 * preset.batch_size / 256),
+                lr=options.get("lr", 1e-3),
                 betas=(0.9, 0.999),
                 weight_decay=0.05,
             ),
         ),
         # The official floor is 1e-6 for a peak of 1e-3, and each layer's floor is scaled like its peak.
         param_scheduler=warmup_cosine(preset, warmup=5, floor=1e-6 / 1e-3),
-        mixing=mixup_or_cutmix(num_classes) if strong else None,
+        mixing=mixup_or_cutmix(num_classes) if options.get("mixing", True) else None,
         imports=["benchmark_plugins.mae_dfer.model", "benchmark_plugins.videomae.model"],
     )
 

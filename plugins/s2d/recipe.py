@@ -1,4 +1,4 @@
-"""S2D's fine-tuning on DFEW as its official script describes it, and where its official weights go."""
+"""S2D's fine-tuning as its official scripts describe it, and where its official weights go."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmark_plugins.recipes import mixup_or_cutmix, square, strong_augmentati
 def recipe(preset: Preset, num_classes: int) -> Recipe:
     """AdamW, 2 epochs of warm-up, cosine per iteration, RandAugment, mixup and cutmix; the transformer is frozen.
 
-    With `preset.model["sdl"]` self-distillation takes the place of mixing, smoothing and dropout (the FERV39k script).
+    The official FERV39k script has self-distillation (`preset.model["sdl"]`) in place of mixing, smoothing and dropout.
     """
-    options, sdl = preset.model, preset.model.get("sdl", False)
+    options = preset.model
     dim = options.get("dim", 768)
     return Recipe(
         model=dict(
@@ -30,9 +30,9 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
                 type="S2DHead",
                 num_classes=num_classes,
                 in_channels=dim,
-                dropout_ratio=0.0 if sdl else options.get("dropout", 0.5),
-                label_smooth_eps=0.0 if sdl else 0.1,
-                sdl=sdl,
+                dropout_ratio=options.get("dropout", 0.5),
+                label_smooth_eps=options.get("smoothing", 0.1),
+                sdl=options.get("sdl", False),
                 anchors=dict(size=16, neighbours=2, update_every=options.get("sdl_update_every", 1)),
                 average_clips="prob",
             ),
@@ -40,10 +40,10 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
         format_shape="NCHW",
         train_transforms=train_transforms(preset),
         test_transforms=[square(preset)],
-        optim_wrapper=adamw(options.get("lr", 1e-5 * preset.batch_size / 8)),
+        optim_wrapper=adamw(options.get("lr", 1e-5)),
         # The official floor is 1e-8 per 256 clips for a peak of 1e-5 per 8.
         param_scheduler=warmup_cosine(preset, warmup=2, floor=(1e-8 / 256) / (1e-5 / 8)),
-        mixing=None if sdl or not options.get("mixing", True) else mixup_or_cutmix(num_classes),
+        mixing=mixup_or_cutmix(num_classes) if options.get("mixing", True) else None,
         imports=["benchmark_plugins.s2d.model"],
     )
 

@@ -1,6 +1,19 @@
 """TSM (ICCV 2019): a 2D ResNet that shifts an eighth of its channels to the next and the previous frame."""
 
+import dataclasses
+
 from benchmark.specs import MethodSpec, Network, Preset, Sampling
+
+_PAPER = Preset(
+    size=224,
+    sampling=Sampling(clips=8),
+    epochs=50,
+    batch_size=128,
+    reference_batch=128,
+    parameters=11_180_103,
+    gflops=29.017,
+    pretraining="none (paper: ImageNet)",
+)
 
 METHOD = MethodSpec(
     name="tsm",
@@ -20,15 +33,9 @@ METHOD = MethodSpec(
         )
     },
     presets={
-        "paper": Preset(
-            size=224,
-            sampling=Sampling(clips=8),
-            epochs=50,
-            batch_size=128,
-            parameters=11_180_103,
-            gflops=29.017,
-            pretraining="none (paper: ImageNet)",
-        ),
+        "paper": _PAPER,
+        # The MIDAS paper trains all its models by the same settings: frames of 160 x 160, a batch of 64.
+        "midas": dataclasses.replace(_PAPER, size=160, batch_size=64, gflops=14.805),
         "small": Preset(
             size=32,
             sampling=Sampling(clips=8),
@@ -40,6 +47,7 @@ METHOD = MethodSpec(
             model={"width": 16, "dropout": 0.2, "lr": 0.005, "scales": (1,)},
         ),
     },
+    version="2",
     official_evaluation=(
         "No facial-expression script. For action recognition it reports the epoch with the best validation accuracy, "
         "optionally averaged over several crops and two temporal samples, and replaces a missing clip by a random one."

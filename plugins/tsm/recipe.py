@@ -10,7 +10,7 @@ from benchmark.specs import Preset, Recipe
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
-    """SGD 0.02 per 128 clips, a tenth of it after 40 % and 80 % of the epochs, multi-scale crop and flip."""
+    """SGD 0.02, a tenth of it after 40 % and 80 % of the epochs, multi-scale crop and flip."""
     size, frames, options = preset.size, preset.sampling.frames, preset.model
     width = options.get("width", 64)
     # The official lists are rescaled to a short side of 256 for a crop of 224; the ratio is kept for other sizes.
@@ -47,14 +47,19 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             paramwise_cfg=dict(fc_lr5=True),
             optimizer=dict(
                 type="SGD",
-                lr=options.get("lr", 0.02 * preset.batch_size / 128),
+                lr=options.get("lr", 0.02),
                 momentum=0.9,
                 weight_decay=1e-4,
             ),
             clip_grad=dict(max_norm=20),
         ),
         param_scheduler=[
-            dict(type="MultiStepLR", milestones=[round(0.4 * preset.epochs), round(0.8 * preset.epochs)], gamma=0.1)
+            # Not before the first epoch's end, however short the training is.
+            dict(
+                type="MultiStepLR",
+                milestones=[max(1, round(share * preset.epochs)) for share in (0.4, 0.8)],
+                gamma=0.1,
+            )
         ],
         imports=["benchmark_plugins.tsm.model"],
     )

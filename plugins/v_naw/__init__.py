@@ -1,5 +1,7 @@
 """V-NAW (CVPR Workshops 2025): frame features, a transformer over time, and a loss that weighs ambiguity."""
 
+import dataclasses
+
 from benchmark.specs import MethodSpec, Network, Preset, Pretraining, Sampling
 
 # Of face crops, on the 0..255 scale; NLA's and V-NAW's.
@@ -20,6 +22,21 @@ _SMALL_SWIN = {
     "attention_dropout": 0.0,
     "drop_path": 0.0,
 }
+
+_PAPER = Preset(
+    size=224,
+    sampling=Sampling(clips=100),
+    epochs=50,
+    batch_size=24,
+    balanced=True,
+    mean=MEAN,
+    std=STD,
+    parameters=35_083_137,
+    gflops=899.55,
+    pretraining="none (paper: NLA on the images of FERPlus, RAF-DB and AffectNet)",
+    # Tokens of 4 x 4 pixels make of 224 pixels the map that those of 2 x 2 make of the official code's 112.
+    model={"augmentation": "paper", "loss": "paper", "swin": {"patch": 4}},
+)
 
 METHOD = MethodSpec(
     name="v-naw",
@@ -64,6 +81,18 @@ METHOD = MethodSpec(
             network="swin",
             presets={
                 "paper": Preset(
+                    size=224,
+                    sampling=Sampling(clips=1),
+                    epochs=60,
+                    batch_size=32,
+                    mean=MEAN,
+                    std=STD,
+                    parameters=28_511_873,
+                    gflops=8.98,
+                    model={"swin": {"patch": 4}},
+                ),
+                # For the video network of the official code.
+                "official": Preset(
                     size=112,
                     sampling=Sampling(clips=1),
                     epochs=60,
@@ -121,17 +150,13 @@ METHOD = MethodSpec(
         ),
     },
     presets={
-        "paper": Preset(
+        "paper": _PAPER,
+        "official": dataclasses.replace(
+            _PAPER,
             size=112,
-            sampling=Sampling(clips=100),
-            epochs=50,
-            batch_size=24,
-            balanced=True,
-            mean=MEAN,
-            std=STD,
             parameters=35_079_681,
             gflops=897.382,
-            pretraining="none (paper: NLA on the images of FERPlus, RAF-DB and AffectNet)",
+            model={"augmentation": "official", "loss": "official", "swin": {}},
         ),
         "small": Preset(
             size=32,
@@ -147,10 +172,12 @@ METHOD = MethodSpec(
                 "swin": _SMALL_SWIN,
                 "temporal": {"dim": 64, "depth": 1, "heads": 1, "dropout": 0.1},
                 "lr": 1e-3,
+                "augmentation": "none",
+                "loss": "paper",
             },
         ),
     },
-    version="2",
+    version="3",
     official_evaluation=(
         "Validates on random clips, not on every frame, and keeps the epoch with the best macro F1 on them. Unlabelled "
         "frames count as class Other."

@@ -51,8 +51,8 @@ class FrameTransformer(BaseModule):
 class NoiseAwareHead(BaseHead):
     """A linear classifier of every frame, (B, T, in_channels) to (B, T, K), with V-NAW's targets and predictions.
 
-    level: what one label stands for. `clip`: the mean of the frames' probabilities is compared with it, and a clip has
-        one weight (equations 9-12). `frame`: each frame is compared with it and has its own weight (official code).
+    level: what is compared with a label, and has a weight. `clip`: the mean of the frames' probabilities, with the
+        clip's (equations 9-12). `frame`: each frame, with its own label or else the clip's (official code).
     unused: width of a layer that official NLA ResNet-18 files hold and nothing uses, or 0.
     """
 
@@ -72,17 +72,17 @@ class NoiseAwareHead(BaseHead):
     def loss(self, feats: Tensor, data_samples: list, mirrored: Tensor | None = None, **_: Any) -> dict[str, Tensor]:
         """Losses from features (B, T, in_channels), with `mirrored` those of the mirrored frames.
 
-        A sample's `frame_target` (T, K) says what each frame shows, and rows of zeros, which have no label, are left
-        out; otherwise `gt_label` (K,) holds for the whole clip.
+        A sample's `gt_label` (K,) is the clip's; its `frame_target` (T, K), where there is one, says what each frame
+        shows, and rows of zeros, which have no label, are left out.
         """
         logits = [self(feats)] if mirrored is None else [self(feats), self(mirrored)]
+        targets = torch.stack([sample.gt_label for sample in data_samples]).to(feats.device)
+        if self.level == "clip":
+            return self.loss_cls(_of_clip(logits[0]), targets, *map(_of_clip, logits[1:]))
         if "frame_target" in data_samples[0]:
             targets = torch.stack([sample.frame_target for sample in data_samples]).to(feats.device)
             labelled = targets.sum(dim=2) > 0
             return self.loss_cls(logits[0][labelled], targets[labelled], *(other[labelled] for other in logits[1:]))
-        targets = torch.stack([sample.gt_label for sample in data_samples]).to(feats.device)
-        if self.level == "clip":
-            return self.loss_cls(_of_clip(logits[0]), targets, *map(_of_clip, logits[1:]))
         every = targets.repeat_interleave(feats.shape[1], dim=0)
         return self.loss_cls(logits[0].flatten(0, 1), every, *(other.flatten(0, 1) for other in logits[1:]))
 

@@ -40,10 +40,11 @@ LOSSES: dict[str, dict[str, Any]] = {
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
-    """AdamW 1e-4, its rate going down to a tenth and up again every four epochs; frames resized and nothing else.
+    """AdamW 1e-4, its rate going down to a tenth and up again every four epochs.
 
-    `preset.model` may name the `encoder` (`swin`, `resnet50` or `resnet18`) and the `loss` (`paper` or `official`),
-    and for a smaller network `swin` and `temporal` options and the learning rate `lr`.
+    `preset.model` may name the `encoder` (`swin`, `resnet50` or `resnet18`), the `loss` and the `augmentation` (each
+    `paper` or `official`, the latter also `none`), and for other networks `swin` and `temporal` options and the rate
+    `lr`.
     """
     size, options = preset.size, preset.model
     encoder, channels = frame_encoder(options.get("encoder", "swin"), size, options.get("swin", {}))
@@ -62,12 +63,35 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             ),
         ),
         format_shape="NCHW",
-        train_transforms=[resize],
+        train_transforms=train_transforms(options.get("augmentation", "paper"), resize),
         test_transforms=[resize],
         optim_wrapper=dict(optimizer=dict(type="AdamW", lr=options.get("lr", 1e-4), weight_decay=0.01)),
-        param_scheduler=[dict(type="CosineAnnealingLR", T_max=2, eta_min=options.get("lr", 1e-4) / 10)],
-        imports=["benchmark_plugins.v_naw.swin", "benchmark_plugins.v_naw.losses", "benchmark_plugins.v_naw.model"],
+        param_scheduler=[dict(type="CosineAnnealingLR", T_max=2, eta_min_ratio=0.1)],
+        imports=[
+            "benchmark_plugins.v_naw.swin",
+            "benchmark_plugins.v_naw.losses",
+            "benchmark_plugins.v_naw.model",
+            "benchmark_plugins.v_naw.augmentation",
+            "benchmark_plugins.frame_skip.transform",
+            "benchmark_plugins.frame_erase.transform",
+        ],
     )
+
+
+def train_transforms(augmentation: str, resize: dict[str, Any]) -> list[dict[str, Any]]:
+    """`paper`: a fifth to two fifths of the frames skipped, a fifth of the pixels erased (sections 3.3 and 3.4).
+
+    `official`: one RandAugment operation per clip and a cutout per frame. `none`: frames are resized.
+    """
+    return {
+        "paper": [
+            dict(type="SkipFrames", low=0.2, high=0.4, refill="resample"),
+            resize,
+            dict(type="EraseFrames", share=0.2, shape="pixels"),
+        ],
+        "official": [resize, dict(type="ClipRandAugment", num_ops=1), dict(type="CutOutFrames", prob=0.5, most=0.5)],
+        "none": [resize],
+    }[augmentation]
 
 
 def frame_encoder(name: str, size: int, swin: Mapping[str, Any]) -> tuple[dict[str, Any], int]:

@@ -12,8 +12,6 @@ from benchmark_plugins.recipes import mixup_or_cutmix, strong_augmentation, warm
 def recipe(preset: Preset, num_classes: int) -> Recipe:
     """AdamW with layer decay 0.75, 5 epochs of warm-up, cosine per iteration, and that script's augmentation."""
     size, options = preset.size, preset.model
-    # Mixing, smoothing, RandAugment and erasing come together or not at all.
-    strong = options.get("strong", True)
     dim, depth = options.get("dim", 768), options.get("depth", 12)
     return Recipe(
         model=dict(
@@ -39,7 +37,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
                 num_classes=num_classes,
                 in_channels=dim,
                 init_scale=options.get("head_scale", 0.001),
-                label_smooth_eps=0.1 if strong else 0.0,
+                label_smooth_eps=options.get("smoothing", 0.1),
                 average_clips="prob",
             ),
         ),
@@ -51,14 +49,14 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             paramwise_cfg=dict(num_layers=depth, decay_rate=options.get("layer_decay", 0.75), decay_type="layer_wise"),
             optimizer=dict(
                 type="AdamW",
-                lr=options.get("lr", 5e-4 * preset.batch_size / 256),
+                lr=options.get("lr", 5e-4),
                 betas=(0.9, 0.999),
                 weight_decay=0.05,
             ),
         ),
         # The official floor is 1e-6 for a peak of 5e-4, and each layer's floor is scaled like its peak.
-        param_scheduler=warmup_cosine(preset, warmup=5, floor=1e-6 / 5e-4),
-        mixing=mixup_or_cutmix(num_classes) if strong else None,
+        param_scheduler=warmup_cosine(preset, warmup=5, floor=options.get("floor", 1e-6 / 5e-4)),
+        mixing=mixup_or_cutmix(num_classes) if options.get("mixing", True) else None,
         imports=["benchmark_plugins.videomae.model"],
     )
 

@@ -67,7 +67,7 @@ def test_a_method_is_shown_with_input_recipe_and_departures():
 
 
 def test_a_method_is_shown_with_how_clips_are_drawn():
-    assert "each once, 2 copies in a batch" in benchmark("show", "videomae").stdout
+    assert "64 clips, 2 copies of each, each clip once" in benchmark("show", "videomae").stdout
     assert "classes equally often" in benchmark("show", "v-naw").stdout
 
 

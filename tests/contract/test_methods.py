@@ -59,7 +59,7 @@ def batch(name: str, clips: int = 6) -> dict:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_has_both_presets_and_says_where_it_comes_from(name):
     method = registry().methods[name]
-    assert set(method.presets) == {"paper", "small"}
+    assert {"paper", "small"} <= set(method.presets)
     assert all((method.title, method.citation, method.licence, method.official_evaluation))
 
 
@@ -165,7 +165,7 @@ def test_a_pre_training_learns_and_the_method_starts_from_it(name, stage):
     method = registry().methods[name]
     pretraining = method.pretrainings[stage]
     preset = pretraining.presets["small"]
-    assert set(pretraining.presets) == {"paper", "small"}
+    assert {"paper", "small"} <= set(pretraining.presets)
     classes = 0 if pretraining.data == "videos" else CLASSES
     recipe = load_object(pretraining.recipe)(preset, classes)
     torch.manual_seed(0)

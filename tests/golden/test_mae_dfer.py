@@ -97,7 +97,7 @@ def test_loss_on_mixed_targets_is_the_official_one(case):
     from mmaction.structures import ActionDataSample
 
     inputs, outputs = case["inputs"], case["outputs"]
-    _, model = reference.build(METHOD, "small", model={**small(), "strong": True})
+    _, model = reference.build(METHOD, "small", model={**small(), "strong": True, "mixing": True, "smoothing": 0.1})
     labels = torch.nn.functional.one_hot(torch.tensor(inputs["target"]), 7).float()
     # The official code mixes the batch with itself reversed, and smooths both labels before.
     mixed = inputs["lam"] * labels + (1 - inputs["lam"]) * labels.flip(0)
@@ -122,7 +122,9 @@ def test_learning_rate_follows_the_official_schedule(training):
     recorded = reference.read(OFFICIAL, "golden_optim.json")[f"schedule_{training}"]
     spec, classes = (METHOD, 7) if training == "finetune" else (MASKED, 0)
     recipe = load_object(spec.recipe)(spec.presets["paper"], classes)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=recipe.optim_wrapper["optimizer"]["lr"])
+    optimizer = torch.optim.SGD(
+        [torch.nn.Parameter(torch.zeros(1))], lr=spec.presets["paper"].scaled(recipe.optim_wrapper["optimizer"]["lr"])
+    )
     assert optimizer.param_groups[0]["lr"] == pytest.approx(recorded["base_lr"])
     schedulers = [_by_iteration(step, optimizer, recorded["iterations_per_epoch"]) for step in recipe.param_scheduler]
     rates = []

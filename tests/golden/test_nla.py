@@ -25,11 +25,13 @@ CLASSIFIERS = {
 }
 
 
-def build(name, preset="paper", num_classes=7, **changes):
+def build(name, preset=None, num_classes=7, **changes):
     import_mmaction()
     from mmaction.registry import MODELS
 
     pretraining = METHOD.pretrainings[name]
+    # The official Swin is of the size that the official video network has.
+    preset = preset or ("official" if name == "swin" else "paper")
     recipe = load_object(pretraining.recipe)(dataclasses.replace(pretraining.presets[preset], **changes), num_classes)
     for module in recipe.imports:
         importlib.import_module(module)
@@ -69,7 +71,7 @@ def test_official_tensors_and_ours_are_the_same_set(loaded):
 
 def test_encoder_of_an_official_classifier_is_the_video_networks(loaded):
     name, _, _, recorded = loaded
-    _, video = reference.build(METHOD, model={"encoder": CLASSIFIERS[name][1]})
+    _, video = reference.build(METHOD, "official", model={"encoder": CLASSIFIERS[name][1]})
     encoder = {key for key in video.state_dict() if key.startswith("backbone.")}
     assert official_keys({key: None for key, *_ in recorded["entries"]}).keys() == encoder
 

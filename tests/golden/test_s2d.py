@@ -120,7 +120,7 @@ def test_weight_decay_is_the_official_one(loaded):
     official = named("model", {entry[0]: entry[0] for entry in reference.read(OFFICIAL, "state_dict.json")["entries"]})
     names = {id(p): official.get(name) for name, p in model.named_parameters()}
     rules = {
-        names[id(p)]: (group["lr"], group["weight_decay"])
+        names[id(p)]: (METHOD.presets["paper"].scaled(group["lr"]), group["weight_decay"])
         for group in reference.optimizer(recipe, model).optimizer.param_groups
         for p in group["params"]
     }
@@ -133,7 +133,8 @@ def test_weight_decay_is_the_official_one(loaded):
 def test_learning_rate_follows_the_official_schedule(loaded):
     recipe, _ = loaded
     recorded = reference.read(OFFICIAL, "golden_optim.json")["schedule"]
-    rate, length = recipe.optim_wrapper["optimizer"]["lr"], recorded["iterations_per_epoch"]
+    rate = METHOD.presets["paper"].scaled(recipe.optim_wrapper["optimizer"]["lr"])
+    length = recorded["iterations_per_epoch"]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
     schedulers = []
     for config in recipe.param_scheduler:
@@ -233,7 +234,7 @@ def test_the_official_update_frequency_never_renews_the_anchors(update_every, re
 def test_self_distillation_takes_the_place_of_mixing_and_smoothing():
     from mmaction.structures import ActionDataSample
 
-    recipe, model = small(sdl=True, mixing=True)
+    recipe, model = small(**METHOD.presets["paper"].on("ferv39k").model)
     assert recipe.mixing is None
     head = model.cls_head
     assert (head.label_smooth_eps, head.dropout.p) == (0, 0)

@@ -18,7 +18,7 @@ STATES = {"swin": "state_dict.json", "resnet50": "state_dict_r50.json"}
 
 
 def load(encoder):
-    recipe, model = reference.build(METHOD, num_classes=8, model={"encoder": encoder})
+    recipe, model = reference.build(METHOD, "official", num_classes=8, model={"encoder": encoder})
     entries = reference.read(OFFICIAL, STATES[encoder])["entries"]
     empty = {key: torch.zeros(shape, dtype=getattr(torch, kind)) for key, shape, kind in entries}
     # The masks and indices in it are zero: they follow from the sizes, and the model keeps its own.
@@ -194,12 +194,21 @@ def test_unlabelled_frames_are_left_out_of_the_loss():
     assert classifier.loss(features, given) != before
 
 
+def test_papers_loss_is_of_clips_even_where_frames_have_labels_of_their_own():
+    torch.manual_seed(0)
+    classifier, features = head(), torch.randn(2, 4, 4)
+    labels = torch.eye(3)[[0, 1]]
+    other = torch.eye(3)[torch.tensor([[2, 2, 2, 0], [2, 2, 1, 1]])]
+    of_clips = classifier.loss(features, samples(gt_label=labels))
+    assert classifier.loss(features, samples(gt_label=labels, frame_target=other)) == of_clips
+
+
 @pytest.mark.parametrize("level", ["clip", "frame"])
 def test_a_label_of_the_clip_is_every_frames_target(level):
     torch.manual_seed(0)
     classifier, features = head(**{**LOSSES["paper"], "level": level}), torch.randn(2, 1, 4).expand(2, 4, 4)
     labels = torch.eye(3)[[0, 1]]
-    by_frame = samples(frame_target=labels[:, None].expand(2, 4, 3))
+    by_frame = samples(frame_target=labels[:, None].expand(2, 4, 3), gt_label=labels)
     expected = sum(classifier.loss(features, by_frame).values())
     torch.testing.assert_close(sum(classifier.loss(features, samples(gt_label=labels)).values()), expected)
 

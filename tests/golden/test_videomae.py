@@ -66,7 +66,7 @@ def test_layer_decay_and_weight_decay_are_the_official_ones(loaded):
 def test_learning_rate_follows_the_official_schedule(layer_scale):
     recorded = reference.read(OFFICIAL, "golden_optim.json")["schedule_finetune"]
     recipe, _ = reference.build(METHOD, "small", **_paper_length(batch_size=384))
-    rate = recipe.optim_wrapper["optimizer"]["lr"]
+    rate = dataclasses.replace(METHOD.presets["paper"], batch_size=384).scaled(recipe.optim_wrapper["optimizer"]["lr"])
     assert rate == pytest.approx(recorded["base_lr"])
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate * layer_scale)
     schedulers = [
@@ -84,7 +84,9 @@ def test_learning_rate_follows_the_official_schedule(layer_scale):
 @pytest.mark.parametrize("case", reference.read(OFFICIAL, "golden_loss.json")["cases"], ids=lambda case: case["case"])
 def test_loss_on_mixed_targets_is_the_official_one(case, monkeypatch):
     inputs, outputs = case["inputs"], case["outputs"]
-    recipe, model = reference.build(METHOD, "small", model={**METHOD.presets["small"].model, "strong": True})
+    recipe, model = reference.build(
+        METHOD, "small", model={**METHOD.presets["small"].model, "strong": True, "mixing": True, "smoothing": 0.1}
+    )
     mixer = _mixing(recipe).augments[0]
     # The official code mixes the batch with itself reversed.
     monkeypatch.setattr(mixer.beta, "sample", lambda: torch.tensor(inputs["lam"]))
@@ -102,7 +104,9 @@ def test_loss_on_mixed_targets_is_the_official_one(case, monkeypatch):
 
 @pytest.mark.parametrize("clips", [1, 4])
 def test_mixing_keeps_soft_targets_distributions_and_follows_the_seeds(clips):
-    recipe, _ = reference.build(METHOD, "small", model={**METHOD.presets["small"].model, "strong": True})
+    recipe, _ = reference.build(
+        METHOD, "small", model={**METHOD.presets["small"].model, "strong": True, "mixing": True, "smoothing": 0.1}
+    )
     mixing = copy.deepcopy(recipe.mixing)
     inputs, targets = torch.rand(clips, 1, 3, 4, 16, 16), torch.rand(clips, 7).softmax(1)
 

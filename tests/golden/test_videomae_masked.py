@@ -115,8 +115,9 @@ def test_vectors_and_the_mask_token_do_not_decay(small):
 
 
 def test_learning_rate_is_proportional_to_the_batch_and_ends_at_a_fifteenth():
-    recipe = load_object(PRETRAINING.recipe)(dataclasses.replace(PRETRAINING.presets["paper"], batch_size=1024), 0)
-    assert recipe.optim_wrapper["optimizer"]["lr"] == pytest.approx(6e-4)
+    preset = dataclasses.replace(PRETRAINING.presets["paper"], batch_size=1024)
+    recipe = load_object(PRETRAINING.recipe)(preset, 0)
+    assert preset.scaled(recipe.optim_wrapper["optimizer"]["lr"]) == pytest.approx(6e-4)
     warmup, cosine = recipe.param_scheduler
     assert (warmup["end"], cosine["begin"], cosine["end"]) == (40, 40, 1600)
     assert cosine["eta_min_ratio"] == pytest.approx(1 / 15)
