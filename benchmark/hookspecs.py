@@ -1,7 +1,8 @@
 """The hooks that a plugin may implement. Every hook returns light values: listing must not import torch.
 
 A third-party plugin is a module (or object) that the entry-point group `benchmark.plugins` points at, with any of
-these functions marked by `benchmark.hookimpl`.
+these functions marked by `benchmark.hookimpl`. Specs are held to the types in `benchmark/specs.py`; whatever a plugin
+raises, prints or gives wrong costs only itself. What ends the interpreter (`os._exit`, a crash in C) cannot be caught.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -216,10 +217,14 @@ class KeepCheckpoints(Hook):
         temporary = self.folder / f".{BEST}.tmp"
         temporary.unlink(missing_ok=True)
         try:
-            os.link(self.folder / LAST, temporary)
-        except OSError:
-            shutil.copyfile(self.folder / LAST, temporary)
-        os.replace(temporary, self.folder / BEST)
+            try:
+                os.link(self.folder / LAST, temporary)
+            except OSError:
+                shutil.copyfile(self.folder / LAST, temporary)
+            os.replace(temporary, self.folder / BEST)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 class ReportSteps(Hook):

@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor
 
 from benchmark.errors import UsageError
+from benchmark.failures import system_errors_told
 from benchmark.registry import registry
 from benchmark.specs import MethodSpec, Preset, Recipe, make_recipe
 from benchmark.training.adapter import import_mmaction, quiet_logger
@@ -46,7 +47,8 @@ def build_model(
     model.init_weights()
     if checkpoint is not None:
         files = checkpoint if isinstance(checkpoint, Mapping) else {"model": checkpoint}
-        load_networks(model, spec, {name: Path(file) for name, file in files.items()})
+        with system_errors_told():
+            load_networks(model, spec, {name: Path(file) for name, file in files.items()})
     return model.eval()
 
 

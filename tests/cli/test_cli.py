@@ -188,6 +188,30 @@ def test_an_unknown_setting_is_refused_before_anything_runs(synthetic_root, tmp_
     assert not list((tmp_path / "runs").rglob("state.json"))
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("optim_wrapper.optimizer.lr=fast", "must be a number like"),
+        ("optim_wrapper.optimizer.lr=0,01", "not 0,01 (write 0.01)"),
+        ("optim_wrapper.optimizer.type=SGDD", "unknown type 'SGDD'; did you mean 'SGD'?"),
+        ("optim_wrapper.optimizer.type=subprocess.getoutput", "unknown type 'subprocess.getoutput'"),
+        ("model.cls_head={type: os.system, command: id}", "unknown type 'os.system'"),
+        ("model.backbone=[[[", "the value must be a number, text"),
+        ("epochs=" + "[" * 5000, "the value must be a number, text"),
+    ],
+)
+def test_a_dry_run_refuses_a_setting_that_the_run_would_refuse(synthetic_root, tmp_path, capsys, setting, message):
+    from benchmark.cli.main import main
+
+    arguments = ("--protocol", "dfew-5fold", "--method", "tsm", "--preset", "small", "--data-root", synthetic_root)
+    told = {}
+    for command in (("run",), ("run", "--dry-run"), ("sweep", "--dry-run")):
+        assert main([str(part) for part in (*command, *arguments, "-o", tmp_path / "runs", "--set", setting)]) == 2
+        told[command] = capsys.readouterr().err
+        assert message in told[command]
+    assert not (tmp_path / "runs").exists()
+
+
 def test_doctor_reports_the_environment():
     done = benchmark("doctor", "--json")
     subjects = {check["subject"]: check for check in json.loads(done.stdout)}

@@ -170,7 +170,7 @@ def made_up(tmp_path, monkeypatch):
             folder.mkdir(parents=True, exist_ok=True)
             for number in (1, 2, 4, 7):
                 cv2.imwrite(str(folder / f"{number:05d}.jpg"), np.zeros((8, 8, 3), np.uint8))
-        monkeypatch.setattr("benchmark.datasets.check.load_object", lambda path: lambda root, votes: clips)
+        monkeypatch.setattr("benchmark.datasets.check.read_clips", lambda layout, root, votes: clips)
         plain = {"frame_sources": ("faces",), "lists": (), "votes": False, "expected": {}, "classes": ("happy", "sad")}
         return check(replace(DFEW, **{**plain, **layout}), tmp_path)
 
@@ -214,7 +214,7 @@ def test_a_label_without_any_vote_is_a_problem_and_no_crash(made_up):
 def test_where_votes_do_not_decide_the_label_a_disagreement_is_only_noted(tmp_path, made_up, monkeypatch):
     undecided = clip("a", "sad", votes={"happy": 6.0, "sad": 4.0})
     made_up([undecided])
-    monkeypatch.setattr("benchmark.datasets.check.load_object", lambda path: lambda root, votes: [undecided])
+    monkeypatch.setattr("benchmark.datasets.check.read_clips", lambda layout, root, votes: [undecided])
     layout = replace(DFEW, frame_sources=("faces",), expected={}, lists=(), votes_decide=False)
     report = check(layout, tmp_path)
     assert report.problems == ()
@@ -228,7 +228,7 @@ def test_votes_that_cannot_be_read_are_the_problem(made_up, monkeypatch, tmp_pat
         return [clip("a")]
 
     made_up([clip("a")])
-    monkeypatch.setattr("benchmark.datasets.check.load_object", lambda path: read)
+    monkeypatch.setattr("benchmark.datasets.check.read_clips", lambda layout, root, votes: read(root, votes))
     report = check(replace(DFEW, frame_sources=("faces",), expected={}, lists=()), tmp_path)
     assert found(report) == [("votes", "votes: line 3: six")]
     assert report.exit_code == 4
@@ -254,3 +254,10 @@ def test_an_unlabelled_frame_must_decode_too(made_up, tmp_path):
 def test_a_frame_label_outside_the_classes_is_named(made_up):
     report = made_up([clip("a", frame_labels={1: "happy", 2: "bored", 3: "bored"})])
     assert found(report) == [("labels", "clip a: 'bored' is not one of the classes happy, sad")]
+
+
+def test_a_slip_of_a_known_emotion_is_named_where_a_dataset_has_classes_of_its_own(made_up):
+    report = made_up([clip("a", label="happpy"), clip("b", label="bored"), clip("c", label="anger_level2")], classes=())
+    assert [problem.message for problem in report.problems if problem.kind == "labels"] == [
+        "clip a: 'happpy' is no known emotion; did you mean 'happy'?"
+    ]

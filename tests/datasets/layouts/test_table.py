@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from benchmark.datasets.layouts.table import LAYOUT, find, read
@@ -172,3 +174,72 @@ def test_the_root_is_found_at_or_in_the_data_root(tmp_path):
 
 def test_the_classes_are_whatever_the_table_holds():
     assert (LAYOUT.classes, LAYOUT.frame_sources, LAYOUT.votes) == ((), ("path",), True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_is_read_as_spreadsheets_save_it(tmp_path, encoding, delimiter):
+    lines = [
+        "Clip ID,Path,LABEL,Fold,Subject",
+        "a,v/a.mp4,Glück,1.0,Zoë",
+        "b,v/b.mp4,JOY,2.00,Zoë",
+        '"c",v/c.mp4,sad,3,',
+    ]
+    text = "\r\n".join(line.replace(",", delimiter) for line in lines)
+    (tmp_path / "clips.csv").write_bytes(text.encode(encoding))
+    clips = read(tmp_path, votes=False)
+    assert [(clip.id, clip.label, clip.parts[2]) for clip in clips] == [
+        ("a", "glück", "train"),
+        ("b", "happy", "test"),
+        ("c", "sad", "train"),
+    ]
+
+
+def test_accents_that_were_taken_apart_mean_the_same_letters(tmp_path):
+    (tmp_path / "Zoë.mp4").touch()
+    apart = unicodedata.normalize("NFD", "Zoë")
+    write(tmp_path, "clip_id,path,label,subject,split", f"a,{apart}.mp4,{apart},{apart},Train", "b,b,Zoë,Zoë,TEST")
+    first, second = read(tmp_path, votes=False)
+    assert first.frames["path"] == "Zoë.mp4"
+    assert first.label == second.label == "zoë"
+    assert first.attributes == second.attributes
+    assert (first.parts, second.parts) == ({1: "train"}, {1: "test"})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("clip_id,path;label\na,b;sad\n", "line 1: has commas and semicolons, so what separates"),
+        ("clip_id;path;label\na;b,sad\n", "line 2: 2 cells, the header has 3, split at semicolons"),
+        ("clip_id,path,label\na,b,nan\n", "line 2: label nan says that there is none"),
+        ("clip_id,path,label\na,b,N/A\n", "line 2: label N/A says that there is none"),
+        ("clip_id,path,label\na,v/x,sad\nb,./v//x,happy\n", "line 3: path v/x is that of clip a already"),
+        ("clip_id,path,label\nZoe\u0308,x,sad\nZo\u00eb,y,sad\n", "is there twice, its accents written in two ways"),
+        ("clip_id,path,label,fold\na,x,sad,1.5\n", "fold '1.5' is not a number from 1"),
+    ],
+)
+def test_what_is_ambiguous_or_missing_is_refused_with_the_true_cause(tmp_path, content, message):
+    (tmp_path / "clips.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(IntegrityError) as error:
+        read(tmp_path, votes=False)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("clip_id,path,label\n".encode("utf-16-le"), "is UTF-16 without its mark"),
+        (b"PK\x03\x04 and the rest", "is an Excel workbook under another name"),
+        ("clip_id,path,label\nä,b,sad\n".encode("latin-1"), "line 2: not UTF-8 text"),
+    ],
+)
+def test_other_files_are_called_what_they_are(tmp_path, data, message):
+    (tmp_path / "clips.csv").write_bytes(data)
+    with pytest.raises(IntegrityError, match=message):
+        read(tmp_path, votes=False)
+
+
+def test_a_decimal_comma_among_votes_is_named(tmp_path):
+    write(tmp_path, "clip_id;path;label;votes_sad", "a;a;sad;0,5")
+    with pytest.raises(IntegrityError, match="'0,5' for sad is not a number; write 0.5, with a point"):
+        read(tmp_path, votes=True)
