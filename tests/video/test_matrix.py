@@ -180,7 +180,7 @@ def test_a_picture_of_a_song_is_no_video(tmp_path):
 
 def test_overlapping_windows_of_a_long_video_decode_it_once(tmp_path, monkeypatch):
     path = draw(tmp_path / "long.avi", "MPEG-4", 200, b_frames=2)
-    SequentialVideo(path)
+    assert SequentialVideo(path).count == 200
     decoded = []
     shown = videos._shown
     monkeypatch.setattr(videos, "_shown", lambda path: (decoded.append(1) or frame for frame in shown(path)))
