@@ -12,9 +12,11 @@ from pydantic import (
     AwareDatetime,
     Field,
     JsonValue,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
     field_validator,
+    model_serializer,
 )
 
 from benchmark.errors import IntegrityError
@@ -95,6 +97,11 @@ class DataUse(FileModel):
     fingerprint: Name
     decoder: Name | None = None
     clips: int = Field(ge=1)
+
+    @model_serializer(mode="wrap")
+    def _as_it_was(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a decoder, exactly the record that was published then: its folder is named by its hash."""
+        return {key: value for key, value in plain(self).items() if key != "decoder" or value is not None}
 
 
 class SplitUse(FileModel):

@@ -56,14 +56,15 @@ class CachedFrames:
         reader = open_clip(path)
         self.path = path
         self.size = size
-        self.count = reader.count
         self.decoder = reader.decoder
         self._signature = f"{reader.signature()}@{size}|{reader.decoder}|{_RECIPE}"
         key = hashlib.sha256(self._signature.encode(errors="surrogateescape")).hexdigest()
         self._folder = folder
         self._file = folder / key[:2] / f"{key}.npy"
-        self._frames: np.ndarray | None = None
+        self._frames = self._mapped()
         self._without = False
+        # Counting a video's frames may mean decoding them.
+        self.count = reader.count if self._frames is None else len(self._frames)
 
     def signature(self, thorough: bool = False) -> str:
         """The underlying clip's signature, the size and the decoder."""
@@ -81,8 +82,10 @@ class CachedFrames:
 
     def _load(self) -> np.ndarray | None:
         """The file's frames, mapped into memory; written first where it is not there, None where it cannot be."""
+        if self._without:
+            return None
         frames = self._mapped()
-        if frames is None and not self._without:
+        if frames is None:
             size = self.count * _bytes_per_frame(self.size)
             # A full or read-only disk costs speed, not the run.
             with contextlib.suppress(OSError), _room(self._folder, size), replacing(self._file) as temporary:
@@ -94,7 +97,7 @@ class CachedFrames:
     def _mapped(self) -> np.ndarray | None:
         with contextlib.suppress(OSError, ValueError):
             frames = np.lib.format.open_memmap(self._file, mode="r")
-            if frames.shape == (self.count, self.size, self.size, 3) and frames.dtype == np.uint8:
+            if len(frames) and frames.shape[1:] == (self.size, self.size, 3) and frames.dtype == np.uint8:
                 return frames
         return None
 
@@ -190,7 +193,11 @@ def _counting(folder: Path) -> Iterator[list[int]]:
 
 
 def _measure(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*/*.npy"))
+    used = 0
+    for path in folder.glob("*/*.npy"):
+        with contextlib.suppress(FileNotFoundError):
+            used += path.stat().st_size
+    return used
 
 
 def _write(path: Path, reader: FrameReader, size: int) -> None:

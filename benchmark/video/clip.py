@@ -21,11 +21,14 @@ class FrameReader(Protocol):
     """An opened clip.
 
     Any choice of frames in any order, on a busy machine or an idle one, gives exactly those frames in the order in
-    which they are shown. count: the number of frames that can be shown. decoder: what decodes them, with its version.
+    which they are shown. decoder: what decodes them, with its version.
     """
 
-    count: int
     decoder: str
+
+    @property
+    def count(self) -> int:
+        """The number of frames that can be shown. Raises UnreadableClip where there is none."""
 
     def signature(self, thorough: bool = False) -> str:
         """Another text once the clip's files have changed; two clips never share one.

@@ -7,6 +7,7 @@ that the stream names, or by BT.601 where it names none.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -47,9 +48,6 @@ class SequentialVideo:
         self._kept_bytes = 0
         self._frames = _shown(path)
         self._next = 0
-        self.count = self._counted()
-        if not self.count:
-            raise UnreadableClip(f"{path}: holds no frame that can be shown")
 
     def signature(self, thorough: bool = False) -> str:
         """Path, size and time of change."""
@@ -60,7 +58,9 @@ class SequentialVideo:
         wanted = [int(index) for index in indices]
         return owned({index: _upright(self._frame(index)) for index in sorted(set(wanted))}, wanted)
 
-    def _counted(self) -> int:
+    @functools.cached_property
+    def count(self) -> int:
+        """The number of frames that can be shown, which takes decoding all of them, once per process and file."""
         signature = self.signature()
         if signature not in _counts:
             while self._advance() is not None:
@@ -68,6 +68,8 @@ class SequentialVideo:
             if len(_counts) >= _MOST_COUNTS:
                 _counts.clear()
             _counts[signature] = self._next
+        if not _counts[signature]:
+            raise UnreadableClip(f"{self.path}: holds no frame that can be shown")
         return _counts[signature]
 
     def _frame(self, index: int) -> av.VideoFrame:

@@ -49,6 +49,19 @@ def test_a_cold_clip_is_mapped_from_the_disk_and_not_kept_in_memory(clip, tmp_pa
     assert not any(hasattr(value, "read") for value in vars(reader).values())
 
 
+def test_a_warm_clip_is_not_decoded(tmp_path, monkeypatch):
+    clip = draw(tmp_path / "clip.avi", "MPEG-4", 24, b_frames=2)
+    CachedFrames(clip, 40, tmp_path / "cache").read([0])
+    monkeypatch.setattr("benchmark.video.videos._shown", None)
+    monkeypatch.setattr("benchmark.video.videos._counts", {})
+    monkeypatch.setattr(
+        "benchmark.video.videos.SequentialVideo.__init__", lambda self, path: setattr(self, "path", path)
+    )
+    reader = CachedFrames(clip, 40, tmp_path / "cache")
+    assert reader.count == 24
+    assert numbers(reader.read([23, 0])) == [23, 0]
+
+
 def test_another_size_is_another_file(clip, tmp_path):
     for size in (40, 48):
         assert CachedFrames(clip, size, tmp_path / "cache").read([0])[0].shape == (size, size, 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import random
 from pathlib import Path
 
@@ -181,7 +180,7 @@ def test_a_picture_of_a_song_is_no_video(tmp_path):
 
 def test_overlapping_windows_of_a_long_video_decode_it_once(tmp_path, monkeypatch):
     path = draw(tmp_path / "long.avi", "MPEG-4", 200, b_frames=2)
-    SequentialVideo(path)
+    assert SequentialVideo(path).count == 200
     decoded = []
     shown = videos._shown
     monkeypatch.setattr(videos, "_shown", lambda path: (decoded.append(1) or frame for frame in shown(path)))
@@ -191,27 +190,6 @@ def test_overlapping_windows_of_a_long_video_decode_it_once(tmp_path, monkeypatc
         assert numbers(reader.read(range(start, start + 16))) == list(range(start, start + 16))
     assert len(decoded) == 200
     assert len(reader._kept) < 60
-
-
-def burn(stop) -> None:
-    while not stop.is_set():
-        sum(range(10_000))
-
-
-@pytest.fixture
-def busy():
-    """A machine with more to do than it can."""
-    stop = multiprocessing.get_context("spawn").Event()
-    burners = [
-        multiprocessing.get_context("spawn").Process(target=burn, args=(stop,), daemon=True)
-        for _ in range(2 * multiprocessing.cpu_count())
-    ]
-    for burner in burners:
-        burner.start()
-    yield
-    stop.set()
-    for burner in burners:
-        burner.join()
 
 
 @pytest.mark.parametrize(

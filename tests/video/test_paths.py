@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmark.datasets import similarity
 from benchmark.datasets.check import Report, check_dataset
 from benchmark.datasets.inspection import inspect_clips
 from benchmark.datasets.layouts.table import LAYOUT as TABLE
@@ -18,7 +18,7 @@ from benchmark.run.pretraining import videos
 from benchmark.training.adapter import import_mmaction
 from benchmark.video import videos as video_files
 from benchmark.video.sampling import sample_frames
-from tests.video.drawing import draw, numbers
+from tests.video.drawing import draw, number_of, numbers
 from tests.video.test_folders import RESOURCE_FORK, encode, frames
 
 import_mmaction()
@@ -67,10 +67,10 @@ def table(tmp_path_factory) -> Path:
     (root / "clips").mkdir(parents=True)
     with open(root / "clips.csv", "w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["clip_id", "path", "label"])
+        rows.writerow(["clip_id", "path", "label", "votes_happy"])
         for name, make in CLIPS.items():
             make(root / "clips" / name)
-            rows.writerow([name, f"clips/{name}", "happy"])
+            rows.writerow([name, f"clips/{name}", "happy", 1])
     (root / "clips/._b-frames.avi").write_bytes(RESOURCE_FORK)
     return root
 
@@ -94,10 +94,11 @@ def test_training_and_testing_read_the_frames_that_they_chose(table, tmp_path, n
     assert found != sorted(found)
 
 
-def test_a_check_finds_sound_files_sound_every_time(table, monkeypatch, tmp_path):
-    """What it has kept from the time before is not asked."""
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_check_finds_sound_files_sound_every_time(table, monkeypatch, tmp_path, busy, times):
+    """On a busy machine; and what it has kept from the time before is not asked."""
     answers = set()
-    for number in range(20):
+    for number in range(times):
         monkeypatch.setenv("BENCHMARK_CACHE", str(tmp_path / str(number)))
         report = check(table)
         answers.add((report.problems, report.notes))
@@ -105,12 +106,12 @@ def test_a_check_finds_sound_files_sound_every_time(table, monkeypatch, tmp_path
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_an_audit_sees_the_same_frames_whatever_holds_them(table, name):
-    path = f"clips/{name}"
-    (finding,) = inspect_clips(table, [path], hash_clip, KIND, 1, lambda done, total: None).values()
-    (expected,) = inspect_clips(table, ["clips/png"], hash_clip, KIND, 1, lambda done, total: None).values()
+def test_an_audit_compares_frames_from_all_over_a_clip(table, monkeypatch, tmp_path, name):
+    monkeypatch.setenv("BENCHMARK_CACHE", str(tmp_path))
+    monkeypatch.setattr(similarity, "hash_frame", number_of)
+    (finding,) = inspect_clips(table, [f"clips/{name}"], hash_clip, KIND, 1, lambda done, total: None).values()
     assert finding.fault is None
-    assert finding.value["frames"] == expected.value["frames"]
+    assert finding.value["frames"] == [2, 7, 12, 16, 21]
 
 
 def test_pretraining_and_prediction_find_every_clip_and_nothing_else(table):
@@ -131,7 +132,7 @@ def test_promised_frames_that_are_not_there_are_noted_and_the_others_read(table,
     (root / "clips").mkdir(parents=True)
     path = draw(root / "clips/cut.avi", "MPEG-4", 60)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
-    (root / "clips.csv").write_text("clip_id,path,label\ncut,clips/cut.avi,happy\n")
+    (root / "clips.csv").write_text("clip_id,path,label,votes_happy\ncut,clips/cut.avi,happy,1\n")
     report = check(root)
     assert report.problems == ()
     (note,) = report.notes
@@ -161,8 +162,3 @@ def test_a_frame_that_is_damaged_inside_is_a_problem(tmp_path, monkeypatch):
     (root / "clips.csv").write_text("clip_id,path,label\na,clips/a,happy\n")
     (problem,) = check(root).problems
     assert "00020.jpg: truncated JPEG" in problem.message
-
-
-def test_a_report_can_be_written_as_json(table):
-    report = check(table)
-    assert json.loads(json.dumps(report.notes)) == []
