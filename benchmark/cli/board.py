@@ -45,7 +45,7 @@ def add_entry(options: argparse.Namespace) -> None:
     labels_of = _labels_of(options)
     entry = add(options.run, options.dir, labels_of)
     build(options.dir, labels_of)
-    note(f"added {options.dir / entry.path}, verified {'with' if entry.joined else 'without'} labels")
+    note(f"added {options.dir / entry.path}: {entry.verified}; a maintainer's attestation raises the level")
 
 
 def build_pages(options: argparse.Namespace) -> None:
