@@ -18,6 +18,7 @@ from finished_run import RunMaker
 from sklearn.metrics import precision_recall_fscore_support
 
 from benchmark.leaderboard import Entry, entry_id
+from benchmark.leaderboard.attestations import Level
 from benchmark.leaderboard.entries import place_of
 from benchmark.leaderboard.html import render_index, write_site
 from benchmark.leaderboard.pages import render_page
