@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmark.datasets.counts import Counts, part_counts, unexpected
 from benchmark.datasets.inspection import Finding, Inspect, inspect_clips, present_sources
-from benchmark.datasets.synthetic import MARKER
+from benchmark.datasets.synthetic import is_synthetic
 from benchmark.errors import BenchmarkError, EnvironmentProblem, IntegrityError
 from benchmark.files import hash_file
 from benchmark.specs import Clip, DatasetLayout, ReportProgress, load_object
@@ -66,7 +66,7 @@ def check_dataset(
 
     sources: the frame sources to decode; None for all that are there. A synthetic dataset has no known counts.
     """
-    synthetic = (root / MARKER).is_file()
+    synthetic = is_synthetic(root)
     read = load_object(layout.read)
     try:
         clips: list[Clip] = read(root, False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from benchmark.errors import EnvironmentProblem, UnitFailed
 from benchmark.files import write_text
 from benchmark.registry import registry
 from benchmark.run.init import MODEL
-from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
+from benchmark.run.names import read_names
+from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS, SPLITS
 from benchmark.run.units import Unit
 from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction, mmengine_globals
@@ -145,7 +146,7 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
 
 def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]) -> Predicted:
     """Class probabilities of every clip (or labelled frame) of `splits` under the checkpoint."""
-    config = job.config()
+    config, names = job.config(), read_names(job.folder / SPLITS)
     model = MODELS.build(config.model)
     with torch.serialization.safe_globals(mmengine_globals()):
         model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
@@ -165,6 +166,8 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
                 done += 1
                 on_step(done, total)
         results[split] = predictions_of(scores, frames)
+        if names is not None:
+            results[split] = replace(results[split], ids=tuple(map(names.id_of, results[split].ids)))
         finite = np.isfinite(results[split].probabilities).all(axis=1)
         if not finite.all():
             broken = results[split].ids[int(np.argmin(finite))]
