@@ -580,7 +580,7 @@ def test_a_genuine_record_passes_and_the_summary_says_what_to_look_at(request_):
     assert f"`{place}`: dfew-fold1 version 1, real data, rank 2 of 3: UAR" in summary
     assert "verified: consistent\n" in summary
     assert len(re.findall(r"minus .*: [+-]\d+\.\d\d \[.*\], p = \d\.\d{3}, over independent clips", summary)) == 2
-    assert "unusual: code of no known commit (benchmark 0.1.0); method 'mine' is not part of the benchmark" in summary
+    assert "code of no known commit (benchmark 0.1.0); method 'mine' is not part of the benchmark" in summary
 
 
 @pytest.mark.parametrize(
