@@ -20,7 +20,7 @@ setup(
     package_data={
         "benchmark.leaderboard": ["site/*"],
         "benchmark.literature": ["*.yaml"],
-        "benchmark.protocols": ["*.yaml", "groupings/*.yaml", "maps/*.yaml"],
+        "benchmark.protocols": ["*.yaml", "facts/*.json", "groupings/*.yaml", "maps/*.yaml"],
         "benchmark.sweeps": ["*.yaml"],
         "benchmark_plugins": ["README.md", "*/README.md", "*/*.svg"],
     },

@@ -31,6 +31,12 @@ def synthetic_root(tmp_path_factory) -> Path:
     return out
 
 
+@pytest.fixture
+def made_up_lists(tmp_path, monkeypatch):
+    """Nothing is known of any official list, so that made-up clips can stand for real ones."""
+    monkeypatch.setattr("benchmark.protocol.facts.FOLDER", tmp_path / "no-facts")
+
+
 def benchmark(*arguments: object, **options) -> subprocess.CompletedProcess:
     """Run the installed command line; nothing is checked."""
     command = [sys.executable, "-m", "benchmark", *map(str, arguments)]

@@ -42,11 +42,13 @@ def test_the_wheel_carries_every_data_file_and_every_plugin(wheel):
     carried = {
         f"benchmark/protocols/{path.relative_to(ROOT / 'protocols')}" for path in ROOT.glob("protocols/**/*.yaml")
     }
+    carried |= {f"benchmark/protocols/facts/{path.name}" for path in ROOT.glob("protocols/facts/*.json")}
     carried |= {f"benchmark/leaderboard/site/{path.name}" for path in ROOT.glob("benchmark/leaderboard/site/*.*")}
     carried |= {f"benchmark/literature/{path.name}" for path in ROOT.glob("leaderboard/reported/*.yaml")}
     carried |= {f"benchmark/sweeps/{path.name}" for path in ROOT.glob("sweeps/*.yaml")}
     assert {
         "benchmark/protocols/maps/basic7.yaml",
+        "benchmark/protocols/facts/dfew-5fold.json",
         "benchmark/literature/aen-table-1.yaml",
         "benchmark/sweeps/aen-table-1.yaml",
     } <= carried

@@ -13,7 +13,7 @@ import numpy as np
 from benchmark.datasets.clips import read_clips
 from benchmark.datasets.counts import Counts, part_counts, unexpected
 from benchmark.datasets.inspection import Finding, Inspect, inspect_clips, present_sources
-from benchmark.datasets.synthetic import MARKER
+from benchmark.datasets.synthetic import is_synthetic
 from benchmark.emotions import meant
 from benchmark.errors import BenchmarkError, EnvironmentProblem, IntegrityError
 from benchmark.files import hash_file
@@ -74,7 +74,7 @@ def check_dataset(
 
     sources: the frame sources to decode; None for all that are there. A synthetic dataset has no known counts.
     """
-    synthetic = (root / MARKER).is_file()
+    synthetic = is_synthetic(root)
     try:
         clips = read_clips(layout, root, votes=False)
     except BenchmarkError as error:

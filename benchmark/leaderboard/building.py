@@ -54,7 +54,7 @@ def overview(runs: Path) -> list[Path]:
     Nothing is verified: the runs' scores were computed here, from predictions and labels.
     """
     places = sorted(path.parent for path in runs.rglob(RECORD))
-    entries = [Entry(PurePosixPath(place.relative_to(runs)), read_record(place / RECORD), True) for place in places]
+    entries = [Entry(PurePosixPath(place.relative_to(runs)), read_record(place / RECORD)) for place in places]
     pairs = neighbours(_sections(entries))
     comparisons = {(str(a.path), str(b.path)): compare_entries(runs, a, b, labels=None) for a, b in pairs}
     pages = rendered(runs, entries, comparisons)

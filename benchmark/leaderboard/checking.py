@@ -11,17 +11,19 @@ from typing import Any
 
 from benchmark.errors import IntegrityError
 from benchmark.files import read_bounded, read_text
+from benchmark.leaderboard.attestations import ATTESTATIONS, files_of_attestations
 from benchmark.leaderboard.building import PAGES, REPORTED, metric_titles, rendered
 from benchmark.leaderboard.entries import (
     RECORDS,
     LabelsOf,
     files_of,
-    installed_protocols,
+    known_protocol,
     place_of,
     read_entries,
     verify,
 )
 from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.facts import check_facts
 from benchmark.leaderboard.reported import check_arithmetic, load_reported
 from benchmark.leaderboard.sections import sections
 from benchmark.leaderboard.ties import COMPARISONS, Comparison, Labels, check_comparison, neighbours, read_comparisons
@@ -55,16 +57,17 @@ def check(
     from the predictions, without them from the stored confusions (see `verify_record`). Raises IntegrityError naming
     the first file that is wrong.
     """
+    _check_no_links(folder)
     entries = read_entries(folder)
     labels = {entry.path: labels_of(entry.record) if labels_of else None for entry in entries}
-    known = installed_protocols()
     for entry in entries:
         where = folder / entry.path
         if entry.path != place_of(entry.record):
             # What is wrong inside the record says more than that its name no longer fits.
             verify(entry.record, where, labels[entry.path])
             raise IntegrityError(f"{where}: the record's content belongs into {place_of(entry.record)}")
-        _check_protocol(entry.record, known.get(entry.record.protocol.name), where)
+        _check_protocol(entry.record, known_protocol(entry.record, where), where)
+        check_facts(entry.record, where)
     _check_no_strays(folder, entries)
     problems = [problem for table in load_reported(folder / REPORTED) for problem in check_arithmetic(table)]
     if problems:
@@ -73,26 +76,45 @@ def check(
         _check_links(folder / name)
     jobs: list[_Job] = [(verify, (entry.record, folder / entry.path, labels[entry.path])) for entry in entries]
     comparing, comparisons = _comparison_jobs(folder, entries, labels)
-    for done, _ in enumerate(_run([*jobs, *comparing], workers), start=1):
+    digests: dict[int, list[str]] = {}
+    for done, (number, result) in enumerate(_run([*jobs, *comparing], workers), start=1):
+        if number < len(jobs):
+            digests[number] = result
         report(done, len(jobs) + len(comparing))
+    _check_no_copies(folder, entries, [digests[number] for number in range(len(jobs))])
     for name, text in rendered(folder, entries, comparisons).items():
         _check_page(folder / name, text)
     return Checked(tuple(entries), tuple(entry for entry in entries if labels[entry.path] is not None))
 
 
-_Job = tuple[Callable[..., None], tuple[Any, ...]]
+_Job = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-def _run(jobs: Sequence[_Job], workers: int) -> Iterator[None]:
-    """Call every function with its arguments, several at a time; yields as each is done."""
+def _run(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[int, Any]]:
+    """Call every function with its arguments, several at a time; yields the job's number and result as each is done."""
     if workers <= 1 or len(jobs) < FEW:
-        for function, arguments in jobs:
-            function(*arguments)
-            yield
+        for number, (function, arguments) in enumerate(jobs):
+            yield number, function(*arguments)
         return
     with worker_pool(min(workers, len(jobs)), follow_parent, died=DIED) as pool:
-        for future in as_completed([pool.submit(function, *arguments) for function, arguments in jobs]):
-            yield future.result()
+        futures = {pool.submit(function, *arguments): number for number, (function, arguments) in enumerate(jobs)}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def _check_no_copies(folder: Path, entries: Sequence[Entry], digests: Sequence[Sequence[str]]) -> None:
+    """No model has another's predictions to the last digit, under one protocol, nor one seed another's.
+
+    digests: of each entry's units. Equal ones mean that a file was copied, or a result published twice.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    for entry, of_units in zip(entries, digests, strict=True):
+        for unit, digest in zip(entry.record.units, of_units, strict=True):
+            place = f"seed {unit.seed}, fold {unit.fold}"
+            name = f"{entry.path}, {place}"
+            other = seen.setdefault((entry.record.protocol.name, digest), name)
+            if other != name:
+                raise IntegrityError(f"{folder / entry.path}: {place}: has the same predictions as {other}")
 
 
 def _comparison_jobs(
@@ -112,11 +134,9 @@ def _comparison_jobs(
     return jobs, stored
 
 
-def _check_protocol(record: Record, known: Protocol | None, where: Path) -> None:
+def _check_protocol(record: Record, known: Protocol, where: Path) -> None:
     """An official record's protocol is the installed one, or an earlier version that was installed when it came."""
     stated = record.protocol
-    if known is None:
-        raise IntegrityError(f"{where}: unknown protocol '{stated.name}'")
     if record.marks.unofficial or stated.version < known.version:
         return
     if stated.hash != known.hash:
@@ -125,11 +145,20 @@ def _check_protocol(record: Record, known: Protocol | None, where: Path) -> None
 
 
 def _check_no_strays(folder: Path, entries: Sequence[Entry]) -> None:
-    """Only records and predictions may be published: anything else could be a gated dataset's labels."""
+    """Only records, predictions and attestations may be published: anything else could be a gated dataset's labels."""
     expected = {folder / entry.path / name for entry in entries for name in files_of(entry.record)}
-    for path in sorted((folder / RECORDS).rglob("*")):
-        if path.is_symlink() or (not path.is_dir() and path not in expected):
+    expected |= {path for entry in entries for path in files_of_attestations(folder, entry.path)}
+    for path in sorted(path for place in (RECORDS, ATTESTATIONS) for path in (folder / place).rglob("*")):
+        if not path.is_dir() and path not in expected:
             raise IntegrityError(f"{path}: belongs to no record")
+
+
+def _check_no_links(folder: Path) -> None:
+    """What is published lies here: a link could lead to a file that is something else for everybody."""
+    for place in (folder / RECORDS, folder / ATTESTATIONS):
+        for path in (place, *sorted(place.rglob("*"))):
+            if path.is_symlink():
+                raise IntegrityError(f"{path}: is a link; only plain files may be published")
 
 
 def _check_links(path: Path) -> None:

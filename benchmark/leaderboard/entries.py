@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -10,17 +9,17 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from benchmark.errors import IntegrityError, UsageError
-from benchmark.files import hash_value, read_json, sync_folder, write_json
+from benchmark.errors import IntegrityError
+from benchmark.files import hash_value, sync_folder
+from benchmark.leaderboard.attestations import read_level
 from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.facts import check_facts
 from benchmark.leaderboard.ties import Labels
 from benchmark.protocol import Protocol, load_protocol
-from benchmark.records import RECORD, Record, read_record, record_path, verify_record, write_record
+from benchmark.records import RECORD, Record, protocol_of, read_record, record_path, verify_record, write_record
 from benchmark.registry import registry
 
 RECORDS = "records"
-# How the record was verified when it was accepted: `{"labels_joined": true}`.
-ACCEPTANCE = "acceptance.json"
 
 # A record's labels, where the user has that dataset.
 LabelsOf = Callable[[Record], Labels | None]
@@ -31,24 +30,24 @@ def add(run_record: Path, folder: Path, labels_of: LabelsOf | None = None) -> En
 
     run_record: the record, or the folder that holds it. The protocol must be an installed one, as it is today; a record
     with another definition is accepted only if it says that it is unofficial. Such a record, and an incomplete one, is
-    shown without a rank. Adding the same record again changes nothing, unless this time the labels are at hand. Raises
-    IntegrityError for a record that does not agree with its predictions. The pages are left to `build`.
+    shown without a rank. Adding the same record again changes nothing. Raises IntegrityError for a record that does not
+    agree with its predictions, with labels where they are at hand, or with what is known of the official lists. The
+    pages are left to `build`.
     """
     path = record_path(run_record)
     record = read_record(path)
     labels = labels_of(record) if labels_of else None
     verify(record, path.parent, labels)
-    known = installed_protocols().get(record.protocol.name)
-    if known is None or (known.hash != record.protocol.hash and not record.marks.unofficial):
+    known = known_protocol(record, path)
+    if known.hash != record.protocol.hash and not record.marks.unofficial:
         stated = f"{record.protocol.name} with hash {record.protocol.hash}"
         raise IntegrityError(f"{path}: protocol {stated} is not one that is installed here")
+    check_facts(record, path)
     if not record.units:
         raise IntegrityError(f"{path}: has no finished unit, so there is nothing to show")
     target = folder / place_of(record)
     if target.exists():
         verify(read_record(target / RECORD), target)
-        if labels is not None:
-            write_json(target / ACCEPTANCE, {"labels_joined": True})
         return _read_entry(folder, target)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".adding-", dir=folder))
@@ -57,7 +56,6 @@ def add(run_record: Path, folder: Path, labels_of: LabelsOf | None = None) -> En
             (temporary / relative).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path.parent / relative, temporary / relative)
         write_record(temporary / RECORD, record)
-        write_json(temporary / ACCEPTANCE, {"labels_joined": labels is not None})
         temporary.chmod(0o755)
         os.replace(temporary, target)
         sync_folder(target.parent)
@@ -83,36 +81,35 @@ def place_of(record: Record) -> PurePosixPath:
     return PurePosixPath(RECORDS, record.protocol.name, entry_id(record))
 
 
-def verify(record: Record, folder: Path, labels: Labels | None = None) -> None:
+def verify(record: Record, folder: Path, labels: Labels | None = None) -> list[str]:
     """Verify a record with every metric that is installed, see `verify_record`."""
-    verify_record(record, folder, labels, tuple(registry().metrics.values()))
+    return verify_record(record, folder, labels, tuple(registry().metrics.values()))
 
 
-def installed_protocols() -> dict[str, Protocol]:
-    """The registered protocols by name."""
-    known = {}
-    for name, path in registry().protocols.items():
-        # A plugin's bad file costs only itself; `benchmark list protocols` names it.
-        with contextlib.suppress(UsageError):
-            known[name] = load_protocol(path)
-    return known
+def known_protocol(record: Record, where: Path) -> Protocol:
+    """The installed protocol of a record's name; IntegrityError if nobody here knows it, its data or its metrics."""
+    stated = protocol_of(record, where)
+    datasets = [stated.dataset, *([stated.test_on.dataset] if stated.test_on else [])]
+    for kind, names in (("protocols", [stated.name]), ("datasets", datasets), ("metrics", stated.metrics)):
+        unknown = [name for name in names if name not in getattr(registry(), kind)]
+        if unknown:
+            raise IntegrityError(
+                f"{where}: unknown {kind.removesuffix('s')} '{unknown[0]}': no plugin's code is run to judge a record; "
+                "make it part of the benchmark first (see CONTRIBUTING.md), or publish the record on a leaderboard of "
+                "your own (--dir), where the plugin is installed"
+            )
+    return load_protocol(registry().protocols[stated.name])
 
 
 def files_of(record: Record) -> list[str]:
     """The files of an entry, relative to its folder."""
-    return [RECORD, ACCEPTANCE, *_prediction_paths(record)]
+    return [RECORD, *_prediction_paths(record)]
 
 
 def _read_entry(folder: Path, place: Path) -> Entry:
-    path = place / ACCEPTANCE
-    try:
-        acceptance = read_json(path, links=False)
-    except OSError as error:
-        raise IntegrityError(f"{path}: cannot be read: {error}") from error
-    if acceptance not in ({"labels_joined": True}, {"labels_joined": False}):
-        raise IntegrityError(f"{path}: expected labels_joined, true or false, and nothing else")
+    path = PurePosixPath(place.relative_to(folder))
     record = read_record(place / RECORD)
-    return Entry(PurePosixPath(place.relative_to(folder)), record, acceptance["labels_joined"])
+    return Entry(path, record, read_level(folder, path, record))
 
 
 def _prediction_paths(record: Record) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from benchmark.leaderboard.attestations import Level
+from benchmark.leaderboard.facts import rests_on_facts
 from benchmark.records import Record
 
 
@@ -12,9 +14,16 @@ from benchmark.records import Record
 class Entry:
     """A record that was accepted; `path` is its folder, relative to the leaderboard's.
 
-    joined: whether whoever published it had the labels, and recomputed every score from them.
+    level: how far it was verified; None for one's own run, which nobody has.
     """
 
     path: PurePosixPath
     record: Record
-    joined: bool = False
+    level: Level | None = None
+
+    @property
+    def verified(self) -> str:
+        """The level in words, and whether nothing is known of the clips that the record should have."""
+        if self.level is None:
+            return "own run"
+        return self.level.replace("labels-", "labels ") + ("" if rests_on_facts(self.record) else ", no facts")

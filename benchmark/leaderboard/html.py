@@ -125,6 +125,7 @@ def _section_view(section: Section, titles: Mapping[str, str]) -> dict[str, Any]
         "anchor": _anchor(entries[0].record),
         "protocol": protocol,
         "ranking": titles.get(protocol.ranking, protocol.ranking),
+        "facts": section.facts,
         "scale": scale,
         "groups": groups,
         "numeric": {cell.column for row in (*ranked, *others) for cell in row["cells"] if cell.number},
@@ -140,7 +141,7 @@ def _row_view(lead: str, entry: Entry, section: Section) -> dict[str, Any]:
         for group, columns in section.columns.items()
         for column in columns
     ]
-    verified = Cell("Verified", "with labels" if entry.joined else "without labels", number="")
+    verified = Cell("Verified", entry.verified, number="")
     return {"lead": lead, "page": _page_of(entry), "cells": [*cells, verified]}
 
 

@@ -31,8 +31,12 @@ LEGEND = (
     ),
     (
         "Verified",
-        'Labels of gated datasets are not published. "With labels" says that whoever published the row recomputed its '
-        'scores from predictions and labels, "without labels" that hashes, clip ids, predicted classes and all '
-        "arithmetic were verified. `benchmark leaderboard check` does the one or the other for everybody.",
+        "What was verified of a row, and by whom; labels of gated datasets are not published. Consistent: hashes, clip "
+        "ids, predicted classes and all arithmetic hold, and the clips are those of the official lists (`no facts` "
+        "where these are not known here); `benchmark leaderboard check` verifies it for everybody. Labels joined: a "
+        "maintainer who has the labels recomputed every score. Re-predicted: a maintainer made predictions again from "
+        "the checkpoints, of clips that a hash of the record chooses. Re-trained: a maintainer trained it again. "
+        "Whoever publishes a row cannot raise its level: every level above the first is a signed statement in "
+        "`attestations/`.",
     ),
 )

@@ -85,6 +85,7 @@ def _section(section: Section, titles: Mapping[str, str]) -> list[str]:
     parts = [
         f"## {escape(protocol.name)}, version {protocol.version}\n",
         f"{escape(protocol.title)}. Data: {escape(protocol.citation)}. Ranked by {ranking}.\n",
+        *([textwrap.fill(section.facts, 120) + "\n"] if section.facts else []),
     ]
     if section.ranked:
         parts.append(_table("Rank", [(str(rank), entry) for rank, entry in section.ranked], columns))
@@ -102,7 +103,7 @@ def _table(first: str, rows: Sequence[tuple[str, Entry]], columns: Sequence[Colu
         [
             lead,
             *(column.cell(entry.record) for column in columns),
-            "with labels" if entry.joined else "without labels",
+            entry.verified,
             f"[record]({quote(str(entry.path))}/record.json)",
         ]
         for lead, entry in rows

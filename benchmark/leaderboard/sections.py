@@ -18,7 +18,14 @@ from benchmark.leaderboard.cells import (
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.reported import ReportedTable
 from benchmark.protocol import Protocol
+from benchmark.protocol.facts import known_facts
 from benchmark.records import Record, protocol_of
+
+KNOWN = "Every ranked row has the clips of the official lists: their number, that of each class, and their ids."
+UNKNOWN = (
+    "Nothing is known here of this protocol's official lists: whether a row's clips are the dataset's own, and real, "
+    "only its level can say."
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,15 @@ class Section:
     columns: groups of columns by what they are about; the first of `scores` is the ranking metric.
     ranked: rank and entry; neighbours that are tied share a rank, and the next one is counted on: 1, 1, 3.
     others: why an entry has no rank, as plain texts, and the entry.
+    facts: whether records are held against the official lists, in words; empty on synthetic data, and where nobody
+        has verified them.
     """
 
     protocol: Protocol
     columns: Mapping[str, Sequence[Column]]
     ranked: Sequence[tuple[int, Entry]]
     others: Sequence[tuple[list[str], Entry]]
+    facts: str
 
 
 def never(first: Entry, second: Entry) -> bool:
@@ -97,7 +107,14 @@ def _section(
         },
         ranked=list(zip(ranks, ranked, strict=False)),
         others=[(_why_not(entry.record), entry) for entry in ordered if not entry.record.eligible],
+        facts=_facts(protocol, entries),
     )
+
+
+def _facts(protocol: Protocol, entries: Sequence[Entry]) -> str:
+    if any(entry.level is None or entry.record.data.synthetic for entry in entries):
+        return ""
+    return KNOWN if any("test" in splits for splits in known_facts(protocol).values()) else UNKNOWN
 
 
 def _why_not(record: Record) -> list[str]:

@@ -28,14 +28,14 @@ def verify_record(
     folder: Path,
     labels: Mapping[str, Mapping[str, str]] | None = None,
     metrics: Sequence[MetricSpec] = METRICS,
-) -> None:
+) -> list[str]:
     """Recompute everything in `record` from the predictions files below `folder`.
 
     With `labels` (class name by clip id, of all clips of val and of test) every score is recomputed from predictions
     and labels. Without them the stored confusions are taken for the join, and all that follows from them or must agree
     with the predictions is checked: clip counts, ids, how often each class was predicted, every metric, interval and
     aggregate.
-    Raises IntegrityError with one line: the file, and what differs.
+    Returns the digest of each unit's test predictions. Raises IntegrityError with one line: the file, and what differs.
     """
     where = folder / RECORD
     protocol = protocol_of(record, where)
@@ -43,8 +43,7 @@ def verify_record(
         if times > 1 or fold not in protocol.folds:
             problem = "is there twice" if times > 1 else f"is not a fold of {protocol.name}"
             raise IntegrityError(f"{where}: seed {seed}, fold {fold} {problem}")
-    for unit in record.units:
-        _verify_unit(unit, protocol, folder, labels or {}, metrics)
+    digests = [_verify_unit(unit, protocol, folder, labels or {}, metrics) for unit in record.units]
     computed = aggregate(record.units, protocol, metrics) if record.units else None
     _same(
         record.aggregates and record.aggregates.model_dump(),
@@ -52,6 +51,7 @@ def verify_record(
         f"{where}: aggregates",
     )
     _verify_marks(record, protocol, where)
+    return digests
 
 
 def protocol_of(record: Record, where: Path | str = "record") -> Protocol:
@@ -77,9 +77,11 @@ def _verify_unit(
     folder: Path,
     labels: Mapping[str, Mapping[str, str]],
     metrics: Sequence[MetricSpec],
-) -> None:
+) -> str:
+    """Verify one unit; returns the digest of its test predictions."""
     here = f"{folder / RECORD}: seed {unit.seed}, fold {unit.fold}"
     seen: dict[str, str] = {}
+    digest = ""
     for split in ("val", "test"):
         reference, use = getattr(unit.predictions, split), getattr(unit.splits, split)
         stored: SplitScores = getattr(unit.scores, split)
@@ -90,6 +92,7 @@ def _verify_unit(
             continue
         path = referenced_file(folder, reference)
         predictions = read_predictions(path, protocol.classes)
+        digest = predictions.digest
         _same(use.clips, len(predictions.ids), f"{here}: splits.{split}.clips")
         _same(use.sha256, hash_ids(predictions.ids), f"{here}: splits.{split}.sha256")
         shared = [clip_id for clip_id in predictions.ids if seen.setdefault(clip_id, split) != split]
@@ -100,6 +103,7 @@ def _verify_unit(
         except IntegrityError as error:
             raise IntegrityError(f"{here}: scores.{split}: {error}") from error
         _same(stored.model_dump(), computed.model_dump(), f"{here}: scores.{split}")
+    return digest
 
 
 def referenced_file(folder: Path, reference: FileReference) -> Path:

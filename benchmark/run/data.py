@@ -12,7 +12,7 @@ from benchmark.datasets.clips import read_clips
 from benchmark.datasets.counts import part_counts, unexpected
 from benchmark.datasets.scored import scored_ids, scored_labels
 from benchmark.datasets.splits import SPLITS, Fold, hash_ids, make_folds
-from benchmark.datasets.synthetic import MARKER
+from benchmark.datasets.synthetic import MARKER, is_synthetic
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 from benchmark.fence import PluginFault
 from benchmark.files import hash_value, read_json
@@ -97,8 +97,9 @@ def _read(dataset: str, source: str, data_root: Path | None, votes: bool, needs_
     fingerprints = {"hard": hash_value(with_votes if needs_votes else facts)}
     if votes:
         fingerprints["soft"] = hash_value(with_votes)
-    deviations = [] if mark.is_file() else unexpected(layout, part_counts(clips, layout.classes))
-    return _Table(layout, root, clips, fingerprints, mark.is_file(), tuple(deviations))
+    synthetic = is_synthetic(root)
+    deviations = [] if synthetic else unexpected(layout, part_counts(clips, layout.classes))
+    return _Table(layout, root, clips, fingerprints, synthetic, tuple(deviations))
 
 
 def _facts(clip: Clip) -> list[Any]:
@@ -162,6 +163,11 @@ def find_root(layout: DatasetLayout, data_root: Path | None) -> Path:
             "To try the benchmark without it, on synthetic data: add --demo"
         )
     return root
+
+
+def list_files(layout: DatasetLayout, root: Path) -> list[Path]:
+    """The annotation files of a dataset: those that its layout names, as they lie under `root`."""
+    return sorted(path for pattern in layout.lists for path in root.glob(pattern))
 
 
 def check_frames(data: Data, protocol: Protocol) -> None:

@@ -19,6 +19,9 @@ from benchmark.fence import from_outside
 from benchmark.files import hash_file, remove_leftovers, replacing, write_json
 from benchmark.locks import exclusive
 from benchmark.registry import registry
+from benchmark.run.data import list_files
+from benchmark.run.guard import check_trace, closed
+from benchmark.run.names import NAMES, hide, read_names, write_names
 from benchmark.run.rows import TEST, TRAIN, WATCHED, train_rows, unlabelled_rows, watched_rows
 from benchmark.run.state import (
     CHECKPOINTS,
@@ -122,7 +125,11 @@ def limited(fold: Fold, limit: int | None) -> Fold:
 
 
 def _prepare(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path) -> Fold:
-    """Write the split files: labels and targets for train, labels for the watched split, none for test."""
+    """Write the split files: labels and targets for train, labels for the watched split, none for test.
+
+    Clips have opaque names in them.
+    """
+    check_trace(folder)
     fold = limited(fold, unit.limit)
     state.splits = {
         name: SplitFacts(clips=len(ids), sha256=hash_ids(ids))
@@ -137,9 +144,21 @@ def _prepare(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder:
     }
     if unit.protocol.watched_split:
         rows[WATCHED] = watched_rows(fold.split(unit.protocol.watched_split), unit.protocol)
-    for name, data_list in rows.items():
+    hidden, names = hide(rows)
+    write_names(folder / SPLITS, names)
+    for name, data_list in hidden.items():
         write_json(folder / SPLITS / f"{name}.json", {"metainfo": {"split": name}, "data_list": data_list})
     return fold
+
+
+def _closed_files(unit: Unit, machine: Machine, folder: Path) -> list[Path]:
+    """What a plugin's code may not read: the lists of the unit's datasets, and what its clips' names stand for."""
+    datasets = [(unit.protocol.dataset, machine.dataset_root)]
+    if unit.protocol.test_on is not None:
+        datasets.append((unit.protocol.test_on.dataset, machine.test_root))
+    lists = [path for name, root in datasets for path in list_files(registry().find("datasets", name), root)]
+    read_names(folder / SPLITS)  # before it is closed
+    return [*lists, folder / SPLITS / NAMES]
 
 
 def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str]:
@@ -174,7 +193,8 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
         save_state(folder, state)
         watcher.epoch(unit, row)
 
-    trained = train(job_of(unit, machine, folder), partial(watcher.step, unit), on_epoch)
+    with closed(_closed_files(unit, machine, folder), folder):
+        trained = train(job_of(unit, machine, folder), partial(watcher.step, unit), on_epoch)
     state.selected = Selected(
         epoch=trained.epoch, epochs=trained.epochs, value=trained.value, sha256=hash_file(trained.checkpoint)
     )
@@ -221,7 +241,8 @@ def _predict(state: UnitState, unit: Unit, machine: Machine, folder: Path, watch
     clock = time.monotonic()
     missing = [split for split in unit.protocol.predicted_splits if split not in state.predictions]
     job = job_of(unit, machine, folder)
-    predicted = predict(job, checkpoint, missing, partial(watcher.predicting, unit))
+    with closed(_closed_files(unit, machine, folder), folder):
+        predicted = predict(job, checkpoint, missing, partial(watcher.predicting, unit))
     state.parameters, state.gflops = predicted.parameters, round(predicted.gflops, 6)
     for split, values in predicted.predictions.items():
         path = folder / predictions_name(split)

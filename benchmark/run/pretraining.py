@@ -12,12 +12,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.datasets.clips import read_clips
-from benchmark.datasets.synthetic import MARKER
+from benchmark.datasets.synthetic import MARKER, is_synthetic
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 from benchmark.fence import PluginFault
 from benchmark.files import hash_file, hash_value, is_clutter, read_text, write_text
 from benchmark.registry import registry, unknown_name
-from benchmark.run.data import find_root
+from benchmark.run.data import find_root, list_files
 from benchmark.run.rows import Row
 from benchmark.specs import DatasetLayout, MethodSpec, Pretraining, load_object
 from benchmark.video.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -30,6 +30,7 @@ class Source:
     """What is learned from: the rows that `ClipDataset` reads, relative to `root`.
 
     classes: emotion names, in the order of the rows' `target`; empty where nothing is labelled.
+    lists: annotation files of the datasets that it is, holds or lies in.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Source:
     rows: tuple[Row, ...]
     classes: tuple[str, ...]
     synthetic: bool
+    lists: tuple[Path, ...] = ()
 
 
 class PretrainingUnit(BaseModel):
@@ -114,7 +116,8 @@ def videos(folder: Path) -> Source:
             f"({', '.join(IMAGE_SUFFIXES)})"
         )
     rows = tuple({"clip_id": name, "path": name} for name in names)
-    return Source(folder.resolve().name, folder, rows, (), any(_marked(folder)))
+    lists = [path for layout, root in _datasets_around(folder) for path in list_files(layout, root)]
+    return Source(folder.resolve().name, folder, rows, (), any(_marked(folder)), tuple(lists))
 
 
 def _clips_under(folder: Path) -> Iterator[str]:
@@ -129,22 +132,20 @@ def _clips_under(folder: Path) -> Iterator[str]:
 
 def _marked(folder: Path) -> Iterator[bool]:
     # Synthetic data are marked at a dataset's root; `folder` may be inside it, or hold several.
-    yield from ((place / MARKER).is_file() for place in (folder.resolve(), *folder.resolve().parents))
+    yield is_synthetic(folder)
     yield from (place.is_file() for place in folder.glob(f"*/{MARKER}"))
 
 
 def datasets_around(folder: Path) -> list[str]:
     """Titles of the registered datasets whose root holds `folder`, or lies in it."""
+    return list(dict.fromkeys(layout.title for layout, _ in _datasets_around(folder)))
+
+
+def _datasets_around(folder: Path) -> Iterator[tuple[DatasetLayout, Path]]:
     folder = folder.resolve()
-    return [
-        layout.title
-        for layout in registry().datasets.values()
-        if any(
-            folder.is_relative_to(root) or root.is_relative_to(folder)
-            for place in (folder, *folder.parents)
-            if (root := _root_in(layout, place))
-        )
-    ]
+    for layout in registry().datasets.values():
+        roots = {root for place in (folder, *folder.parents) if (root := _root_in(layout, place))}
+        yield from ((layout, r) for r in sorted(roots) if folder.is_relative_to(r) or r.is_relative_to(folder))
 
 
 def _root_in(layout: DatasetLayout, place: Path) -> Path | None:
@@ -172,7 +173,7 @@ def images(dataset: str, data_root: Path | None) -> Source:
         }
         for clip in clips
     )
-    return Source(dataset, root, rows, classes, (root / MARKER).is_file())
+    return Source(dataset, root, rows, classes, is_synthetic(root), tuple(list_files(layout, root)))
 
 
 def read_state(folder: Path, unit: PretrainingUnit) -> PretrainingState:

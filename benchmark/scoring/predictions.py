@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import zlib
 from collections.abc import Sequence
@@ -29,6 +30,13 @@ class Predictions:
     def __post_init__(self) -> None:
         if self.probabilities.ndim != 2 or len(self.ids) != len(self.probabilities):
             raise ValueError(f"{len(self.ids)} ids with probabilities of shape {self.probabilities.shape}")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of ids and probabilities, however their file is written."""
+        content = hashlib.sha256("\n".join(self.ids).encode())
+        content.update(np.ascontiguousarray(self.probabilities).tobytes())
+        return content.hexdigest()
 
     @property
     def predicted(self) -> np.ndarray:

@@ -17,6 +17,7 @@ from mmengine.registry import FUNCTIONS
 from torch.utils.data import WeightedRandomSampler
 
 from benchmark.processes import follow_reader
+from benchmark.run.names import read_names
 from benchmark.specs import Sampling
 from benchmark.training.randomness import clip_stream
 from benchmark.training.seeds import derive_seed
@@ -32,16 +33,23 @@ class ClipDataset(BaseDataset):
 
     An index may be a triple (epoch, index, copy): the clip's random stream is then that of (seed, epoch, clip id) and
     of which copy it is in its epoch, whichever worker or process reads it, and however often the run was resumed.
+
+    Clips have opaque names where the folder of the annotation file says what they stand for: what comes after the
+    frames were read knows neither a clip's id nor its path.
     """
 
     def __init__(self, seed: str, **kwargs: Any) -> None:
         self.seed = seed
+        self._names = read_names(Path(kwargs["ann_file"]).parent)
         super().__init__(data_prefix={}, serialize_data=False, **kwargs)
 
     def __getitem__(self, index: int | tuple[int, int, int]) -> dict:
         epoch, position, copy = index if isinstance(index, tuple) else (0, index, 0)
         info = self.get_data_info(position)
         clip_id = info["clip_id"]
+        if self._names is not None:
+            info["path"] = self._names.path_of(clip_id)
+            clip_id = self._names.id_of(clip_id)
         again = [*([info["repeat"]] if "repeat" in info else []), *([f"copy {copy}"] if copy else [])]
         try:
             with clip_stream(derive_seed(self.seed, epoch, clip_id, *again)):
@@ -135,8 +143,8 @@ class ReadFrames:
         self.cache = Path(cache) if cache else None
 
     def __call__(self, results: dict) -> dict:
-        """Read the clip that `results["path"]` names, relative to the dataset's root."""
-        path = self.data_root / results["path"]
+        """Read the clip that `results["path"]` names, relative to the dataset's root; the key is taken away."""
+        path = self.data_root / results.pop("path")
         if "window" in results:
             frames, results["frame_numbers"] = self._window(path, *results["window"])
         else:

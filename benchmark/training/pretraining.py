@@ -12,6 +12,8 @@ from mmengine.registry import init_default_scope
 
 from benchmark.files import hash_file, write_json, write_text
 from benchmark.registry import registry
+from benchmark.run.guard import closed
+from benchmark.run.names import NAMES, hide, read_names, write_names
 from benchmark.run.presets import changed_preset
 from benchmark.run.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
 from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
@@ -95,7 +97,20 @@ def pretrain(
     on_epoch: Callable[[EpochRow], None],
 ) -> None:
     """Train, or go on training, and write the weights that the method starts from; `state` is kept on disk."""
-    write_json(job.folder / ROWS, {"metainfo": {"split": "train"}, "data_list": list(job.source.rows)})
+    hidden, names = hide({"train": job.source.rows})
+    write_names(job.folder, names)
+    write_json(job.folder / ROWS, {"metainfo": {"split": "train"}, "data_list": hidden["train"]})
+    read_names(job.folder)  # before it is closed
+    with closed([*job.source.lists, job.folder / NAMES], job.folder):
+        _train(job, state, on_step, on_epoch)
+
+
+def _train(
+    job: PretrainingJob,
+    state: PretrainingState,
+    on_step: Callable[[int, int, int], None],
+    on_epoch: Callable[[EpochRow], None],
+) -> None:
     config = job.config()
     write_text(job.folder / CONFIG, config.pretty_text)
     checkpoints = job.folder / CHECKPOINTS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from benchmark.errors import EnvironmentProblem, UnitFailed
 from benchmark.files import write_text
 from benchmark.registry import registry
 from benchmark.run.init import MODEL
+from benchmark.run.names import read_names
 from benchmark.run.presets import preset_of_unit
-from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
+from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS, SPLITS
 from benchmark.run.units import Unit
 from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
@@ -146,7 +147,7 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
 
 def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]) -> Predicted:
     """Class probabilities of every clip (or labelled frame) of `splits` under the checkpoint."""
-    config = job.config()
+    config, names = job.config(), read_names(job.folder / SPLITS)
     model = MODELS.build(config.model)
     model.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -165,6 +166,8 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
                 done += 1
                 on_step(done, total)
         results[split] = predictions_of(scores, frames)
+        if names is not None:
+            results[split] = replace(results[split], ids=tuple(map(names.id_of, results[split].ids)))
         finite = np.isfinite(results[split].probabilities).all(axis=1)
         if not finite.all():
             broken = results[split].ids[int(np.argmin(finite))]

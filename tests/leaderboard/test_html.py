@@ -18,6 +18,7 @@ from finished_run import RunMaker
 from sklearn.metrics import precision_recall_fscore_support
 
 from benchmark.leaderboard import Entry, entry_id
+from benchmark.leaderboard.attestations import Level
 from benchmark.leaderboard.entries import place_of
 from benchmark.leaderboard.html import render_index, write_site
 from benchmark.leaderboard.pages import render_page
@@ -104,9 +105,9 @@ def boards(node: Node) -> list[list[dict[str, str]]]:
 def make_entry(tmp_path_factory):
     make = RunMaker(tmp_path_factory.mktemp)
 
-    def entry(joined: bool = False, **options) -> Entry:
+    def entry(level: Level = "consistent", **options) -> Entry:
         record = make(**options).record
-        return Entry(place_of(record), record, joined)
+        return Entry(place_of(record), record, level)
 
     return entry
 
@@ -193,7 +194,9 @@ def markdown_tables(text: str) -> list[list[dict[str, str]]]:
 
 def test_the_tables_hold_what_the_markdown_page_holds(make_entry):
     entries = [
-        make_entry(joined=True, augmentations=(("midas", {"alpha": 0.8, "per_pair": False}),), label_mode="soft"),
+        make_entry(
+            level="labels-joined", augmentations=(("midas", {"alpha": 0.8, "per_pair": False}),), label_mode="soft"
+        ),
         make_entry(name="other", title="Other_1", accuracy=0.4, never="disgust", seeds=(0, 1)),
         make_entry(name="third", failed=((0, 3),), init={"w.pth": "0" * 64}),
     ]

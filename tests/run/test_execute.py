@@ -16,6 +16,7 @@ from benchmark.files import hash_file
 from benchmark.locks import Busy, exclusive
 from benchmark.run.data import load_data
 from benchmark.run.execute import Machine, run_unit
+from benchmark.run.names import read_names
 from benchmark.run.plan import Request, Row, find_protocol, make_units, parse_augmentation, resolve_protocol
 from benchmark.run.record import make_record
 from benchmark.run.run import run_units, unfinished
@@ -92,7 +93,7 @@ def test_no_test_label_is_written_where_training_reads(setting):
     run_units(units, data, machine, Silent())
     folder = machine.runs / units[0].folder
     rows = {name: json.loads((folder / "splits" / f"{name}.json").read_text())["data_list"] for name in SPLITS}
-    assert {key for row in rows["test"] for key in row} == {"clip_id", "path"}
+    assert {key for row in rows["test"] for key in row} == {"clip_id"}
     assert len(rows["test"]) == len(data.folds[1].test)
     test_ids = {row["clip_id"] for row in rows["test"]}
     assert not test_ids & {row["clip_id"] for name in ("train", "val") for row in rows[name]}
@@ -185,8 +186,9 @@ def test_frames_come_from_video_files_when_the_protocol_says_so(setting):
     units, data, machine = setting(settings=("epochs=1", "protocol.frames.source=original"), unofficial=True)
     outcome = run_units(units, data, machine, Silent())
     assert outcome.failed == []
+    names = read_names(machine.runs / units[0].folder / "splits")
     rows = json.loads((machine.runs / units[0].folder / "splits/test.json").read_text())["data_list"]
-    assert all(row["path"].endswith(".mp4") for row in rows)
+    assert all(names.path_of(row["clip_id"]).endswith(".mp4") for row in rows)
 
 
 def test_another_units_work_is_never_overwritten(setting):

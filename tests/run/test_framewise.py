@@ -15,6 +15,7 @@ from benchmark.datasets.layouts.affwild2 import ANNOTATIONS
 from benchmark.datasets.synthetic.affwild2 import synthesize
 from benchmark.run.data import load_data
 from benchmark.run.execute import Machine
+from benchmark.run.names import read_names
 from benchmark.run.plan import Request, Row, make_units, resolve_protocol
 from benchmark.run.record import make_record
 from benchmark.run.run import run_units
@@ -90,9 +91,10 @@ def test_the_test_rows_hold_no_label_and_both_people_of_a_video_are_in_one_split
         for split in ("train", "val", "test")
     }
     assert not any({"label", "frame_labels", "target"} & set(row) for row in rows["test"])
+    names = read_names(folder / "splits")
     videos = [
-        {row["clip_id"].partition("/")[0].removesuffix("_left").removesuffix("_right") for row in rows[split]}
-        for split in rows
+        {name.partition("/")[0].removesuffix("_left").removesuffix("_right") for name in ids}
+        for ids in ([names.id_of(row["clip_id"]) for row in listed] for listed in rows.values())
     ]
     assert not (videos[0] & videos[1] or videos[0] & videos[2] or videos[1] & videos[2])
 

@@ -68,7 +68,7 @@ def shown(loader, epoch):
     loader.sampler.set_epoch(epoch)
     return [
         (
-            sample.metainfo["clip_id"],
+            loader.dataset._names.id_of(sample.metainfo["clip_id"]),
             (hashlib.sha256(frames.numpy().tobytes()).hexdigest(), tuple(sample.target.tolist())),
         )
         for batch in loader

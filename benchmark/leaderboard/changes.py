@@ -1,0 +1,119 @@
+"""What a pull request changes, and what no pull request may."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import IntegrityError, UsageError
+from benchmark.leaderboard.attestations import ATTESTATIONS
+from benchmark.leaderboard.building import PAGES, SCHEMA
+from benchmark.leaderboard.entries import RECORDS
+from benchmark.leaderboard.ties import COMPARISONS
+
+# What is published for good, and what `build` writes from it; everything else in a repository is code.
+DATA = (RECORDS, ATTESTATIONS)
+GENERATED = (*PAGES, SCHEMA, COMPARISONS)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The changed files of a repository, relative to its leaderboard; those outside it are `code`.
+
+    base: the commit that the changes are relative to.
+    """
+
+    base: str
+    data: tuple[tuple[str, str], ...]
+    generated: tuple[str, ...]
+    code: tuple[str, ...]
+
+
+def changes_since(folder: Path, base: str) -> Changes:
+    """What differs between the working tree that holds the leaderboard `folder` and where it left `base`, a commit."""
+    root = Path(git(folder, "rev-parse", "--show-toplevel").strip())
+    # The folder itself may not be a link that leads elsewhere; the way to it may.
+    board = (folder.absolute().parent.resolve() / folder.name).relative_to(root).as_posix() + "/"
+    commit = git(folder, "merge-base", base, "HEAD").strip()
+    listed = git(root, "diff", "--name-status", "-z", "--no-renames", "--no-ext-diff", commit, "--").split("\0")[:-1]
+    new = git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")[:-1]
+    changed = sorted([*zip(listed[1::2], listed[::2], strict=True), *((path, "A") for path in new)])
+    data, generated, code = [], [], []
+    for path, status in changed:
+        inside = path.removeprefix(board) if path.startswith(board) else None
+        if inside is not None and inside.startswith(tuple(f"{name}/" for name in DATA)):
+            data.append((inside, status))
+        elif inside in GENERATED:
+            generated.append(inside)
+        else:
+            code.append(path)
+    return Changes(commit, tuple(data), tuple(generated), tuple(code))
+
+
+def check_changes(changes: Changes, folder: Path) -> None:
+    """What is published stays; code and data come in requests of their own. IntegrityError names the first file."""
+    for path, status in changes.data:
+        if status != "A":
+            what = "removed" if status == "D" else "changed"
+            raise IntegrityError(f"{folder / path}: is published and may not be {what}; a better run is another record")
+    if changes.data and changes.code:
+        raise IntegrityError(
+            f"{changes.code[0]}: code and data may not change in one request ({folder / changes.data[0][0]} is data): "
+            "a record is judged by rules that were there before it"
+        )
+    if not changes.code:
+        _check_comparisons(changes, folder)
+
+
+def _check_comparisons(changes: Changes, folder: Path) -> None:
+    """Two published rows are compared once: the counts of their clips can only be refuted by who has the labels."""
+    before, after = _comparisons_at(folder, changes.base), _comparisons_in(folder)
+    for pair, comparison in before.items():
+        if pair in after and after[pair] != comparison:
+            raise IntegrityError(f"{folder / COMPARISONS}: the comparison of {' and '.join(pair)} is published already")
+
+
+def _comparisons_at(folder: Path, commit: str) -> dict[tuple[str, str], Any]:
+    try:
+        return _by_pair(git(folder, "show", f"{commit}:./{COMPARISONS}"))
+    except UsageError:
+        return {}
+
+
+def _comparisons_in(folder: Path) -> dict[tuple[str, str], Any]:
+    path = folder / COMPARISONS
+    try:
+        return _by_pair(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path}: is not a file of comparisons: {error}") from error
+
+
+def _by_pair(text: str) -> dict[tuple[str, str], Any]:
+    return {(each["first"], each["second"]): each for each in json.loads(text)["comparisons"]}
+
+
+def has_commit(folder: Path, commit: str) -> bool:
+    """Whether the repository that holds `folder` knows a commit."""
+    try:
+        git(folder, "cat-file", "-e", f"{commit}^{{commit}}")
+    except UsageError:
+        return False
+    return True
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git prints; UsageError with its reason if it fails. The repository may be a stranger's: no hook is run."""
+    safe = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *safe, *arguments], capture_output=True, timeout=120, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"git {arguments[0]}: {error}") from error
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip().splitlines()
+        raise UsageError(f"{folder}: git {arguments[0]}: {reason[0] if reason else 'failed'}")
+    return done.stdout.decode(errors="surrogateescape")
