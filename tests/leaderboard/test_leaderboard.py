@@ -108,10 +108,10 @@ def test_records_are_ranked_by_the_protocols_metric(make_run, board):
     assert found[0]["UAR"] == f"{100 * best.mean:.2f} [{low:.2f}, {high:.2f}] ± {100 * best.std:.2f}"
 
 
-def test_equal_scores_share_a_rank(make_run, board):
+def test_equal_scores_may_have_each_others_places(make_run, board):
     runs = [make_run(name="a"), make_run(name="a", label_mode="soft"), make_run(name="b", accuracy=0.1)]
     publish(board, *runs)
-    assert [row["Rank"] for row in rows(page(board))] == ["1", "1", "3"]
+    assert [row["Rank"] for row in rows(page(board))] == ["1-2", "1-2", "3"]
 
 
 def test_a_row_shows_what_was_run(make_run, board):
