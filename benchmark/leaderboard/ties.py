@@ -77,12 +77,15 @@ class Comparisons(FileModel):
         """The entries' paths."""
         return tuple(row.entry for row in self.rows)
 
-    def of(self, first: str, second: str) -> tuple[float, float] | None:
-        """Error and degrees of freedom of two of its entries, None where they are not paired."""
-        places = sorted((self.entries.index(first), self.entries.index(second)))
-        row = self.rows[places[1]]
-        error, freedom = row.errors[places[0]], row.freedoms[places[0]]
-        return None if error is None or freedom is None else (error, freedom)
+    def pairs(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """Error and degrees of freedom of every two entries that are paired, the first entry's path being smaller."""
+        names = self.entries
+        return {
+            (names[other], row.entry): (error, freedom)
+            for row in self.rows
+            for other, (error, freedom) in enumerate(zip(row.errors, row.freedoms, strict=True))
+            if error is not None and freedom is not None
+        }
 
 
 class _File(FileModel):
@@ -147,13 +150,12 @@ def compare_rivals(
     """Compare every two rivals, those of `known` left as they are unless they were not paired."""
     labels = {str(entry.path): labels_of(entry.record) if labels_of else None for entry in rivals.entries}
     moved = _Moving(folder, rivals, labels)
-    before = set(known.entries) if known else set()
+    before = known.pairs() if known else {}
     rows = []
     for number, path in enumerate(rivals.paths):
         found: list[tuple[float, float] | None] = []
         for other in range(number):
-            stored = known.of(path, rivals.paths[other]) if known and {path, rivals.paths[other]} <= before else None
-            found.append(stored or moved.compare(other, number))
+            found.append(before.get((rivals.paths[other], path)) or moved.compare(other, number))
         rows.append(
             Row(
                 entry=path,
