@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import benchmark.protocols
 from benchmark.datasets.splits import hash_ids
 from benchmark.files import hash_file
+from benchmark.leaderboard.entry import Entry
 from benchmark.protocol import Protocol, load_protocol
 from benchmark.records import (
     AugmentationUse,
@@ -87,9 +88,14 @@ class RunMaker:
 
 
 def labels_of(split: str, fold: int, protocol: Protocol) -> dict[str, str]:
-    """Three clips per class in val, six in test."""
-    per_class = {"val": 3, "test": 6}[split]
-    return {f"{split}{fold}-{name}-{i}": name for name in protocol.classes for i in range(per_class)}
+    """Three clips per class in val, six in test; frame by frame, each is the only frame of a video."""
+    per_class, frame = {"val": 3, "test": 6}[split], "/00001" if protocol.windows else ""
+    return {f"{split}{fold}-{name}-{i}{frame}": name for name in protocol.classes for i in range(per_class)}
+
+
+def clusters_of(ids: Sequence[str]) -> tuple[str, ...]:
+    """Clips of the same number belong together, whatever their class."""
+    return tuple(clip_id.partition("/")[0].rpartition("-")[2] for clip_id in ids)
 
 
 def predict(
@@ -101,7 +107,14 @@ def predict(
     for row, label in zip(rows, labels.values(), strict=True):
         guess = label if rng.random() < accuracy and label != never else rng.choice(guesses)
         row[protocol.classes.index(guess)] = 1 - 0.05 * (len(protocol.classes) - 1)
-    return Predictions(tuple(labels), rows)
+    return Predictions(tuple(labels), rows, clusters_of(tuple(labels)) if protocol.clustered_by else None)
+
+
+def ranks_by_score(entries: Sequence[Entry]) -> dict[str, tuple[int, int]]:
+    """The places of entries that the data can all tell apart."""
+    ranked = [entry for entry in entries if entry.record.eligible]
+    ordered = sorted(ranked, key=lambda entry: -entry.record.aggregates.metrics["uar"].mean)
+    return {str(entry.path): (place, place) for place, entry in enumerate(ordered, start=1)}
 
 
 def finish_unit(

@@ -76,7 +76,7 @@ def _metrics(names: Sequence[str], protocol: Protocol, every: bool) -> list[Metr
         if metric.input != "confusion":
             raise UsageError(
                 f"--metric {metric.name}: does not follow from a confusion matrix, so its difference cannot be "
-                "resampled here; `benchmark score` computes it for each run"
+                "tested here; `benchmark score` computes it for each run"
             )
     return metrics
 
@@ -113,21 +113,20 @@ def _notes(runs: Sequence[FinishedSplit], pairs: Sequence[Pair]) -> list[str]:
     few = [name for name, clips in zip(runs[0].protocol.classes, fewest, strict=True) if 0 < clips < FEW]
     if few:
         notes.append(
-            f"{', '.join(map(repr, few))}: fewer than {FEW} test clips in a fold, which hardly vary when they are "
-            "resampled: intervals of UAR and macro-F1 are too narrow and p values too small"
+            f"{', '.join(map(repr, few))}: fewer than {FEW} test clips in a fold, which hardly vary when one is left "
+            "out: intervals of UAR and macro-F1 may be too narrow and p values too small"
         )
-    if runs[0].protocol.windows is not None:
-        notes.append(
-            "what is scored are frames, and frames of one video are not independent: intervals are too narrow and p "
-            "values too small, so that a difference may be chance although they say otherwise"
-        )
+    cluster = runs[0].protocol.clustered_by
+    if cluster:
+        notes.append(f"clips (or frames) of one {cluster} are not independent, and are left out together")
     for pair in pairs:
         names = f"{ascii_uppercase[pair.first]} and {ascii_uppercase[pair.second]}"
         if pair.left_out:
             left_out = "; ".join(f"seed {seed}, fold {fold}" for seed, fold in pair.left_out)
-            notes.append(f"{names}: left out, because only one of them has it: {left_out}")
+            notes.append(f"{names}: left out, because only one of them has these test clips: {left_out}")
         if pair.mcnemar is None:
-            notes.append(f"{names}: no McNemar's test, because several units predicted the same clips")
+            why = "clips are not independent" if cluster else "several units predicted the same clips"
+            notes.append(f"{names}: no McNemar's test, because {why}")
     return notes
 
 

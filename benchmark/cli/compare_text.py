@@ -15,10 +15,10 @@ from benchmark.specs import MetricSpec
 LEVEL = 0.05
 SYNTHETIC = "**Synthetic data: these numbers say nothing about real faces.**"
 LEGEND = """\
-Scores and differences are percent and points, means over the seeds and folds that both runs have. The 95 % interval and
-p come from drawing the test clips of each class 10,000 times with replacement, both runs' predictions together. They
-cover the choice of test clips, not that of the seed; a class with very few clips varies less under them than it would
-in truth."""
+Scores and differences are percent and points, means over folds and seeds on the test clips that both runs share. The
+95 % interval and p (Student's t) come from leaving out each resampling unit of both runs at once: a clip, or all clips
+that share what the protocol names. They cover the choice of test clips, and that of seeds where both runs have several
+for every fold; a class with very few clips varies less under them than it would in truth."""
 PAIRS = "Differences are the first run's minus the second's; Holm's correction is for the number of pairs."
 CHOSEN = "Differences are test-oracle minus val-selected; the interval takes the epochs as given, whoever chose them."
 

@@ -20,8 +20,13 @@ def warn_of_exchange(record: Record) -> None:
     from benchmark.records import protocol_of
     from benchmark.scoring.permutation import better_permutation
 
-    confusions = [unit.scores.val.confusion for unit in record.units if unit.scores.val is not None]
-    exchange = better_permutation(np.array(confusions, dtype=np.int64).sum(axis=0)) if confusions else None
+    scores = [unit.scores.val for unit in record.units if unit.scores.val is not None]
+    if not scores:
+        return
+    confusion = np.array([one.confusion for one in scores], dtype=np.int64).sum(axis=0)
+    clustered = all(one.clusters is not None for one in scores)
+    clusters = np.concatenate([one.cluster_counts() for one in scores]) if clustered else None
+    exchange = better_permutation(confusion, clusters)
     if exchange is None:
         return
     classes = protocol_of(record).classes

@@ -17,10 +17,10 @@ from benchmark.run.sweep_table import Row
 
 LEGEND = """\
 Scores are percent, means over the finished units with their 95 % interval. Differences are points, the row minus its
-baseline over the seeds and folds that both have; their 95 % interval and p come from drawing the test clips of each
-class 10,000 times with replacement, both rows' predictions together. They cover the choice of test clips, not that of
-the seed, and are too narrow for frame-wise protocols, because neighbouring frames of a video look alike. p is corrected
-after Holm for the number of rows that have a baseline, for each metric on its own."""
+baseline over the test clips that both share; their 95 % interval and p come from leaving out each clip (or all clips of
+a video, subject or source, where the protocol names one) of both rows at once. They cover the choice of test clips, and
+that of seeds where both rows have several for every fold. p is corrected after Holm for the number of rows that have a
+baseline, for each metric on its own."""
 
 
 def sweep_text(sweep: Sweep, rows: Sequence[Row]) -> str:

@@ -23,6 +23,11 @@ def scored_labels(clips: Iterable[Clip]) -> dict[str, str]:
     return labels
 
 
+def scored_clusters(clips: Iterable[Clip], attribute: str) -> dict[str, str]:
+    """The cluster of everything in `clips` that is scored, by its id: the clip's `attribute`, or its own id."""
+    return {name: clip.attributes.get(attribute, clip.id) for clip in clips for name in scored_labels([clip])}
+
+
 def scored_ids(clips: Iterable[Clip]) -> list[str]:
     """The ids of what `scored_labels` holds; a clip that is listed twice is there twice."""
     return [name for clip in clips for name in scored_labels([clip])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -101,6 +102,7 @@ def run_columns() -> list[Column]:
     """How much was run, when, and what to know about it."""
     return [
         Column("Seeds x folds", _seeds_and_folds),
+        Column("Interval covers", _covered),
         Column("Date", lambda record: record.created.date().isoformat()),
         Column("Marks", lambda record: "; ".join(map(escape, marks(record))) or "-"),
     ]
@@ -154,6 +156,14 @@ def _pretraining(record: Record) -> str:
 
 def _seeds_and_folds(record: Record) -> str:
     return f"{len({unit.seed for unit in record.units})} x {len({unit.fold for unit in record.units})}"
+
+
+def _covered(record: Record) -> str:
+    """What the intervals allow for: the choice of test clips, or of whole clusters of them, and that of seeds."""
+    cluster = protocol_of(record).clustered_by
+    clips = f"clips by {escape(cluster)}" if cluster else "clips"
+    several = record.units and all(count > 1 for count in Counter(unit.fold for unit in record.units).values())
+    return f"{clips} and seeds" if several else clips
 
 
 def _mean(summary: Summary | None) -> str:

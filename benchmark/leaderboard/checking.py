@@ -12,7 +12,7 @@ from typing import Any
 from benchmark.errors import IntegrityError
 from benchmark.files import read_bounded, read_text
 from benchmark.leaderboard.attestations import ATTESTATIONS, files_of_attestations
-from benchmark.leaderboard.building import PAGES, REPORTED, metric_titles, rendered
+from benchmark.leaderboard.building import PAGES, REPORTED, rendered
 from benchmark.leaderboard.entries import (
     RECORDS,
     LabelsOf,
@@ -25,8 +25,14 @@ from benchmark.leaderboard.entries import (
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.facts import check_facts
 from benchmark.leaderboard.reported import check_arithmetic, load_reported
-from benchmark.leaderboard.sections import sections
-from benchmark.leaderboard.ties import COMPARISONS, Comparison, Labels, check_comparison, neighbours, read_comparisons
+from benchmark.leaderboard.ties import (
+    COMPARISONS,
+    Comparisons,
+    Labels,
+    check_comparisons,
+    rankings,
+    read_comparisons,
+)
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.protocol import Protocol
 from benchmark.records import Record
@@ -119,19 +125,19 @@ def _check_no_copies(folder: Path, entries: Sequence[Entry], digests: Sequence[S
 
 def _comparison_jobs(
     folder: Path, entries: Sequence[Entry], labels: Mapping[PurePosixPath, Labels | None]
-) -> tuple[list[_Job], dict[tuple[str, str], Comparison]]:
-    """What checks the comparisons; there is one for every two neighbours of a ranking."""
-    stored = read_comparisons(folder)
-    pairs = neighbours(sections(entries, metric_titles()))
-    expected = {(str(first.path), str(second.path)): (first, second) for first, second in pairs}
+) -> tuple[list[_Job], tuple[Comparisons, ...]]:
+    """What checks the comparisons of each ranking."""
+    stored = {one.entries: one for one in read_comparisons(folder)}
+    expected = {rivals.paths: rivals for rivals in rankings(entries)}
     if set(stored) != set(expected):
         raise IntegrityError(
-            f"{folder / COMPARISONS}: is not about the neighbours of the rankings; run `benchmark leaderboard build`"
+            f"{folder / COMPARISONS}: is not about the rows of the rankings; run `benchmark leaderboard build`"
         )
     jobs: list[_Job] = [
-        (check_comparison, (stored[key], folder, *pair, labels[pair[0].path])) for key, pair in expected.items()
+        (check_comparisons, (stored[key], folder, rivals, {path: labels[PurePosixPath(path)] for path in rivals.paths}))
+        for key, rivals in expected.items()
     ]
-    return jobs, stored
+    return jobs, tuple(stored[key] for key in expected)
 
 
 def _check_protocol(record: Record, known: Protocol, where: Path) -> None:

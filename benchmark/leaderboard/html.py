@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -25,7 +25,8 @@ from benchmark.leaderboard.markdown import percent
 from benchmark.leaderboard.record_page import record_view
 from benchmark.leaderboard.reported import DISCLAIMER, SELECTIONS, ReportedTable
 from benchmark.leaderboard.scale import Interval, fit, interval_of
-from benchmark.leaderboard.sections import Section, never, sections
+from benchmark.leaderboard.sections import Section, sections
+from benchmark.leaderboard.ties import Ranks
 from benchmark.records import Record
 
 # No network, no plugins, no forms; of scripts only the one with this hash runs. Styles stand in the page, and in plots.
@@ -55,14 +56,14 @@ def write_site(
     entries: Sequence[Entry],
     titles: Mapping[str, str],
     out: Path,
+    ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
-    tied: Callable[[Entry, Entry], bool] = never,
 ) -> list[Path]:
     """Write `out/index.html` and each entry's `out/records/<id>.html`; equal arguments give equal bytes.
 
     The arguments are those of `render_index`. Returns the paths written; whatever else lies in `out` is left alone.
     """
-    pages = {"index.html": render_index(entries, titles, reported, tied)}
+    pages = {"index.html": render_index(entries, titles, ranks, reported)}
     for entry in sorted(entries, key=lambda entry: entry.path):
         pages[_page_of(entry)] = _render(
             "record.html",
@@ -79,13 +80,13 @@ def write_site(
 def render_index(
     entries: Sequence[Entry],
     titles: Mapping[str, str],
+    ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
-    tied: Callable[[Entry, Entry], bool] = never,
 ) -> str:
     """The index as HTML; the same entries in any order give the same text.
 
-    titles: metric titles by name. reported: tables quoted from the literature. tied: whether the data can't separate
-    two neighbours of a ranking.
+    titles: metric titles by name. ranks: the best and the worst place of each ranked entry, by path. reported: tables
+    quoted from the literature.
     """
     script = _asset("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -95,8 +96,8 @@ def render_index(
         "index.html",
         POLICY.format(script=f"'sha256-{digest}'"),
         script=Markup(script),
-        real=[_section_view(section, titles) for section in sections(real, titles, tied, reported)],
-        synthetic=[_section_view(section, titles) for section in sections(synthetic, titles, tied)],
+        real=[_section_view(section, titles) for section in sections(real, titles, ranks, reported)],
+        synthetic=[_section_view(section, titles) for section in sections(synthetic, titles, ranks)],
         reported=reported,
         legend=LEGEND,
         disclaimer=DISCLAIMER,
@@ -119,7 +120,7 @@ def _section_view(section: Section, titles: Mapping[str, str]) -> dict[str, Any]
     scale = fit(interval_of(summary_of(entry.record, protocol.ranking)) for entry in entries)
     groups = {group: [_plain(column.title) for column in columns] for group, columns in section.columns.items()}
     groups["run"].append("Verified")
-    ranked = [_row_view(str(rank), entry, section) for rank, entry in section.ranked]
+    ranked = [_row_view(rank, entry, section) for rank, entry in section.ranked]
     others = [_row_view("; ".join(reasons), entry, section) for reasons, entry in section.others]
     return {
         "anchor": _anchor(entries[0].record),

@@ -6,9 +6,16 @@ from __future__ import annotations
 LEGEND = (
     (
         "Scores",
-        "Percent on test clips: the mean over units (every seed and fold), in brackets its 95 % interval (bootstrap of "
-        "the test clips within class, fold by fold), after it the standard deviation over units. Neighbouring frames "
-        "of a video look alike, so that intervals of frame-wise protocols are too narrow.",
+        "Percent on test clips: the mean over units (every seed and fold), in brackets its 95 % interval, after it the "
+        "standard deviation over units. A class without test clips counts neither in UAR nor in macro-F1.",
+    ),
+    (
+        "Interval covers",
+        "Intervals leave out one test clip after the other (jackknife, Student's t on log-odds), or all clips of one "
+        "video, subject or source at once where the protocol names such a cluster: frames of a video are not "
+        "independent. They cover the choice of clips, and that of seeds too where every fold was run with several. "
+        "Clips of the film and television datasets count as independent, because the datasets do not say which share a "
+        "film: intervals there may be too narrow.",
     ),
     (
         "Pooled and grouped",
@@ -17,8 +24,11 @@ LEGEND = (
     ),
     (
         "Rank",
-        "Neighbours share a rank where the bootstrap of their difference over the same clips can't separate them at "
-        "5 % (over independent clips, where nobody who published had the labels).",
+        "The places that a row may have, as far as the data can tell: below every row that is better, and above "
+        "every row that is worse, with p < 5 %. A row is compared with each other one over the same test clips, "
+        "whatever their seeds (over independent clips, where nobody who published had the labels), and its p values "
+        "are corrected after Holm for the number of these. So the places of any one row hold its true one in 95 of "
+        "100 cases; that those of all rows do at once is less sure.",
     ),
     (
         "Not ranked",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from benchmark.leaderboard.cells import Column, name_columns, recall_columns, run_columns, score_columns
@@ -12,6 +12,7 @@ from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import escape, render_table
 from benchmark.leaderboard.reported import DISCLAIMER, ReportedTable, render_reported
 from benchmark.leaderboard.sections import Section, definition, ranking_score, sections
+from benchmark.leaderboard.ties import Ranks
 from benchmark.records import Record
 
 REAL = """\
@@ -41,16 +42,16 @@ def render_page(
     entries: Sequence[Entry],
     titles: Mapping[str, str],
     synthetic: bool,
-    tied: Callable[[Entry, Entry], bool],
+    ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
 ) -> str:
     """The page as markdown; the same entries in any order give the same text.
 
-    titles: metric titles by name. tied: whether the data can't separate two neighbours of a ranking. reported: tables
+    titles: metric titles by name. ranks: the best and the worst place of each ranked entry, by path. reported: tables
     of the literature, for the page of real results.
     """
     parts = [GENERATED, SYNTHETIC if synthetic else REAL, _legend() if entries else EMPTY]
-    for section in sections(entries, titles, tied, reported):
+    for section in sections(entries, titles, ranks, reported):
         parts += _section(section, titles)
     if reported:
         parts.append(f"## Reported in the literature\n\n{DISCLAIMER}\n\n{render_reported(reported)}")
@@ -88,7 +89,7 @@ def _section(section: Section, titles: Mapping[str, str]) -> list[str]:
         *([textwrap.fill(section.facts, 120) + "\n"] if section.facts else []),
     ]
     if section.ranked:
-        parts.append(_table("Rank", [(str(rank), entry) for rank, entry in section.ranked], columns))
+        parts.append(_table("Rank", section.ranked, columns))
     else:
         parts.append("No ranked result yet.\n")
     if section.others:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.errors import IntegrityError
-from benchmark.leaderboard.building import Comparisons, metric_titles, tied_by
+from benchmark.leaderboard.building import metric_titles, ranks_of
 from benchmark.leaderboard.cells import marks, name_columns, summary_of
 from benchmark.leaderboard.changes import Changes, changes_since, check_changes, has_commit
 from benchmark.leaderboard.checking import check
@@ -16,7 +17,7 @@ from benchmark.leaderboard.entries import LabelsOf, known_protocol
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.markdown import escape, percent
 from benchmark.leaderboard.sections import Section, ranking_score, sections
-from benchmark.leaderboard.ties import read_comparisons
+from benchmark.leaderboard.ties import Comparisons, difference_of, rankings, read_comparisons
 from benchmark.records import RECORD, Record, protocol_of
 from benchmark.registry import BUILT_IN, registry
 from benchmark.scoring.predictions import read_predictions
@@ -73,7 +74,7 @@ def _summary(folder: Path, entries: Sequence[Entry], changes: Changes, added: se
     lines += [f"Attested and signed: {', '.join(map(escape, attested))}."] if attested else []
     for synthetic in (False, True):
         board = [entry for entry in entries if entry.record.data.synthetic == synthetic]
-        for section in sections(board, metric_titles(), tied_by(comparisons)):
+        for section in sections(board, metric_titles(), ranks_of(entries, comparisons)):
             ranked = {str(entry.path): rank for rank, entry in section.ranked}
             for entry in [*(entry for _, entry in section.ranked), *(entry for _, entry in section.others)]:
                 if str(entry.path) in added:
@@ -82,12 +83,13 @@ def _summary(folder: Path, entries: Sequence[Entry], changes: Changes, added: se
                         if str(entry.path) in ranked
                         else "not ranked"
                     )
-                    lines += ["", *_about(folder, entry, place, section, added, comparisons)]
+                    differences = list(_differences(entries, comparisons, section, str(entry.path)))
+                    lines += ["", *_about(folder, entry, place, section, added, differences)]
     return "\n".join([*lines, ""])
 
 
 def _about(
-    folder: Path, entry: Entry, place: str, section: Section, added: set[str], comparisons: Comparisons
+    folder: Path, entry: Entry, place: str, section: Section, added: set[str], differences: Sequence[str]
 ) -> Iterator[str]:
     record, protocol = entry.record, section.protocol
     title = metric_titles()[protocol.ranking]
@@ -99,13 +101,26 @@ def _about(
     under = f"{escape(protocol.name)} version {protocol.version}, {data}"
     yield f"* `{entry.path}`: {under}, {place}: {escape(title)} {score}"
     yield f"* verified: {entry.verified}"
-    for (first, second), found in comparisons.items():
-        if str(entry.path) in (first, second):
-            points = [f"{100 * value:+.2f}" for value in (found.value, found.low, found.high)]
-            over = "over the same clips" if found.units else "over independent clips"
-            yield f"* `{first}` minus `{second}`: {points[0]} [{points[1]}, {points[2]}], p = {found.p:.3f}, {over}"
+    yield from differences
     unusual = [*_unusual(folder, record, section, added), *_nearly_copied(folder, entry, section)]
     yield f"* unusual: {'; '.join(map(escape, unusual)) or 'nothing'}"
+
+
+def _differences(
+    entries: Sequence[Entry], comparisons: Sequence[Comparisons], section: Section, path: str
+) -> Iterator[str]:
+    """The row and its neighbours in the ranking, the upper one minus the lower one."""
+    order = [str(entry.path) for _, entry in section.ranked]
+    for rivals in rankings(entries):
+        stored = next((one for one in comparisons if one.entries == rivals.paths), None)
+        if path not in rivals.paths or stored is None:
+            continue
+        for first, second in pairwise(order):
+            if path in (first, second):
+                found, paired = difference_of(rivals, stored, first, second)
+                points = [f"{100 * value:+.2f}" for value in (found.value, found.low, found.high)]
+                over = "over the same clips" if paired else "over independent clips"
+                yield f"* `{first}` minus `{second}`: {points[0]} [{points[1]}, {points[2]}], p = {found.p:.3f}, {over}"
 
 
 def _unusual(folder: Path, record: Record, section: Section, added: set[str]) -> Iterator[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from benchmark.leaderboard.cells import (
     Column,
@@ -17,6 +17,7 @@ from benchmark.leaderboard.cells import (
 )
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.reported import ReportedTable
+from benchmark.leaderboard.ties import Ranks
 from benchmark.protocol import Protocol
 from benchmark.protocol.facts import known_facts
 from benchmark.records import Record, protocol_of
@@ -34,7 +35,7 @@ class Section:
 
     protocol: an eligible record's definition, for others may have changed theirs.
     columns: groups of columns by what they are about; the first of `scores` is the ranking metric.
-    ranked: rank and entry; neighbours that are tied share a rank, and the next one is counted on: 1, 1, 3.
+    ranked: the places that an entry may have, as `2` or `1-3`, and the entry.
     others: why an entry has no rank, as plain texts, and the entry.
     facts: whether records are held against the official lists, in words; empty on synthetic data, and where nobody
         has verified them.
@@ -42,29 +43,24 @@ class Section:
 
     protocol: Protocol
     columns: Mapping[str, Sequence[Column]]
-    ranked: Sequence[tuple[int, Entry]]
+    ranked: Sequence[tuple[str, Entry]]
     others: Sequence[tuple[list[str], Entry]]
     facts: str
-
-
-def never(first: Entry, second: Entry) -> bool:
-    """No two entries are tied, unless they have the same score."""
-    return False
 
 
 def sections(
     entries: Sequence[Entry],
     titles: Mapping[str, str],
-    tied: Callable[[Entry, Entry], bool] = never,
+    ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
 ) -> list[Section]:
     """One section per protocol and version, by name, the newest version first; the order of `entries` is irrelevant.
 
-    titles: metric titles by name. tied: whether the data can't separate two neighbours of the ranking. reported: tables
+    titles: metric titles by name. ranks: the best and the worst place of each ranked entry, by path. reported: tables
     of the literature, to show the distance of a run's score to the one that its paper prints.
     """
     ordered = sorted(entries, key=lambda entry: (*_protocol_key(entry), entry.path))
-    return [_section(list(group), titles, tied, reported) for _, group in groupby(ordered, key=_protocol_key)]
+    return [_section(list(group), titles, ranks, reported) for _, group in groupby(ordered, key=_protocol_key)]
 
 
 def definition(records: Sequence[Record]) -> Protocol:
@@ -85,17 +81,11 @@ def _protocol_key(entry: Entry) -> tuple[str, int]:
 def _section(
     entries: Sequence[Entry],
     titles: Mapping[str, str],
-    tied: Callable[[Entry, Entry], bool],
+    ranks: Ranks,
     reported: Sequence[ReportedTable],
 ) -> Section:
     protocol = definition([entry.record for entry in entries])
     ordered = sorted(entries, key=lambda entry: (-ranking_score(entry.record, protocol), entry.path))
-    ranked = [entry for entry in ordered if entry.record.eligible]
-    scores = {entry.path: ranking_score(entry.record, protocol) for entry in ranked}
-    ranks = [1]
-    for position, (first, second) in enumerate(pairwise(ranked), start=2):
-        same = scores[first.path] == scores[second.path] or tied(first, second)
-        ranks.append(ranks[-1] if same else position)
     return Section(
         protocol=protocol,
         columns={
@@ -105,7 +95,7 @@ def _section(
             "model": cost_columns(),
             "run": run_columns(),
         },
-        ranked=list(zip(ranks, ranked, strict=False)),
+        ranked=[(_places(*ranks[str(entry.path)]), entry) for entry in ordered if entry.record.eligible],
         others=[(_why_not(entry.record), entry) for entry in ordered if not entry.record.eligible],
         facts=_facts(protocol, entries),
     )
@@ -115,6 +105,10 @@ def _facts(protocol: Protocol, entries: Sequence[Entry]) -> str:
     if any(entry.level is None or entry.record.data.synthetic for entry in entries):
         return ""
     return KNOWN if any("test" in splits for splits in known_facts(protocol).values()) else UNKNOWN
+
+
+def _places(best: int, worst: int) -> str:
+    return str(best) if best == worst else f"{best}-{worst}"
 
 
 def _why_not(record: Record) -> list[str]:

@@ -17,12 +17,17 @@ HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 
 @styled()
 def recall_figure(
-    confusion: ArrayLike, classes: Sequence[str], title: str, clips: Sequence[int] | None = None
+    confusion: ArrayLike,
+    classes: Sequence[str],
+    title: str,
+    clips: Sequence[int] | None = None,
+    intervals: Sequence[tuple[float, float] | None] | None = None,
 ) -> Figure:
-    """Recall of each class with its 95 % Wilson interval, from confusion counts (K, K).
+    """Recall of each class with its 95 % interval, from confusion counts (K, K).
 
-    clips: number of different clips of each class, where the counts hold clips several times (one for each seed): the
-    interval is that of so many clips, with their number of right ones rounded. Left out, every count is another clip.
+    clips: number of different clips of each class, where the counts hold clips several times (one for each seed); left
+    out, every count is another clip. intervals: of each class that has clips, in 0..1; left out, Wilson's intervals of
+    so many clips, with their number of right ones rounded.
     """
     counts = np.asarray(confusion, dtype=np.int64)
     size = len(classes)
@@ -39,7 +44,8 @@ def recall_figure(
             axes.text(1, k, "no clips", va="center", fontsize=SMALL)
             continue
         value = right[k] / total[k]
-        low, high = wilson_interval(round(right[k] * different[k] / total[k]), different[k])
+        given = intervals[k] if intervals else None
+        low, high = given or wilson_interval(round(right[k] * different[k] / total[k]), different[k])
         axes.barh(k, 100 * value, height=0.7, color=COLOURS[6])
         reach = [[100 * (value - low)], [100 * (high - value)]]
         axes.errorbar(100 * value, k, xerr=reach, color="black", elinewidth=1, capsize=2.5)
@@ -48,7 +54,7 @@ def recall_figure(
         axes.text(1.02, k, words, transform=margin, va="center", fontsize=SMALL)
     _class_axis(axes, names)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("recall, % (95 % Wilson interval)")
+    axes.set_xlabel("recall, % (95 % interval)")
     return finish(figure)
 
 

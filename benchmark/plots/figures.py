@@ -15,11 +15,12 @@ from benchmark.plots.bars import posterior_figure, recall_figure
 from benchmark.plots.curves import Curve, curves_figure
 from benchmark.plots.matrices import coexistence_figure, confusion_figure
 from benchmark.protocol import Protocol
-from benchmark.records import Record, UnitRecord, referenced_file
+from benchmark.records import Record, UnitRecord, clip_sets, referenced_file
 from benchmark.registry import registry
 from benchmark.run.data import Data
 from benchmark.run.state import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions
+from benchmark.scoring.scores import recall_interval
 from benchmark.specs import Clip
 
 
@@ -55,9 +56,11 @@ def score_figures(record: Record, protocol: Protocol) -> dict[str, Figure]:
     tested = {unit.splits.test.sha256: unit.scores.test.confusion for unit in record.units}
     clips = np.array(list(tested.values()), dtype=np.int64).sum(axis=(0, 2))
     pooled, classes = confusions.sum(axis=0), protocol.classes
+    sets = clip_sets(record.units)
+    intervals = [recall_interval(sets, k) if clips[k] else None for k in range(len(classes))]
     return {
         "confusion": confusion_figure(pooled, classes, heading(record, "Confusion on test")),
-        "recall": recall_figure(pooled, classes, heading(record, "Recall on test"), clips.tolist()),
+        "recall": recall_figure(pooled, classes, heading(record, "Recall on test"), clips.tolist(), intervals),
     }
 
 

@@ -175,6 +175,8 @@ class Protocol(_Strict):
 
     train_on, test_on: in a cross-dataset protocol, the protocol under which models are trained and selected, and the
         dataset they are then tested on.
+    cluster: an attribute of clips, such as `subject` or `source`: clips that agree in it are not independent, and
+        intervals and tests resample them together. Left out, it follows from the rest, see `clustered_by`.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -193,6 +195,7 @@ class Protocol(_Strict):
     metrics: tuple[str, ...] = Field(min_length=1)
     ranking: str
     aggregate: Literal["mean-of-folds"]
+    cluster: str | None = None
     groupings: tuple[Grouping, ...] = ()
 
     @field_validator("classes", "folds", "metrics")
@@ -258,6 +261,18 @@ class Protocol(_Strict):
     def predicted_splits(self) -> tuple[str, ...]:
         """The splits that the selected model predicts and that are scored."""
         return ("val", "test") if self.split.val is not None else ("test",)
+
+    @property
+    def clustered_by(self) -> str | None:
+        """The attribute of clips whose values are independent of each other; None where single clips are.
+
+        Clips that a rule keeps in one split are not independent; nor are the frames of a video, nor two videos cut from
+        one `source`. A clip without the attribute is independent of all others.
+        """
+        if self.cluster is not None:
+            return self.cluster
+        groups = (rule.group for rule in (self.split.test, self.split.val) if isinstance(rule, HeldOut))
+        return next((group for group in groups if group), "source" if self.windows else None)
 
     def frame_source(self, split: str) -> str:
         """The frame source of a split's clips."""

@@ -1,6 +1,6 @@
 """Records: the JSON that describes a finished run, with every number recomputable from the predictions beside it."""
 
-from benchmark.records.aggregates import Aggregates, Summary, aggregate, clip_sets, resampled_sets
+from benchmark.records.aggregates import Aggregates, Summary, aggregate, clip_sets
 from benchmark.records.assemble import assemble_record, incomplete_reasons, unofficial_reasons
 from benchmark.records.model import (
     RECORD,
@@ -56,7 +56,6 @@ __all__ = [
     "read_record",
     "record_path",
     "referenced_file",
-    "resampled_sets",
     "unofficial_reasons",
     "verify_record",
     "write_record",

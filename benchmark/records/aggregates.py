@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
 
 from benchmark.errors import IntegrityError
 from benchmark.protocol import Protocol
-from benchmark.scoring.intervals import RESAMPLES, percentile_interval, resample
-from benchmark.scoring.metrics import group_confusion, per_class_recall
-from benchmark.scoring.scores import Compute, FileModel, metric_functions, rounded
+from benchmark.scoring.clipsets import ClipSet, Compute, spread_of_mean
+from benchmark.scoring.intervals import interval
+from benchmark.scoring.metrics import per_class_recall
+from benchmark.scoring.scores import FileModel, SplitScores, in_groups, metric_functions, rounded
 from benchmark.specs import MetricSpec
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class Summary(FileModel):
     """One metric over all units of a record.
 
     mean, std: over units, every (seed, fold) counting once; `std` is the sample one (n - 1), None for a single unit.
-    low, high: 95 % interval of the mean, for the sampling of test clips.
+    low, high: 95 % interval of the mean, for the sampling of test clips (or of whole clusters of them), and for that of
+        seeds where every fold was run with several.
     pooled: the metric on the sum of the units' confusions.
     """
 
@@ -51,84 +52,73 @@ class Aggregates(FileModel):
 def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence[MetricSpec]) -> Aggregates:
     """Aggregate the test confusions of at least one unit.
 
-    The interval bootstraps each fold on its own and averages the metric over folds, resample by resample. Seeds of one
-    fold share its test clips, so they can't narrow that interval: their confusions are pooled, and as many clips are
-    drawn from the pool as the fold has. All folds of a cross-dataset protocol share their clips in the same way.
+    The folds' test clips are independent of each other. Seeds of one fold share its test clips, so they can't narrow
+    what the interval allows for the choice of these; see `spread_of_mean`. All folds of a cross-dataset protocol share
+    their clips in the same way.
     """
     if not units:
         raise IntegrityError("nothing to aggregate: no unit was finished")
     confusions = np.array([unit.scores.test.confusion for unit in units], dtype=np.int64)
     computes = metric_functions(protocol, metrics)
-    folds = resampled_sets(clip_sets(units), confusions)
+    tested = clip_sets(units)
     pooled = confusions.sum(axis=0)
     recall = per_class_recall(confusions)
-    groupings = {}
-    for grouping in protocol.groupings:
-        coarse = group_confusion(confusions, protocol.classes, grouping.groups)
-        coarse_folds = [(weight, group_confusion(drawn, protocol.classes, grouping.groups)) for weight, drawn in folds]
-        groupings[grouping.name] = _summaries(computes, coarse, coarse_folds)
+
+    def summaries(groups: Mapping[str, Sequence[str]] | None = None) -> dict[str, Summary]:
+        views = {
+            name: compute if groups is None else in_groups(compute, protocol.classes, groups)
+            for name, compute in computes.items()
+        }
+        return {name: _summary(view, confusions, tested) for name, view in views.items()}
+
     return Aggregates(
-        metrics=_summaries(computes, confusions, folds),
+        metrics=summaries(),
         recall={name: _mean_defined(recall[:, k]) for k, name in enumerate(protocol.classes)},
-        groupings=groupings,
+        groupings={grouping.name: summaries(grouping.groups) for grouping in protocol.groupings},
         collapsed=[name for k, name in enumerate(protocol.classes) if pooled[k].sum() and not pooled[k, k]],
     )
 
 
-def clip_sets(units: Sequence[UnitRecord]) -> list[int]:
-    """For each unit the number of its set of test clips: one for each fold, but one for all folds with the same clips.
+def clip_sets(units: Sequence[UnitRecord], split: Literal["val", "test"] = "test") -> list[ClipSet]:
+    """The units by the clips of a split that they share: one set for each fold, but one for all folds with the same.
 
-    IntegrityError for a fold of which two seeds were tested on different clips.
+    IntegrityError for units that contradict each other on the clips of a set.
     """
     tested: dict[int, str] = {}
     for unit in units:
-        if tested.setdefault(unit.fold, unit.splits.test.sha256) != unit.splits.test.sha256:
+        sha256 = getattr(unit.splits, split).sha256
+        if tested.setdefault(unit.fold, sha256) != sha256:
             raise IntegrityError(f"fold {unit.fold}: its units were tested on different clips")
-    numbers: dict[str, int] = {}
-    for fold in sorted(tested):
-        numbers.setdefault(tested[fold], len(numbers))
-    return [numbers[tested[unit.fold]] for unit in units]
+    sets = []
+    for sha256 in dict.fromkeys(tested[fold] for fold in sorted(tested)):
+        own = [unit for unit in units if getattr(unit.splits, split).sha256 == sha256]
+        sets.append(_clip_set(own, split))
+    return sets
 
 
-def resampled_sets(
-    sets: Sequence[int], confusions: np.ndarray, resamples: int = RESAMPLES, first_stream: int = 0
-) -> list[tuple[float, np.ndarray]]:
-    """For each set of test clips its share of the units and its bootstrap confusions (R, K, K).
-
-    sets: of each unit, see `clip_sets`. confusions: theirs, (U, K, K). Draws from another `first_stream` are
-    independent.
-    """
-    resampled = []
-    seen: Counter[bytes] = Counter()
-    for number in sorted(set(sets)):
-        own = confusions[[one == number for one in sets]]
-        clips = own.sum(axis=2)
-        if (clips != clips[0]).any():
-            raise IntegrityError("units with the same test clips have different numbers of them per class")
-        pool = own.sum(axis=0)
-        # Sets with equal confusions are still different clips: each gets draws of its own.
-        stream = first_stream + seen[pool.tobytes()]
-        seen[pool.tobytes()] += 1
-        resampled.append((len(own) / len(sets), resample(pool, resamples, stream, clips[0])))
-    return resampled
+def _clip_set(units: Sequence[UnitRecord], split: str) -> ClipSet:
+    scores: list[SplitScores] = [getattr(unit.scores, split) for unit in units]
+    where = f"fold {units[0].fold}: units with the same test clips"
+    if len({None if one.clusters is None else len(one.clusters) for one in scores}) > 1:
+        raise IntegrityError(f"{where} have different clusters of them")
+    confusions = np.array([one.confusion for one in scores], dtype=np.int64)
+    clusters = None if scores[0].clusters is None else np.stack([one.cluster_counts() for one in scores])
+    try:
+        return ClipSet(confusions, tuple(unit.fold for unit in units), clusters)
+    except ValueError as error:
+        raise IntegrityError(f"{where}: {error}") from error
 
 
-def _summaries(
-    computes: Mapping[str, Compute], confusions: np.ndarray, folds: list[tuple[float, np.ndarray]]
-) -> dict[str, Summary]:
-    summaries = {}
-    for name, compute in computes.items():
-        values = compute(confusions)
-        samples = sum(weight * compute(drawn) for weight, drawn in folds)
-        low, high = percentile_interval(np.asarray(samples))
-        summaries[name] = Summary(
-            mean=rounded(values.mean()),
-            std=rounded(values.std(ddof=1)) if len(values) > 1 else None,
-            low=rounded(low),
-            high=rounded(high),
-            pooled=rounded(float(compute(confusions.sum(axis=0)))),
-        )
-    return summaries
+def _summary(compute: Compute, confusions: np.ndarray, tested: Sequence[ClipSet]) -> Summary:
+    values = np.asarray(compute(confusions))
+    low, high = interval(float(values.mean()), spread_of_mean(compute, tested))
+    return Summary(
+        mean=rounded(values.mean()),
+        std=rounded(values.std(ddof=1)) if len(values) > 1 else None,
+        low=rounded(low),
+        high=rounded(high),
+        pooled=rounded(float(compute(confusions.sum(axis=0)))),
+    )
 
 
 def _mean_defined(values: np.ndarray) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -10,18 +10,21 @@ import numpy as np
 
 from benchmark.errors import UsageError
 from benchmark.protocol import Protocol
-from benchmark.records import Record, UnitRecord
+from benchmark.records import Record
 from benchmark.run.rescoring import FinishedSplit
+from benchmark.scoring.clipsets import Compute
 from benchmark.scoring.comparison import (
+    Answers,
     Difference,
-    confusions_of,
+    difference,
     discordant,
     holm,
-    joint_confusion,
     mcnemar,
-    paired_differences,
+    moved_by_clips,
+    paired_spread,
 )
 from benchmark.scoring.computing import compute_of
+from benchmark.scoring.intervals import Spread
 from benchmark.scoring.metrics import per_class_recall
 from benchmark.specs import MetricSpec
 
@@ -33,7 +36,7 @@ NAMES = ("name", "version", "title", "citation")
 
 @dataclass(frozen=True)
 class Compared:
-    """One metric of two runs: their means over the shared units, the difference, and its p after Holm's correction.
+    """One metric of two runs: their means over the shared clips, the difference, and its p after Holm's correction.
 
     The correction is for the number of pairs that were compared, for each metric on its own.
     """
@@ -48,10 +51,11 @@ class Compared:
 class Pair:
     """Two runs compared; `first` and `second` are their positions, differences are first minus second.
 
-    units, left_out: (seed, fold) that both have, and that only one has. clips: number of different test clips (or
-    frames). discordant: how many of them only the first, and only the second, has right, and `mcnemar` the exact p;
-    both None where a clip was predicted by several units. recall: per class the mean difference over units, None for a
-    class without test clips.
+    units, left_out: (seed, fold) of both runs' units that were tested on clips which the other was tested on too, and
+    of those that were not. clips: number of different test clips (or frames). seeds: whether the intervals cover the
+    choice of seeds too, of which both runs have several then. discordant: how many clips only the first, and only the
+    second, has right, and `mcnemar` the exact p; both None where a clip was predicted by several units or clips are not
+    independent. recall: per class the mean difference over sets of clips, None for a class without test clips.
     """
 
     first: int
@@ -59,6 +63,7 @@ class Pair:
     units: tuple[tuple[int, int], ...]
     left_out: tuple[tuple[int, int], ...]
     clips: int
+    seeds: bool
     metrics: dict[str, Compared]
     discordant: tuple[int, int] | None
     mcnemar: float | None
@@ -110,82 +115,105 @@ def compare_pairs(
     labels: for each run the true classes (N,) of each of its units, in the order of its predictions.
     metrics: such as follow from a confusion.
 
-    Seed and fold are paired with the same seed and fold of the other run: units that only one of them has are left
-    out. Units with the same test clips (other seeds; under a cross-dataset protocol, other folds) are one set of clips.
+    Runs are paired over the test clips that both were tested on, whatever the seeds: the score of a set of clips is the
+    mean over a run's units. What the protocol says is not independent is left out together.
     """
-    joints = [_joints(runs[first], runs[second], labels[first]) for first, second in pairs]
     computes = {metric.name: compute_of(metric) for metric in metrics}
-    differences = [paired_differences(sets, computes) for sets in joints]
-    adjusted = {name: holm([found[name].p for found in differences]) for name in computes}
-    compared = []
-    for number, (pair, sets) in enumerate(zip(pairs, joints, strict=True)):
-        first, second = confusions_of(np.concatenate(sets))
-        found = {
-            name: Compared(
-                first=float(compute(first).mean()),
-                second=float(compute(second).mean()),
-                difference=differences[number][name],
-                holm=adjusted[name][number],
-            )
-            for name, compute in computes.items()
-        }
-        compared.append(_pair(runs, pair, sets, found))
-    return compared
+    answers = [_answers(run, own) for run, own in zip(runs, labels, strict=True)]
+    prepared = []
+    for pair in pairs:
+        shared = [sha256 for sha256 in answers[pair[0]] if sha256 in answers[pair[1]]]
+        first, second = ([answers[position][sha256] for sha256 in shared] for position in pair)
+        prepared.append((shared, first, second, _moved(runs[pair[0]].protocol, first, second, computes)))
+    found = [{name: difference(*moved) for name, moved in metrics_of.items()} for *_, metrics_of in prepared]
+    adjusted = {name: holm([one[name].p for one in found]) for name in computes}
+    return [
+        _pair(
+            runs,
+            pair,
+            prepared[number][:3],
+            {
+                name: Compared(*prepared[number][3][name][:2], found[number][name], adjusted[name][number])
+                for name in computes
+            },
+        )
+        for number, pair in enumerate(pairs)
+    ]
+
+
+def _answers(run: FinishedSplit, labels: Sequence[np.ndarray]) -> dict[str, Answers]:
+    """What a run's units answered, by the hash of their test clips; clips are in the order of their ids."""
+    found = {}
+    for sha256 in dict.fromkeys(unit.splits.test.sha256 for unit in run.units):
+        own = [number for number, unit in enumerate(run.units) if unit.splits.test.sha256 == sha256]
+        orders = {number: np.argsort(run.predictions[number].ids) for number in own}
+        clusters = run.predictions[own[0]].cluster_numbers
+        found[sha256] = Answers(
+            true=labels[own[0]][orders[own[0]]],
+            predicted=np.stack([run.predictions[number].predicted[orders[number]] for number in own]),
+            folds=tuple(run.units[number].fold for number in own),
+            clusters=None if clusters is None else clusters[orders[own[0]]],
+        )
+    return found
+
+
+def _moved(
+    protocol: Protocol, first: Sequence[Answers], second: Sequence[Answers], computes: Mapping[str, Compute]
+) -> dict[str, tuple[float, float, Spread]]:
+    """Each metric of both runs, and the spread of its difference."""
+    moved = {}
+    for name, compute in computes.items():
+        one, other = (moved_by_clips(answers, compute, len(protocol.classes)) for answers in (first, second))
+        moved[name] = (one.value, other.value, paired_spread(one, other))
+    return moved
 
 
 def _pair(
-    runs: Sequence[FinishedSplit], pair: tuple[int, int], sets: Sequence[np.ndarray], metrics: dict[str, Compared]
+    runs: Sequence[FinishedSplit],
+    pair: tuple[int, int],
+    shared: tuple[Sequence[str], Sequence[Answers], Sequence[Answers]],
+    metrics: dict[str, Compared],
 ) -> Pair:
-    own, other = (_units(runs[position]).keys() for position in pair)
-    first, second = confusions_of(np.concatenate(sets))
-    recall = per_class_recall(first) - per_class_recall(second)
-    # A clip that several units predicted would be counted several times.
-    once = sum(units[0] for units in sets) if all(len(units) == 1 for units in sets) else None
+    hashes, first, second = shared
+    keys = [(unit.splits.test.sha256, unit.seed, unit.fold) for position in pair for unit in runs[position].units]
+    protocol = runs[pair[0]].protocol
+    once = all(len(one.folds) == 1 and one.clusters is None for one in (*first, *second))
+    counts = [
+        discordant(one.true, one.predicted[0], other.predicted[0]) for one, other in zip(first, second, strict=True)
+    ]
+    only = (sum(count[0] for count in counts), sum(count[1] for count in counts)) if once else None
+    recalls = [
+        np.stack([per_class_recall(one.tested(len(protocol.classes)).confusions).mean(axis=0) for one in answers])
+        for answers in (first, second)
+    ]
+    recall = recalls[0] - recalls[1]
+    several = [all(one.folds.count(fold) > 1 for one in answers for fold in one.folds) for answers in (first, second)]
     return Pair(
         first=pair[0],
         second=pair[1],
-        units=tuple(sorted(own & other)),
-        left_out=tuple(sorted(own ^ other)),
-        clips=sum(int(units[0].sum()) for units in sets),
+        units=tuple(sorted({key[1:] for key in keys if key[0] in hashes})),
+        left_out=tuple(sorted({key[1:] for key in keys if key[0] not in hashes})),
+        clips=sum(len(one.true) for one in first),
+        seeds=all(several),
         metrics=metrics,
-        discordant=None if once is None else discordant(once),
-        mcnemar=None if once is None else mcnemar(once),
-        recall={name: _mean_defined(recall[:, k]) for k, name in enumerate(runs[pair[0]].protocol.classes)},
+        discordant=only,
+        mcnemar=None if only is None else mcnemar(*only),
+        recall={name: _mean_defined(recall[:, k]) for k, name in enumerate(protocol.classes)},
     )
 
 
-def _units(run: FinishedSplit) -> dict[tuple[int, int], tuple[int, UnitRecord]]:
-    """Position and record of each unit, by (seed, fold)."""
-    return {(unit.seed, unit.fold): (position, unit) for position, unit in enumerate(run.units)}
-
-
 def _check_clips(first: FinishedSplit, second: FinishedSplit) -> None:
-    own, other = _units(first), _units(second)
+    own, other = ({unit.fold: unit.splits.test for unit in run.units} for run in (first, second))
     shared = sorted(own.keys() & other.keys())
     if not shared:
-        raise UsageError(f"{first.path} and {second.path}: have no seed and fold in common, so nothing can be paired")
-    for key in shared:
-        splits = [units[key][1].splits.test for units in (own, other)]
-        if splits[0].sha256 != splits[1].sha256:
+        raise UsageError(f"{first.path} and {second.path}: have no fold in common, so nothing can be paired")
+    for fold in shared:
+        if own[fold].sha256 != other[fold].sha256:
             raise UsageError(
-                f"{first.path} and {second.path}: were tested on different clips in seed {key[0]}, fold {key[1]} "
-                f"({splits[0].clips} and {splits[1].clips}), so they cannot be compared clip by clip; both must be run "
-                "on the same data"
+                f"{first.path} and {second.path}: were tested on different clips in fold {fold} "
+                f"({own[fold].clips} and {other[fold].clips}), so they cannot be compared clip by clip; both must be "
+                "run on the same data"
             )
-
-
-def _joints(first: FinishedSplit, second: FinishedSplit, labels: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """For each set of test clips the joint confusions (U, K, K, K) of the shared units that were tested on it."""
-    own, other = _units(first), _units(second)
-    sets: dict[str, list[np.ndarray]] = {}
-    for key in sorted(own.keys() & other.keys()):
-        position, unit = own[key]
-        one, two = first.predictions[position], second.predictions[other[key][0]]
-        row = {clip_id: index for index, clip_id in enumerate(two.ids)}
-        aligned = two.predicted[[row[clip_id] for clip_id in one.ids]]
-        joint = joint_confusion(labels[position], one.predicted, aligned, len(first.protocol.classes))
-        sets.setdefault(unit.splits.test.sha256, []).append(joint)
-    return [np.stack(joints) for joints in sets.values()]
 
 
 def _differing(first: Protocol, second: Protocol) -> str:

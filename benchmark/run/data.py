@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.datasets.clips import read_clips
 from benchmark.datasets.counts import part_counts, unexpected
-from benchmark.datasets.scored import scored_ids, scored_labels
+from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import SPLITS, Fold, hash_ids, make_folds
 from benchmark.datasets.synthetic import MARKER, is_synthetic
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
@@ -132,6 +132,7 @@ def _test_clips(table: _Table, test_on: TargetData, classes: Sequence[str]) -> t
 def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, str]] | None:
     """The labels of a record's val and test, by split and clip id, from the user's own copy of its data.
 
+    Where the protocol's clips are not independent, `clusters` holds what each of them belongs to.
     None if the data are not there, or are not those that the record was made from.
     """
     protocol = protocol_of(record)
@@ -143,10 +144,14 @@ def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, 
         fold = data.folds.get(unit.fold)
         if fold is None or hash_ids(scored_ids(fold.test)) != unit.splits.test.sha256:
             return None
-    return {
-        split: {name: label for fold in data.folds.values() for name, label in scored_labels(fold.split(split)).items()}
-        for split in ("val", "test")
-    }
+    known: dict[str, dict[str, str]] = {"val": {}, "test": {}}
+    for fold in data.folds.values():
+        for split in ("val", "test"):
+            clips = fold.split(split)
+            known[split].update(scored_labels(clips))
+            if protocol.clustered_by:
+                known.setdefault("clusters", {}).update(scored_clusters(clips, protocol.clustered_by))
+    return known
 
 
 def find_root(layout: DatasetLayout, data_root: Path | None) -> Path:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmark.datasets.scored import scored_ids, scored_labels
+from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import SPLITS as SPLIT_NAMES
 from benchmark.datasets.splits import Fold, hash_ids
 from benchmark.errors import IntegrityError, UnitFailed
@@ -38,7 +38,7 @@ from benchmark.run.state import (
     save_state,
 )
 from benchmark.run.units import Unit
-from benchmark.scoring.predictions import read_predictions, write_predictions
+from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 from benchmark.scoring.scores import SplitScores, score_split
 from benchmark.specs import Clip
 
@@ -103,7 +103,7 @@ def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> Unit
             elif state.selected is None:
                 _train(state, unit, machine, folder, watcher)
             if set(state.predictions) != set(unit.protocol.predicted_splits):
-                _predict(state, unit, machine, folder, watcher)
+                _predict(state, unit, fold, machine, folder, watcher)
             scores = _score(state, unit, fold, folder)
         except BaseException as error:
             if from_outside(error):
@@ -226,7 +226,7 @@ def _source_folder(unit: Unit, machine: Machine) -> Path:
     return machine.runs / (unit.source_folder or unit.folder)
 
 
-def _predict(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher: Watcher) -> None:
+def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path, watcher: Watcher) -> None:
     from benchmark.training.hooks import BEST, LAST
     from benchmark.training.unit import predict, use_device
 
@@ -246,11 +246,19 @@ def _predict(state: UnitState, unit: Unit, machine: Machine, folder: Path, watch
     state.parameters, state.gflops = predicted.parameters, round(predicted.gflops, 6)
     for split, values in predicted.predictions.items():
         path = folder / predictions_name(split)
-        write_predictions(path, values, unit.protocol.classes)
+        write_predictions(path, _with_clusters(values, fold.split(split), unit), unit.protocol.classes)
         state.predictions[split] = hash_file(path)
     state.cost.predict_seconds += time.monotonic() - clock
     state.status = "predicted"
     save_state(folder, state)
+
+
+def _with_clusters(predictions: Predictions, clips: Sequence[Clip], unit: Unit) -> Predictions:
+    """The predictions, with what each clip belongs to where the protocol's clips are not independent."""
+    if unit.protocol.clustered_by is None:
+        return predictions
+    clusters = scored_clusters(clips, unit.protocol.clustered_by)
+    return replace(predictions, clusters=tuple(clusters[clip_id] for clip_id in predictions.ids))
 
 
 def _score(state: UnitState, unit: Unit, fold: Fold, folder: Path) -> dict[str, SplitScores]:

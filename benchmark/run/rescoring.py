@@ -10,17 +10,25 @@ from typing import Literal
 import numpy as np
 
 import benchmark.protocols
-from benchmark.datasets.scored import scored_ids, scored_labels
+from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import hash_ids
 from benchmark.datasets.votes import vote_shares
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.protocol import Grouping, Protocol
 from benchmark.protocol.reading import read_grouping, validated
-from benchmark.records import RECORD, Record, UnitRecord, protocol_of, read_record, record_path, verify_record
+from benchmark.records import (
+    RECORD,
+    Record,
+    UnitRecord,
+    clip_sets,
+    protocol_of,
+    read_record,
+    record_path,
+    verify_record,
+)
 from benchmark.registry import registry
 from benchmark.run.data import Data, load_data
 from benchmark.scoring.computing import compute_of
-from benchmark.scoring.intervals import wilson_interval
 from benchmark.scoring.metrics import (
     confusion_matrix,
     group_confusion,
@@ -30,7 +38,7 @@ from benchmark.scoring.metrics import (
 )
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.probabilities import summed_group_confusion
-from benchmark.scoring.scores import SplitScores
+from benchmark.scoring.scores import SplitScores, recall_interval
 from benchmark.specs import Clip, MetricSpec
 
 SplitName = Literal["val", "test"]
@@ -52,11 +60,6 @@ class FinishedSplit:
     def units(self) -> list[UnitRecord]:
         """The finished units, in the order of everything that is listed by unit."""
         return self.record.units
-
-    @property
-    def repeats(self) -> float:
-        """How many units scored each clip, on average: those of other seeds, or of folds with the same clips."""
-        return len(self.units) / len({getattr(unit.splits, self.split).sha256 for unit in self.units})
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ class Tally:
 class ClassScores:
     """One class, of all units' predictions taken together; NaN where something is not defined.
 
-    predictions: how many are of clips of this class. low, high: Wilson's 95 % interval of the recall.
+    predictions: how many are of clips of this class. low, high: 95 % interval of the recall, Wilson's where clips are
+    independent.
     """
 
     name: str
@@ -150,7 +154,15 @@ def labels_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarray]:
     index = {name: position for position, name in enumerate(run.protocol.classes)}
     labels = []
     for unit, predictions, confusion in zip(run.units, run.predictions, run.confusions, strict=True):
-        known = scored_labels(_same_clips(run, unit, data))
+        clips = _same_clips(run, unit, data)
+        known = scored_labels(clips)
+        if run.protocol.clustered_by and predictions.clusters is not None:
+            clusters = scored_clusters(clips, run.protocol.clustered_by)
+            if predictions.clusters != tuple(clusters[clip_id] for clip_id in predictions.ids):
+                raise IntegrityError(
+                    f"{run.path}: seed {unit.seed}, fold {unit.fold}: the data in {data.root} give the clips of this "
+                    f"run another {run.protocol.clustered_by}"
+                )
         own = np.array([index[known[clip_id]] for clip_id in predictions.ids], dtype=np.int64)
         if (confusion_matrix(own, predictions.predicted, len(index)) != confusion).any():
             raise IntegrityError(
@@ -219,11 +231,11 @@ def class_scores(run: FinishedSplit) -> list[ClassScores]:
     """
     pooled = run.confusions.sum(axis=0)
     precision, recall, f1 = per_class_precision(pooled), per_class_recall(pooled), per_class_f1(pooled)
+    sets = clip_sets(run.units, run.split)
     rows = []
     for k, name in enumerate(run.protocol.classes):
         predictions = int(pooled[k].sum())
-        clips, correct = round(predictions / run.repeats), round(int(pooled[k, k]) / run.repeats)
-        low, high = wilson_interval(correct, clips) if clips else (float("nan"), float("nan"))
+        low, high = recall_interval(sets, k) if predictions else (float("nan"), float("nan"))
         rows.append(ClassScores(name, predictions, float(precision[k]), float(recall[k]), low, high, float(f1[k])))
     return rows
 

@@ -24,8 +24,8 @@ class Row:
     """One line of the table.
 
     record: None where no unit of the row has ever finished. finished: how many of the line's units. aggregates: over
-    these units alone, whatever else the record holds. differences: from the baseline, by metric, over the units that
-    both have; empty for a baseline, and where nothing can be paired. paired: number of such units.
+    these units alone, whatever else the record holds. differences: from the baseline, by metric, over the test clips
+    that both share; empty for a baseline, and where nothing can be paired. paired: number of the row's units on these.
     """
 
     line: Line
@@ -63,7 +63,8 @@ def table_rows(sweep: Sweep, lines: Sequence[Line], runs: Path) -> list[Row]:
         [(position[number], position[lines[number].baseline or 0]) for number in paired],
     )
     for number, pair in zip(paired, pairs, strict=True):
-        rows[number] = replace(rows[number], differences=pair.metrics, paired=len(pair.units))
+        own = {(unit.seed, unit.fold) for unit in known[pair.first].units}
+        rows[number] = replace(rows[number], differences=pair.metrics, paired=len(own.intersection(pair.units)))
     return rows
 
 
@@ -92,10 +93,10 @@ def _finished(line: Line, runs: Path) -> FinishedSplit | None:
 
 
 def _shared(first: FinishedSplit | None, second: FinishedSplit | None) -> bool:
-    """Whether both have a unit of the same seed and fold."""
+    """Whether both have units that were tested on the same clips."""
     if first is None or second is None:
         return False
-    return not {(u.seed, u.fold) for u in first.units}.isdisjoint((u.seed, u.fold) for u in second.units)
+    return not {u.splits.test.sha256 for u in first.units}.isdisjoint(u.splits.test.sha256 for u in second.units)
 
 
 def _labels(run: FinishedSplit, line: Line) -> list[np.ndarray]:

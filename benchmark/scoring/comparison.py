@@ -1,26 +1,21 @@
 """Whether two runs differ: paired differences with intervals and p values, McNemar's test, Holm's correction.
 
-A joint confusion counts (K, K, K) clips by true class, class predicted by the first run and class predicted by the
-second. Its two margins are the runs' confusions; together it says what pairing can use: most clips are easy or hard for
-both runs, so that a difference is known far better than the two scores are.
+Most clips are easy or hard for both runs, so that a difference is known far better than the two scores are. Two runs
+are paired over clips (or clusters of them), whatever seeds they were trained with: each is left out of both runs at
+once, and the spread is that of the difference.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from benchmark.files import canonical_json
-from benchmark.scoring.intervals import RESAMPLES, percentile_interval
-from benchmark.scoring.metrics import confusion_matrix
-from benchmark.scoring.scores import DECIMALS, Compute, rounded
-
-# Resamples held in memory at a time: two confusions each, which are 30 MB for 43 classes.
-CHUNK = 1_000
+from benchmark.scoring.clipsets import ClipSet, Compute, spread_over_seeds, without_a_clip, without_each_cluster
+from benchmark.scoring.intervals import Spread, combined, jackknife, t_quantile
+from benchmark.scoring.scores import rounded
 
 
 @dataclass(frozen=True)
@@ -33,83 +28,152 @@ class Difference:
     p: float
 
 
-def joint_confusion(true: ArrayLike, first: ArrayLike, second: ArrayLike, num_classes: int) -> np.ndarray:
-    """Counts (K, K, K) of clips by true class and the classes that two runs predict, from three index vectors (N,)."""
-    labels, others = np.asarray(true, dtype=np.int64), np.asarray(second, dtype=np.int64)
-    # The pair (true, first) as one class of K x K, against which the second run's classes are counted.
-    confusion_matrix(labels, first, num_classes)
-    confusion_matrix(labels, others, num_classes)
-    pairs = labels * num_classes + np.asarray(first, dtype=np.int64)
-    return np.bincount(pairs * num_classes + others, minlength=num_classes**3).reshape((num_classes,) * 3)
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a run's units answered on one set of test clips.
+
+    true: class indices (N,). predicted: class indices (U, N). clusters: the cluster's number (N,) of each clip, None
+    where clips are independent. folds: see `ClipSet`.
+    """
+
+    true: np.ndarray
+    predicted: np.ndarray
+    folds: tuple[int, ...]
+    clusters: np.ndarray | None = None
+
+    def tested(self, num_classes: int) -> ClipSet:
+        """The same as confusions."""
+        groups = np.zeros(len(self.true), dtype=np.int64) if self.clusters is None else self.clusters
+        size, count = num_classes, int(groups.max(initial=0)) + 1
+        if self.true.size and not min(self.true.min(), self.predicted.min()) >= 0:
+            raise ValueError(f"class indices must lie in 0..{size - 1}")
+        if self.true.size and max(self.true.max(), self.predicted.max()) >= size:
+            raise ValueError(f"class indices must lie in 0..{size - 1}")
+        cells = (groups * size + self.true) * size + self.predicted
+        counts = np.stack([np.bincount(row, minlength=count * size**2) for row in cells])
+        by_cluster = counts.reshape(-1, count, size, size)
+        return ClipSet(by_cluster.sum(axis=1), self.folds, None if self.clusters is None else by_cluster)
 
 
-def confusions_of(joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The confusions (..., K, K) of the first and of the second run, from joint confusions (..., K, K, K)."""
-    return joint.sum(axis=-1), joint.sum(axis=-2)
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """One metric of a run: its mean `value` over units, and by set of test clips what leaving out a resampling unit
+    does.
+
+    values: mean score of each set's units. left_out: for each set the mean scores (G,) without each resampling unit.
+    strata: for each set the class (G,) of each clip, None for clusters. weights: each set's share. seeds: the spread
+    over seeds, None where a fold has a single one.
+    """
+
+    values: tuple[float, ...]
+    left_out: tuple[np.ndarray, ...]
+    strata: tuple[np.ndarray | None, ...]
+    weights: tuple[float, ...]
+    seeds: Spread | None
+
+    @property
+    def value(self) -> float:
+        """The mean over units."""
+        return math.fsum(weight * value for weight, value in zip(self.weights, self.values, strict=True))
 
 
-def discordant(joint: np.ndarray) -> tuple[int, int]:
-    """How many clips of a joint confusion (K, K, K) only the first run, and only the second, has right."""
-    both = int(np.einsum("kkk->", joint))
-    first, second = confusions_of(joint)
-    return int(np.trace(first)) - both, int(np.trace(second)) - both
+def moved_by_clips(answers: Sequence[Answers], compute: Compute, num_classes: int) -> Moved:
+    """How a metric moves without each clip, or each cluster, of each set of test clips."""
+    tested = [one.tested(num_classes) for one in answers]
+    left_out = []
+    for one, own in zip(answers, tested, strict=True):
+        if own.clusters is not None:
+            left_out.append(without_each_cluster(compute, own))
+            continue
+        tables = [without_a_clip(compute, confusion) for confusion in own.confusions]
+        pairs = zip(tables, one.predicted, strict=True)
+        left_out.append(np.mean([table[one.true, guesses] for table, guesses in pairs], axis=0))
+    return _moved(tested, compute, left_out, [one.true if one.clusters is None else None for one in answers])
 
 
-def mcnemar(joint: np.ndarray) -> float:
-    """McNemar's exact test: the two-sided p of the discordant clips under a fair coin, from counts (K, K, K).
+def moved_by_clusters(tested: Sequence[ClipSet], compute: Compute) -> Moved:
+    """How a metric moves without each cluster, from confusions alone; every set must have clusters."""
+    return _moved(tested, compute, [without_each_cluster(compute, one) for one in tested], [None] * len(tested))
 
-    Each clip must be counted once. It asks about accuracy (WAR) alone. 1 where no clip is discordant.
-    Source: McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 1947;
-    the exact form is the sign test. Dietterich, Approximate Statistical Tests for Comparing Supervised Classification
-    Learning Algorithms, Neural Computation 1998, recommends it for models that were trained once.
+
+def _moved(
+    tested: Sequence[ClipSet],
+    compute: Compute,
+    left_out: Sequence[np.ndarray],
+    strata: Sequence[np.ndarray | None],
+) -> Moved:
+    total = len({fold for one in tested for fold in one.folds})
+    return Moved(
+        values=tuple(float(np.mean(compute(one.confusions))) for one in tested),
+        left_out=tuple(left_out),
+        strata=tuple(strata),
+        weights=tuple(len(set(one.folds)) / total for one in tested),
+        seeds=spread_over_seeds(compute, tested),
+    )
+
+
+def paired_spread(first: Moved, second: Moved) -> Spread:
+    """The spread of the difference of two runs over the same sets of test clips.
+
+    It covers the choice of clips (or clusters), and that of seeds where both runs have several for every fold.
+    """
+    spreads = [
+        jackknife(one - other, without - without_other, strata=strata)
+        for one, other, without, without_other, strata in zip(
+            first.values, second.values, first.left_out, second.left_out, first.strata, strict=True
+        )
+    ]
+    clips = combined(spreads, first.weights)
+    if first.seeds is None or second.seeds is None:
+        return clips
+    return combined([clips, first.seeds, second.seeds], [1.0, 1.0, 1.0])
+
+
+def difference(first: float, second: float, spread: Spread) -> Difference:
+    """A difference of two scores with its interval and p, by Student's t."""
+    value = _stored(first - second)
+    p = p_value(value, spread)
+    if not 0 < spread.variance < math.inf:
+        low, high = (value, value) if spread.variance == 0 else (-1.0, 1.0)
+        return Difference(value, low, high, p)
+    half = t_quantile(spread.freedom) * math.sqrt(spread.variance)
+    return Difference(value, _stored(max(first - second - half, -1)), _stored(min(first - second + half, 1)), p)
+
+
+def p_value(value: float, spread: Spread) -> float:
+    """Two-sided p of a difference under Student's t.
+
+    Where every resampling unit has moved the difference alike it has no spread: then it is the sign test's p of all
+    units on one side; and 1 where nothing is known of the spread, or there is no difference.
+    """
+    from scipy.special import stdtr  # takes longer to import than all else here together
+
+    if value == 0 or spread.variance == math.inf:
+        return 1.0
+    if spread.variance == 0:
+        return min(1.0, 2.0 ** (1 - min(spread.units, 1000)))
+    return min(1.0, float(2 * stdtr(spread.freedom, -abs(value) / math.sqrt(spread.variance))))
+
+
+def discordant(true: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
+    """How many clips only the first run, and only the second, has right, from class indices (N,)."""
+    one, other = first == true, second == true
+    return int((one & ~other).sum()), int((other & ~one).sum())
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """McNemar's exact test: the two-sided p of the discordant clips under a fair coin.
+
+    Each clip must be counted once, and clips must be independent. It asks about accuracy (WAR) alone. 1 where no clip
+    is discordant. Source: McNemar, Note on the sampling error of the difference between correlated proportions,
+    Psychometrika 1947; the exact form is the sign test. Dietterich, Approximate Statistical Tests for Comparing
+    Supervised Classification Learning Algorithms, Neural Computation 1998, recommends it for models that were trained
+    once.
     """
     from scipy.stats import binomtest  # takes longer to import than all else here together
 
-    first, second = discordant(joint)
-    return float(binomtest(first, first + second).pvalue) if first + second else 1.0
-
-
-def paired_differences(
-    folds: Sequence[np.ndarray], computes: Mapping[str, Compute], resamples: int = RESAMPLES
-) -> dict[str, Difference]:
-    """The difference of each metric between two runs, by the metric's name: first minus second.
-
-    folds: for each set of test clips the joint confusions (U, K, K, K) of the U units that were tested on it: one for
-        each seed, and under a cross-dataset protocol one for each fold as well.
-    computes: functions of confusions (..., K, K) to scores (...).
-
-    The value is the mean over all units. The interval and p come from a stratified paired bootstrap with `resamples`
-    resamples (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, sections 8.3 and 16.4): within each true
-    class of each set the clips are drawn with replacement, both runs' predictions together, which is one multinomial
-    draw over the K x K cells, and the metric's difference is averaged over the sets by their number of units. Units
-    that share their clips can't narrow the interval: their joints are pooled, and as many clips are drawn as one unit
-    has. That counts the spread between seeds as spread between clips, so the interval is rather too wide than too
-    narrow. The interval is the percentile one; p is twice the smaller share of resamples on one side of zero, with one
-    added to both counts, so that it is never 0.
-
-    The draws depend on the counts alone (see `benchmark.scoring.intervals.resample`), and not on which run is first:
-    swapped runs give exactly the negated value and interval, and the same p. A class whose clips all lie in one cell
-    does not vary, so that its uncertainty is left out. Training again is not covered where each run has one seed.
-    """
-    for fold in folds:
-        if (fold.sum(axis=(2, 3)) != fold[0].sum(axis=(1, 2))).any():
-            raise ValueError("units on the same test clips must have the same number of clips in each class")
-    total = sum(len(fold) for fold in folds)
-    samples = _resample(folds, computes, resamples)
-    differences = {}
-    for name, compute in computes.items():
-        value = sum(np.sum(compute(first) - compute(second)) for first, second in map(confusions_of, folds)) / total
-        differences[name] = difference_of_samples(float(value), samples[name])
-    return differences
-
-
-def difference_of_samples(value: float, samples: np.ndarray) -> Difference:
-    """A difference with the percentile interval and the p of its bootstrap samples (R,); see `paired_differences`."""
-    # Sums of fractions miss zero by a last bit; on which side a resample lies must not depend on that.
-    drawn = np.round(samples, DECIMALS)
-    low, high = percentile_interval(drawn)
-    tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    return Difference(_stored(value), _stored(low), _stored(high), p=min(1.0, 2 * (tail + 1) / (len(drawn) + 1)))
+    total = only_first + only_second
+    return float(binomtest(only_first, total).pvalue) if total else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -122,51 +186,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
     return adjusted.tolist()
-
-
-def _resample(folds: Sequence[np.ndarray], computes: Mapping[str, Compute], resamples: int) -> dict[str, np.ndarray]:
-    """Bootstrap samples (R,) of each metric's difference, averaged over the sets of test clips."""
-    pools = [fold.sum(axis=0) for fold in folds]
-    clips = [fold[0].sum(axis=(1, 2)) for fold in folds]
-    spelled, swapped = (_spell(joints, clips) for joints in (pools, [pool.swapaxes(1, 2) for pool in pools]))
-    # Drawn in the one order that both ways of naming the runs agree on, then turned back.
-    sign = 1 if spelled <= swapped else -1
-    random = np.random.RandomState(np.frombuffer(hashlib.sha256(min(spelled, swapped).encode()).digest(), dtype="<u4"))
-    total = sum(len(fold) for fold in folds)
-    samples = {name: np.zeros(resamples) for name in computes}
-    for fold, pool, drawn_clips in zip(folds, pools, clips, strict=True):
-        ordered = pool if sign == 1 else pool.swapaxes(1, 2)
-        for start in range(0, resamples, CHUNK):
-            first, second = _draw(ordered, drawn_clips, min(CHUNK, resamples - start), random)
-            for name, compute in computes.items():
-                difference = compute(first) - compute(second)
-                samples[name][start : start + CHUNK] += sign * len(fold) / total * difference
-    if spelled == swapped:
-        # Nothing tells the two orders apart, so both are as likely: only a symmetric sample treats them alike.
-        return {name: np.concatenate([drawn, -drawn]) for name, drawn in samples.items()}
-    return samples
-
-
-def _spell(joints: Sequence[np.ndarray], clips: Sequence[np.ndarray]) -> str:
-    return canonical_json([[joint.tolist(), drawn.tolist()] for joint, drawn in zip(joints, clips, strict=True)])
-
-
-def _draw(
-    pool: np.ndarray, clips: np.ndarray, size: int, random: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
-    """Confusions (size, K, K) of both runs, `clips` (K) of each class being drawn from joint counts (K, K, K)."""
-    classes = len(pool)
-    one_hot = np.eye(classes, dtype=np.int64)
-    first = np.zeros((size, classes, classes), dtype=np.int64)
-    second = np.zeros_like(first)
-    for true in np.flatnonzero(clips):
-        cells = pool[true].ravel()
-        used = np.flatnonzero(cells)
-        drawn = random.multinomial(clips[true], cells[used] / cells.sum(), size=size)
-        by_first, by_second = np.divmod(used, classes)
-        first[:, true] = drawn @ one_hot[by_first]
-        second[:, true] = drawn @ one_hot[by_second]
-    return first, second
 
 
 def _stored(value: float) -> float:

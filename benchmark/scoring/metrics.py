@@ -6,7 +6,7 @@ diagonal, n_k the row sums and m_k the column sums:
 
     recall_k    = TP_k / n_k                 UAR         = mean of recall_k over classes with n_k > 0
     precision_k = TP_k / m_k                 WAR         = sum_k TP_k / sum_k n_k
-    F1_k        = 2 TP_k / (n_k + m_k)       macro-F1    = mean of F1_k over all K classes
+    F1_k        = 2 TP_k / (n_k + m_k)       macro-F1    = mean of F1_k over classes with n_k > 0
                                              weighted F1 = sum_k n_k F1_k / sum_k n_k
 """
 
@@ -73,11 +73,14 @@ def war(confusion: np.ndarray) -> np.ndarray:
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
     """Mean F1 over the class list, (...) in 0..1.
 
-    Every class of the list counts: one that is neither in the labels nor predicted has F1 = 0. Equals scikit-learn's
-    `f1_score(average="macro", labels=<all classes>, zero_division=0)`.
+    A class without true clips is left out of the mean, as in UAR: no answer could give it another F1 than 0. Predicting
+    it still costs the classes whose clips are missed. Equals scikit-learn's
+    `f1_score(average="macro", labels=<classes with true clips>, zero_division=0)`. NaN without any clip.
     Source: Opitz and Burst, Macro F1 and Macro F1, 2019, "averaged F1" (the mean of F1 scores, not the F1 of means).
     """
-    return per_class_f1(confusion).mean(axis=-1)
+    present = confusion.sum(axis=-1) > 0
+    with np.errstate(invalid="ignore"):
+        return per_class_f1(confusion).sum(axis=-1, where=present) / present.sum(axis=-1)
 
 
 def weighted_f1(confusion: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.scoring.intervals import jackknife
+
 # When classes count as exchanged: see `better_permutation`. Measured on 18,000 confusions of predictions that do not
 # depend on the labels (14 to 1,870 clips of DFEW's class shares, also predicting few classes): none was taken for one.
 LEAST_GAIN, LEAST_RATIO, LEAST_DEVIATIONS = 0.2, 2.0, 4.0
@@ -26,13 +28,15 @@ class Exchange:
     exchanged: float
 
 
-def better_permutation(confusion: np.ndarray) -> Exchange | None:
+def better_permutation(confusion: np.ndarray, clusters: np.ndarray | None = None) -> Exchange | None:
     """The classes of a confusion (K, K) whose columns seem to be exchanged; None where nothing speaks for it.
 
     The assignment of predicted to true classes with the highest mean recall is a permutation. Each of its cycles must
     convince by itself: recall at least doubled, and higher by 0.2 and by 4 standard deviations than as it is. Recall is
     counted above what predictions of the same frequency would have without looking at the clips, so that a model that
     predicts few classes is not taken for one whose classes are exchanged.
+
+    clusters: the confusions (C, K, K) of what is independent, where single clips are not.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -46,7 +50,7 @@ def better_permutation(confusion: np.ndarray) -> Exchange | None:
     found = [
         true
         for cycle in _cycles(assigned)
-        if len(true := cycle[known[cycle]]) > 1 and _convincing(true, assigned[true], confusion, rates, lift)
+        if len(true := cycle[known[cycle]]) > 1 and _convincing(true, assigned[true], confusion, clusters, rates, lift)
     ]
     if not found:
         return None
@@ -61,15 +65,26 @@ def better_permutation(confusion: np.ndarray) -> Exchange | None:
 
 
 def _convincing(
-    true: np.ndarray, predicted: np.ndarray, confusion: np.ndarray, rates: np.ndarray, lift: np.ndarray
+    true: np.ndarray,
+    predicted: np.ndarray,
+    confusion: np.ndarray,
+    clusters: np.ndarray | None,
+    rates: np.ndarray,
+    lift: np.ndarray,
 ) -> bool:
     gain = (lift[true, predicted] - lift[true, true]).sum()
-    # Of a class's clips, those that become right count 1 and those that become wrong -1, whichever was more likely.
-    changed = (confusion[true, true] + confusion[true, predicted]) / confusion[true].sum(axis=1) ** 2
+    if clusters is None:
+        # Of a class's clips, those that become right count 1 and those that become wrong -1, whichever was more likely.
+        variance = ((confusion[true, true] + confusion[true, predicted]) / confusion[true].sum(axis=1) ** 2).sum()
+    else:
+        rest = confusion - clusters
+        clips = np.maximum(rest[:, true].sum(axis=2), 1)
+        gains = ((rest[:, true, predicted] - rest[:, true, true]) / clips).sum(axis=1)
+        variance = jackknife(float((rates[true, predicted] - rates[true, true]).sum()), gains).variance
     return bool(
         gain >= LEAST_GAIN * len(true)
         and rates[true, predicted].mean() >= LEAST_RATIO * rates[true, true].mean()
-        and gain > LEAST_DEVIATIONS * np.sqrt(changed.sum())
+        and gain > LEAST_DEVIATIONS * np.sqrt(variance)
     )
 
 

@@ -22,14 +22,20 @@ MAX_BYTES, MAX_ROWS = 128 * 2**20, 1_000_000
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Class probabilities of N clips: `ids` (N), `probabilities` (N, K) float32 in a protocol's class order."""
+    """Class probabilities of N clips: `ids` (N), `probabilities` (N, K) float32 in a protocol's class order.
+
+    clusters: what each clip (N) belongs to, such as a subject, where the protocol's clips are not independent.
+    """
 
     ids: tuple[str, ...]
     probabilities: np.ndarray
+    clusters: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.probabilities.ndim != 2 or len(self.ids) != len(self.probabilities):
             raise ValueError(f"{len(self.ids)} ids with probabilities of shape {self.probabilities.shape}")
+        if self.clusters is not None and len(self.clusters) != len(self.ids):
+            raise ValueError(f"{len(self.ids)} ids with {len(self.clusters)} clusters")
 
     @property
     def digest(self) -> str:
@@ -43,9 +49,14 @@ class Predictions:
         """Index of the most probable class, (N,); of equally probable classes the one with the lowest index."""
         return self.probabilities.argmax(axis=1)
 
+    @property
+    def cluster_numbers(self) -> np.ndarray | None:
+        """The number of each clip's cluster, (N,), clusters being counted in the order of their names."""
+        return None if self.clusters is None else np.unique(self.clusters, return_inverse=True)[1]
+
 
 def write_predictions(path: Path, predictions: Predictions, classes: Sequence[str]) -> None:
-    """Write `clip_id,p_<class>...` as gzip CSV, whole or not at all.
+    """Write `clip_id,p_<class>...` (or `clip_id,cluster,p_<class>...`) as gzip CSV, whole or not at all.
 
     Rows are sorted by clip id, numbers are the shortest that give the same float32 again, and the gzip header holds
     neither a time nor a name: equal predictions give equal bytes. Raises IntegrityError for what could not be read
@@ -54,17 +65,20 @@ def write_predictions(path: Path, predictions: Predictions, classes: Sequence[st
     probabilities = np.asarray(predictions.probabilities, dtype=np.float32) + np.float32(0)  # -0.0 becomes 0.0
     if probabilities.shape[1] != len(classes):
         raise IntegrityError(f"{path}: {probabilities.shape[1]} probabilities per clip for {len(classes)} classes")
-    for clip_id in predictions.ids:
-        if not clip_id or not clip_id.isprintable() or "," in clip_id or '"' in clip_id:
-            raise IntegrityError(f"{path}: clip id {clip_id!r} cannot be written to a predictions file")
+    for what, names in (("clip id", predictions.ids), ("cluster", predictions.clusters or ())):
+        for name in dict.fromkeys(names):
+            if not name or not name.isprintable() or "," in name or '"' in name:
+                raise IntegrityError(f"{path}: {what} {name!r} cannot be written to a predictions file")
     order = sorted(range(len(predictions.ids)), key=predictions.ids.__getitem__)
     ids = [predictions.ids[i] for i in order]
     probabilities = probabilities[order]
     _check(path, ids, probabilities)
     # numpy prints a float32 as the shortest decimal that reads back as the same float32.
     numbers = probabilities.astype("U")
-    lines = [",".join([clip_id, *row]) for clip_id, row in zip(ids, numbers.tolist(), strict=True)]
-    text = "\n".join([_header(classes), *lines, ""])
+    clusters = predictions.clusters
+    leads = ids if clusters is None else [f"{clip_id},{clusters[i]}" for clip_id, i in zip(ids, order, strict=True)]
+    lines = [",".join([lead, *row]) for lead, row in zip(leads, numbers.tolist(), strict=True)]
+    text = "\n".join([_header(classes, clusters is not None), *lines, ""])
     with (
         replacing(path) as temporary,
         open(temporary, "wb") as raw,
@@ -77,30 +91,32 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     """Read what `write_predictions` wrote.
 
     Raises IntegrityError, naming the file, the line and the reason, when the file is missing, cut off or not gzip, when
-    its header is not `clip_id` and the classes in this order, when an id is repeated, or when a row is not a
-    probability distribution (not a number, negative, or a sum further than 1e-3 from 1).
+    its header is not `clip_id`, perhaps `cluster`, and the classes in this order, when an id is repeated, or when a row
+    is not a probability distribution (not a number, negative, or a sum further than 1e-3 from 1).
     """
     text = _text(path)
     if text.count("\n") > MAX_ROWS:
         raise IntegrityError(f"{path}: has {text.count(chr(10))} lines; {MAX_ROWS} are the limit")
     lines = text.split("\n")
-    if lines[0] != _header(classes):
+    clustered = lines[0] == _header(classes, clustered=True)
+    if not clustered and lines[0] != _header(classes):
         raise IntegrityError(f"{path}: line 1: header is '{lines[0][:200]}', expected '{_header(classes)}'")
     if lines.pop() != "":
         raise IntegrityError(f"{path}: line {len(lines) + 1}: the last line does not end; the file is cut off")
     rows = lines[1:]
     for number, row in enumerate(rows, start=2):
-        if row.count(",") != len(classes):
-            raise IntegrityError(f"{path}: line {number}: {row.count(',') + 1} fields, expected {len(classes) + 1}")
-    parts = [row.partition(",") for row in rows]
+        if row.count(",") != len(classes) + clustered:
+            expected = len(classes) + clustered + 1
+            raise IntegrityError(f"{path}: line {number}: {row.count(',') + 1} fields, expected {expected}")
+    parts = [row.split(",", 1 + clustered) for row in rows]
     ids = [part[0] for part in parts]
-    probabilities = _numbers(path, [part[2] for part in parts], len(classes))
+    probabilities = _numbers(path, [part[-1] for part in parts], len(classes))
     _check(path, ids, probabilities)
-    return Predictions(tuple(ids), probabilities)
+    return Predictions(tuple(ids), probabilities, tuple(part[1] for part in parts) if clustered else None)
 
 
-def _header(classes: Sequence[str]) -> str:
-    return ",".join(["clip_id", *(f"p_{name}" for name in classes)])
+def _header(classes: Sequence[str], clustered: bool = False) -> str:
+    return ",".join(["clip_id", *(["cluster"] if clustered else []), *(f"p_{name}" for name in classes)])
 
 
 def _text(path: Path) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.protocol import Protocol
+from benchmark.scoring.clipsets import ClipSet, Compute, spread_over_clips
 from benchmark.scoring.computing import compute_of
-from benchmark.scoring.intervals import percentile_interval, resample, wilson_interval
+from benchmark.scoring.intervals import interval, jackknife, wilson_interval
 from benchmark.scoring.metrics import confusion_matrix, group_confusion
 from benchmark.scoring.predictions import Predictions
 from benchmark.specs import MetricSpec
@@ -18,8 +19,6 @@ from benchmark.specs import MetricSpec
 # Scores are kept to this many decimals, so that a recomputed score can be compared digit by digit on any machine:
 # the last bits of a float depend on the order in which a CPU adds.
 DECIMALS = 10
-
-Compute = Callable[[np.ndarray], np.ndarray]
 
 
 class FileModel(BaseModel):
@@ -39,13 +38,16 @@ class Estimate(FileModel):
 class SplitScores(FileModel):
     """Every score of one split; all of them follow from `confusion` (rows are true classes, in protocol order).
 
-    recall: per class with Wilson's interval, or None for a class without true clips.
+    clusters: where clips are not independent, the counts of each cluster, in the order of the clusters' names: true
+        class, predicted class, number of clips. They sum to `confusion`.
+    recall: per class with Wilson's interval (with clusters, the jackknife's), or None for a class without true clips.
     groupings: the metrics again, on the confusion of each of the protocol's groupings.
     collapsed: classes that have true clips, none of which was recognised.
     """
 
     clips: int = Field(ge=1, le=10**9)
     confusion: tuple[tuple[int, ...], ...]
+    clusters: tuple[tuple[tuple[int, int, int], ...], ...] | None = None
     metrics: dict[str, Estimate]
     recall: dict[str, Estimate | None]
     groupings: dict[str, dict[str, Estimate]]
@@ -58,7 +60,22 @@ class SplitScores(FileModel):
             raise ValueError("confusion: must be a square of counts")
         if sum(map(sum, self.confusion)) != self.clips:
             raise ValueError(f"confusion: counts {sum(map(sum, self.confusion))} clips, clips says {self.clips}")
+        if self.clusters is not None:
+            for true, predicted, clips in (cell for cluster in self.clusters for cell in cluster):
+                if not (0 <= true < size and 0 <= predicted < size and clips > 0):
+                    raise ValueError(f"clusters: no such class or number of clips: {[true, predicted, clips]}")
+            if self.cluster_counts().sum(axis=0).tolist() != [list(row) for row in self.confusion]:
+                raise ValueError("clusters: do not sum to confusion")
         return self
+
+    def cluster_counts(self) -> np.ndarray:
+        """The confusions (C, K, K) of the clusters; there must be some."""
+        assert self.clusters is not None
+        counts = np.zeros((len(self.clusters), len(self.confusion), len(self.confusion)), dtype=np.int64)
+        for number, cluster in enumerate(self.clusters):
+            for true, predicted, clips in cluster:
+                counts[number, true, predicted] += clips
+        return counts
 
 
 def score_split(
@@ -67,39 +84,67 @@ def score_split(
     """Score predictions against `labels` (class name by clip id), which must name exactly the same clips.
 
     A clip counts for its most probable class; of equally probable ones, for the first in the protocol's class order.
-    Raises IntegrityError when a labelled clip has no prediction, a prediction has no label, or a label is not one of
-    the protocol's classes.
+    Raises IntegrityError when a labelled clip has no prediction, a prediction has no label, a label is not one of the
+    protocol's classes, or the predictions do not name the clusters that the protocol speaks of.
     """
+    check_clusters(predictions, protocol)
     predicted_ids, labelled_ids = set(predictions.ids), set(labels)
     _none_left(labelled_ids - predicted_ids, "labelled clips have no prediction")
     _none_left(predicted_ids - labelled_ids, "predicted clips have no label")
     index = {name: position for position, name in enumerate(protocol.classes)}
     unknown = {label for label in labels.values() if label not in index}
     _none_left(unknown, f"labels are not among the classes of {protocol.name}")
-    true = [index[labels[clip_id]] for clip_id in predictions.ids]
-    return score_confusion(confusion_matrix(true, predictions.predicted, len(index)), protocol, metrics)
+    true = np.array([index[labels[clip_id]] for clip_id in predictions.ids], dtype=np.int64)
+    predicted, numbers = predictions.predicted, predictions.cluster_numbers
+    confusion = confusion_matrix(true, predicted, len(index))
+    if numbers is None:
+        return score_confusion(confusion, protocol, metrics)
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.diff(numbers[order])) + 1
+    clusters = [confusion_matrix(true[own], predicted[own], len(index)) for own in np.split(order, starts)]
+    return score_confusion(confusion, protocol, metrics, np.stack(clusters))
 
 
-def score_confusion(confusion: np.ndarray, protocol: Protocol, metrics: Sequence[MetricSpec]) -> SplitScores:
-    """All scores that follow from confusion counts (K, K); needs at least one clip."""
+def check_clusters(predictions: Predictions, protocol: Protocol) -> None:
+    """IntegrityError unless predictions name clusters exactly where the protocol's clips are not independent."""
+    if (predictions.clusters is None) != (protocol.clustered_by is None):
+        what = (
+            f"do not name the {protocol.clustered_by} of each clip, as {protocol.name} needs; predict again"
+            if protocol.clustered_by
+            else f"name clusters, but the clips of {protocol.name} are independent"
+        )
+        raise IntegrityError(f"the predictions {what}")
+    if protocol.windows is None or predictions.clusters is None:
+        return
+    known: dict[str, str] = {}
+    for frame, cluster in zip(predictions.ids, predictions.clusters, strict=True):
+        if known.setdefault(frame.rpartition("/")[0], cluster) != cluster:
+            raise IntegrityError(f"the predictions name two clusters for the frames of one video: see {frame!r}")
+
+
+def score_confusion(
+    confusion: np.ndarray, protocol: Protocol, metrics: Sequence[MetricSpec], clusters: np.ndarray | None = None
+) -> SplitScores:
+    """All scores that follow from confusion counts (K, K) and those (C, K, K) of its clusters; needs a clip."""
     if confusion.sum() < 1:
         raise IntegrityError(f"nothing to score: no clips in this split of {protocol.name}")
     computes = metric_functions(protocol, metrics)
-    resampled = resample(confusion)
-    groupings = {}
-    for grouping in protocol.groupings:
-        coarse = group_confusion(confusion, protocol.classes, grouping.groups)
-        coarse_resampled = group_confusion(resampled, protocol.classes, grouping.groups)
-        groupings[grouping.name] = {
-            name: _estimate(compute, coarse, coarse_resampled) for name, compute in computes.items()
+    tested = ClipSet(confusion[None], (0,), None if clusters is None else clusters[None])
+    groupings = {
+        grouping.name: {
+            name: _estimate(in_groups(compute, protocol.classes, grouping.groups), tested)
+            for name, compute in computes.items()
         }
+        for grouping in protocol.groupings
+    }
     counts = [[int(cell) for cell in row] for row in confusion]
     correct = {name: (counts[k][k], sum(counts[k])) for k, name in enumerate(protocol.classes)}
     return SplitScores(
         clips=int(confusion.sum()),
         confusion=tuple(tuple(row) for row in counts),
-        metrics={name: _estimate(compute, confusion, resampled) for name, compute in computes.items()},
-        recall={name: _recall(*count) for name, count in correct.items()},
+        clusters=None if clusters is None else tuple(map(_cells, clusters)),
+        metrics={name: _estimate(compute, tested) for name, compute in computes.items()},
+        recall={name: _recall(tested, k) for k, name in enumerate(protocol.classes)},
         groupings=groupings,
         collapsed=[name for name, (right, total) in correct.items() if total and not right],
     )
@@ -122,16 +167,47 @@ def rounded(value: float) -> float:
     return round(float(value), DECIMALS)
 
 
-def _estimate(compute: Compute, confusion: np.ndarray, resampled: np.ndarray) -> Estimate:
-    low, high = percentile_interval(compute(resampled))
-    return Estimate(value=rounded(float(compute(confusion))), low=rounded(low), high=rounded(high))
+def _cells(confusion: np.ndarray) -> tuple[tuple[int, int, int], ...]:
+    return tuple((int(true), int(guess), int(confusion[true, guess])) for true, guess in np.argwhere(confusion))
 
 
-def _recall(correct: int, total: int) -> Estimate | None:
-    if total == 0:
+def in_groups(compute: Compute, classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Compute:
+    """A metric of a grouping, as a function of the classes' confusions."""
+    return lambda confusions: compute(group_confusion(confusions, classes, groups))
+
+
+def recall_interval(tested: Sequence[ClipSet], number: int) -> tuple[float, float]:
+    """95 % interval of the recall of a class that has clips, all units of all sets being taken together.
+
+    Clips that several units predicted count once. It is Wilson's; with clusters, the jackknife over those that hold the
+    class.
+    """
+    if any(one.clusters is None for one in tested):
+        means = sum(one.confusions[:, number].mean(axis=0) for one in tested)
+        return wilson_interval(round(means[number]), round(means.sum()))
+    means = np.concatenate([one.clusters[:, :, number].mean(axis=0) for one in tested if one.clusters is not None])
+    right, clips = means[:, number], means.sum(axis=1)
+    right, clips = right[clips > 0], clips[clips > 0]
+    value = float(right.sum() / clips.sum())
+    if len(clips) < 2:
+        return 0.0, 1.0
+    return interval(value, jackknife(value, (right.sum() - right) / (clips.sum() - clips)))
+
+
+def _estimate(compute: Compute, tested: ClipSet) -> Estimate:
+    value = float(np.mean(compute(tested.confusions)))
+    low, high = interval(value, spread_over_clips(compute, tested))
+    return Estimate(value=rounded(value), low=rounded(low), high=rounded(high))
+
+
+def _recall(tested: ClipSet, number: int) -> Estimate | None:
+    confusion = tested.confusions[0]
+    if not confusion[number].any():
         return None
-    low, high = wilson_interval(correct, total)
-    return Estimate(value=rounded(correct / total), low=rounded(low), high=rounded(high))
+    low, high = recall_interval([tested], number)
+    return Estimate(
+        value=rounded(confusion[number, number] / confusion[number].sum()), low=rounded(low), high=rounded(high)
+    )
 
 
 def _none_left(names: Collection[str], what: str) -> None:

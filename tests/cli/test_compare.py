@@ -253,13 +253,13 @@ def test_runs_on_other_clips_are_refused(make, root, capsys):
     rename_clips(other, 2, lambda clip_id: f"x{clip_id}")
     code, message = refused(capsys, make().folder, other.folder, "--data-root", root)
     assert code == 2
-    assert "different clips in seed 0, fold 2" in message
+    assert "different clips in fold 2" in message
 
 
-def test_runs_without_a_common_unit_are_refused(make, root, capsys):
+def test_runs_without_a_common_fold_are_refused(make, root, capsys):
     code, message = refused(capsys, make(folds=(1,)).folder, make("former", folds=(2,)).folder, "--data-root", root)
     assert code == 2
-    assert "no seed and fold in common" in message
+    assert "no fold in common" in message
 
 
 def test_without_the_data_it_says_how_to_give_them(make, capsys):
@@ -288,17 +288,28 @@ def test_changed_predictions_are_noticed(make, root, capsys):
     assert str(path) in message
 
 
-def test_a_seed_that_only_one_run_has_is_left_out_and_said(make, document, capsys, root):
-    one, two = make("tsm", seeds=(0, 1)), make("former", seeds=(0,))
+def test_a_fold_that_only_one_run_has_is_left_out_and_said(make, document, capsys, root):
+    one, two = make("tsm"), make("former", folds=(1,))
     found = document(one.folder, two.folder)
     (pair,) = found["pairs"]
-    assert pair["units"] == [{"seed": 0, "fold": fold} for fold in FOLDS]
-    assert pair["left_out"] == [{"seed": 1, "fold": fold} for fold in FOLDS]
-    assert any("only one of them has it: seed 1, fold 1; seed 1, fold 2" in line for line in found["notes"])
-    own = np.mean([recall_score(*fold, average="macro") for fold in predicted(one)[:2]])
+    assert pair["units"] == [{"seed": 0, "fold": 1}]
+    assert pair["left_out"] == [{"seed": 0, "fold": 2}]
+    assert any("only one of them has these test clips: seed 0, fold 2" in line for line in found["notes"])
+    own = recall_score(*predicted(one)[0], average="macro")
     assert pair["metrics"]["uar"]["first"] == pytest.approx(own)
     compare(one.folder, two.folder, "--data-root", root)
     assert "note: A and B: left out" in capsys.readouterr().err
+
+
+def test_runs_with_other_seeds_are_paired_over_their_clips(make, document):
+    one, two, three = make("tsm", 0.7, seeds=(0, 1)), make("former", 0.6, seeds=(5,)), make("mae", 0.6, seeds=(2, 3))
+    pair = document(one.folder, two.folder)["pairs"][0]
+    assert pair["units"] == [{"seed": seed, "fold": fold} for seed in (0, 1, 5) for fold in FOLDS]
+    assert pair["left_out"] == []
+    own = np.mean([recall_score(*fold, average="macro") for fold in predicted(one)])
+    assert pair["metrics"]["uar"]["first"] == pytest.approx(own)
+    assert pair["seeds"] is False
+    assert document(one.folder, three.folder)["pairs"][0]["seeds"] is True
 
 
 def test_seeds_of_a_fold_count_its_clips_once(make, document):

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from finished_run import RunMaker
+from finished_run import RunMaker, ranks_by_score
 from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.chrome.service import Service
@@ -66,7 +66,7 @@ def entries(tmp_path_factory) -> list[Entry]:
 def site(entries, tmp_path_factory) -> Path:
     reported = load_reported(Path(__file__).parents[2] / "leaderboard" / "reported")
     out = tmp_path_factory.mktemp("site")
-    write_site(entries, TITLES, out, reported)
+    write_site(entries, TITLES, out, ranks_by_score(entries), reported)
     return out
 
 

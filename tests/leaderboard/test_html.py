@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from finished_run import RunMaker
+from finished_run import RunMaker, ranks_by_score
 from sklearn.metrics import precision_recall_fscore_support
 
 from benchmark.leaderboard import Entry, entry_id
@@ -23,7 +23,6 @@ from benchmark.leaderboard.entries import place_of
 from benchmark.leaderboard.html import render_index, write_site
 from benchmark.leaderboard.pages import render_page
 from benchmark.leaderboard.reported import load_reported
-from benchmark.leaderboard.sections import never
 from benchmark.records import Overrides, Record
 
 TITLES = {"uar": "UAR", "war": "WAR", "macro_f1": "macro-F1"}
@@ -113,6 +112,7 @@ def make_entry(tmp_path_factory):
 
 
 def index_of(*entries: Entry, **options) -> Node:
+    options.setdefault("ranks", ranks_by_score(entries))
     return parse(render_index(entries, TITLES, **options))
 
 
@@ -121,7 +121,7 @@ def page_of(tmp_path):
     """A record's page out of a site that is written for it."""
 
     def write(entry: Entry) -> Node:
-        write_site([entry], TITLES, tmp_path / "site")
+        write_site([entry], TITLES, tmp_path / "site", ranks_by_score([entry]))
         return parse((tmp_path / "site" / "records" / f"{entry_id(entry.record)}.html").read_text(encoding="utf-8"))
 
     return write
@@ -129,8 +129,8 @@ def page_of(tmp_path):
 
 def test_the_same_entries_in_any_order_give_the_same_bytes(make_entry, tmp_path):
     entries = [make_entry(), make_entry(synthetic=True)]
-    first = write_site(entries, TITLES, tmp_path / "first", REPORTED)
-    second = write_site(entries[::-1], TITLES, tmp_path / "second", REPORTED)
+    first = write_site(entries, TITLES, tmp_path / "first", ranks_by_score(entries), REPORTED)
+    second = write_site(entries[::-1], TITLES, tmp_path / "second", ranks_by_score(entries), REPORTED)
     assert [path.relative_to(tmp_path / "first") for path in first] == [
         path.relative_to(tmp_path / "second") for path in second
     ]
@@ -139,7 +139,7 @@ def test_the_same_entries_in_any_order_give_the_same_bytes(make_entry, tmp_path)
 
 def test_every_record_has_a_page_that_the_index_links_to(make_entry, tmp_path):
     entries = [make_entry(), make_entry(synthetic=True)]
-    written = write_site(entries, TITLES, tmp_path)
+    written = write_site(entries, TITLES, tmp_path, ranks_by_score(entries))
     index = parse((tmp_path / "index.html").read_text(encoding="utf-8"))
     links = [link.attributes["href"] for table in index.all("table") for link in table.all("a")]
     assert sorted(links) == sorted(f"records/{entry_id(entry.record)}.html" for entry in entries)
@@ -200,17 +200,19 @@ def test_the_tables_hold_what_the_markdown_page_holds(make_entry):
         make_entry(name="other", title="Other_1", accuracy=0.4, never="disgust", seeds=(0, 1)),
         make_entry(name="third", failed=((0, 3),), init={"w.pth": "0" * 64}),
     ]
-    expected = markdown_tables(render_page(entries, TITLES, False, never, REPORTED))[:2]
+    expected = markdown_tables(render_page(entries, TITLES, False, ranks_by_score(entries), REPORTED))[:2]
     links = [[row.pop("Record") for row in table] for table in expected]
     assert [len(table) for table in links] == [2, 1]
     assert boards(index_of(*entries, reported=REPORTED))[:2] == expected
 
 
-def test_neighbours_that_the_data_cannot_separate_share_a_rank(make_entry):
+def test_a_row_shows_the_places_that_it_may_have(make_entry):
     entries = [make_entry(name=f"m{i}", accuracy=accuracy) for i, accuracy in enumerate((0.9, 0.6, 0.3))]
-    tied = {(str(entries[0].path), str(entries[1].path))}
-    index = index_of(*entries, tied=lambda first, second: (str(first.path), str(second.path)) in tied)
-    assert [row["Rank"] for row in boards(index)[0]] == ["1", "1", "3"]
+    ranks = dict(zip((str(entry.path) for entry in entries), [(1, 2), (1, 2), (3, 3)], strict=True))
+    index = index_of(*entries, ranks=ranks)
+    assert [row["Rank"] for row in boards(index)[0]] == ["1-2", "1-2", "3"]
+    places = [cell.attributes["data-number"] for cell in index.all("td", class_="rank")]
+    assert places == ["1", "2", "3"]
 
 
 def test_the_bar_in_a_score_cell_is_its_interval(make_entry):
