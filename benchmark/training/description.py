@@ -167,6 +167,10 @@ def _follow(found: Description, stream: io.BytesIO) -> Any:
         match operation.name:
             case "PROTO" if argument in (2, 3):
                 pass
+            case "PROTO":
+                raise Unsound(
+                    f"it is a pickle of protocol {argument}, which is no file of torch's: save it with torch.save"
+                )
             case "STOP":
                 return stack.pop()
             case "MARK":

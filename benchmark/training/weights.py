@@ -135,6 +135,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Of what it says of itself only what is needed to go on is given: MMEngine would run a `config` that it finds there.
     Raises IntegrityError for any other file.
     """
+    _refuse_other_kinds(path)
     content = read_torch(path)
     try:
         meta = content["meta"]
