@@ -414,10 +414,8 @@ def across(folder, videos):
     (root / "DFEW").symlink_to(videos)
     clips = videos / "Clip" / "clip_224x224"
     (root / "table" / "frames").symlink_to(clips)
-    rows = [
-        f"{clip.name},frames/{clip.name},{label},test"
-        for clip, label in zip(clips.iterdir(), CLASSES.split(","), strict=False)
-    ]
+    labelled = zip(sorted(clips.iterdir()), CLASSES.split(","), strict=False)
+    rows = [f"{clip.name},frames/{clip.name},{label},test" for clip, label in labelled]
     (root / "table" / "clips.csv").write_text("\n".join(["clip_id,path,label,split", *rows, ""]))
     (folder / "maps").mkdir()
     (folder / "maps" / "same.yaml").write_text("{name: same, title: t}")

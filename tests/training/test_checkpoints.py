@@ -144,6 +144,57 @@ def test_wrappers_of_training_scripts_are_taken_off(tmp_path, content):
     assert torch.equal(state["weight"], torch.ones(2))
 
 
+@pytest.mark.parametrize(
+    ("content", "wrapper", "prefix"),
+    [
+        ({"_orig_mod.weight": 1}, (), "_orig_mod."),
+        ({"module._orig_mod.weight": 1}, (), "module._orig_mod."),
+        ({"state_dict": {"model.weight": 1}, "epoch": 3}, ("state_dict",), "model."),
+        ({"module": {"_forward_module.weight": 1}}, ("module",), "_forward_module."),
+        ({"net": {"weight": 1}}, ("net",), ""),
+        ({"network": {"weight": 1}}, ("network",), ""),
+        ({"ema": {"weight": 1}}, ("ema",), ""),
+        ({"ema": {"module": {"weight": 1}, "decay": 0.9}}, ("ema", "module"), ""),
+        ({"model_ema": {"weight": 0}, "model": {"weight": 1}}, ("model",), ""),
+        ({"model": {"name": "r3d"}, "state_dict_ema": {"weight": 1}}, ("state_dict_ema",), ""),
+    ],
+)
+def test_the_spellings_that_trainers_leave_are_taken_off(tmp_path, content, wrapper, prefix):
+    def with_tensors(value):
+        if isinstance(value, dict):
+            return {key: with_tensors(inside) for key, inside in value.items()}
+        return torch.full((2,), float(value)) if isinstance(value, int) else value
+
+    torch.save(with_tensors(content), tmp_path / "w.pth")
+    file = read_weight_file(tmp_path / "w.pth")
+    assert (file.wrapper, file.prefix, list(file.state)) == (wrapper, prefix, ["weight"])
+    assert torch.equal(file.state["weight"], torch.ones(2))
+
+
+def test_which_weights_were_taken_is_said_where_there_are_several(tmp_path):
+    torch.save({"model": {"weight": torch.ones(3, 2)}, "model_ema": {"weight": torch.zeros(3, 2)}}, tmp_path / "w.pth")
+    report = load(torch.nn.Linear(2, 3), tmp_path / "w.pth")
+    assert "taken from 'model', not from 'model_ema' beside it" in report.summary
+
+
+def test_safetensors_are_known_by_their_content(tmp_path):
+    save_file({"weight": torch.ones(2)}, tmp_path / "weights.pth")
+    assert read_weight_file(tmp_path / "weights.pth").format == "safetensors"
+    torch.save({"weight": torch.ones(2)}, tmp_path / "weights.bin")
+    assert read_weight_file(tmp_path / "weights.bin").format == "torch"
+
+
+def test_a_mask_may_be_infinite_and_weights_may_not(tmp_path):
+    mask = torch.zeros(4, 4).masked_fill(torch.ones(4, 4).triu(1).bool(), -torch.inf)
+    torch.save({"weight": torch.ones(2), "mask": mask}, tmp_path / "w.pth")
+    assert set(read_weights(tmp_path / "w.pth")) == {"weight", "mask"}
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.complex64):
+        weight = torch.ones(3, dtype=dtype)
+        torch.save({"weight": weight, "running_mean": weight * float("nan")}, tmp_path / "w.pth")
+        with pytest.raises(IntegrityError, match=r"1 of its 2 tensors hold NaN or infinity \(running_mean\)"):
+            read_weights(tmp_path / "w.pth")
+
+
 def test_safetensors_are_read(tmp_path):
     save_file({"module.weight": torch.ones(2)}, tmp_path / "weights.safetensors")
     assert list(read_weights(tmp_path / "weights.safetensors")) == ["weight"]
