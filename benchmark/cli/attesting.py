@@ -119,7 +119,7 @@ def reproduce_entry(options: argparse.Namespace) -> int:
         note(f"{missing} of {len(entry.record.units)} units have no checkpoint here; the level takes all of them")
         return 1
     clips = sum(each.clips for each in found)
-    how = f"{clips} clips of {len(found)} units predicted again, largest difference {largest.difference:.1e}"
+    how = f"predicted again: {clips} clips, every unit ({len(found)}), largest difference {largest.difference:.1e}"
     note(f"{entry.path}: {how}")
     _sign(entry, "re-predicted", options.tolerance, how, options)
     return 0

@@ -68,7 +68,7 @@ def _check_current(entry: Entry, folder: Path) -> None:
 def _summary(folder: Path, entries: Sequence[Entry], changes: Changes, added: set[str]) -> str:
     comparisons = read_comparisons(folder)
     lines = [
-        f"{len(added)} new records, {len(entries) - len(added)} unchanged; every number follows from the predictions."
+        f"New records: {len(added)}; unchanged: {len(entries) - len(added)}. Every number follows from predictions."
     ]
     attested = [path for path, _ in changes.data if not path.startswith("records/") and path.endswith(".json")]
     lines += [f"Attested and signed: {', '.join(map(escape, attested))}."] if attested else []

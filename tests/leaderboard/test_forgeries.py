@@ -20,6 +20,7 @@ from finished_run import DFEW as FIVE_FOLDS
 from finished_run import FinishedRun, RunMaker
 
 import benchmark.protocols
+from benchmark.cli.main import main
 from benchmark.datasets.splits import hash_ids
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 from benchmark.files import hash_file
@@ -569,13 +570,38 @@ def test_the_demos_record_called_real_is_refused_by_add_and_by_the_check(tmp_pat
         check(board)
 
 
+def test_the_command_exits_4_with_one_line_and_0_with_the_summary(request_, capsys):
+    place = request_.publish()
+    command = ["leaderboard", "review", "--base", "main", "--dir", str(request_.board), "--workers", "1"]
+    assert main(command) == 0
+    assert "### Mine (small)" in capsys.readouterr().out
+    (place / "labels.csv").write_text("gated")
+    assert main(command) == 4
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"error: {place}/labels.csv: belongs to no record\n")
+
+
+def test_the_workflow_runs_the_bases_code_with_read_only_rights():
+    """Nothing of the request is installed or run: it is checked out, and read."""
+    workflow = yaml.safe_load((LEADERBOARD.parent / ".github/workflows/review.yml").read_text())
+    assert list(workflow[True]) == ["pull_request_target"]
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    base, request = (step["with"] for step in job["steps"] if "checkout" in step.get("uses", ""))
+    assert (base["path"], base["ref"]) == ("base", "${{ github.event.pull_request.base.sha }}")
+    assert request["path"] == "request"
+    runs = [step for step in job["steps"] if "run" in step]
+    assert {step["working-directory"] for step in runs} == {"base"}
+    assert not any(checkout["persist-credentials"] for checkout in (base, request))
+
+
 # What is honest passes.
 
 
 def test_a_genuine_record_passes_and_the_summary_says_what_to_look_at(request_):
     place = request_.publish().relative_to(request_.board)
     summary = judged(request_)
-    assert "1 new records, 2 unchanged" in summary
+    assert "New records: 1; unchanged: 2." in summary
     assert "### Mine (small) / none / hard" in summary
     assert f"`{place}`: dfew-fold1 version 1, real data, rank 2 of 3: UAR" in summary
     assert "verified: consistent\n" in summary

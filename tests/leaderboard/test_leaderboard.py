@@ -202,6 +202,7 @@ def test_an_overview_shows_the_records_of_ones_own_runs(make_run, tmp_path):
     overview(tmp_path)
     (row,) = rows(page(tmp_path))
     assert row["Record"] == "[record](dfew-5fold/tsm%2Bflip%2Cp%3Da%20%28b%29/hard/record.json)"
+    assert row["Verified"] == "own run"
 
 
 HOSTILE = "<script>alert(1)</script> | [x](https://evil.example) `code`\n# Heading ![i](j) www.evil.example \x1b[31m"
