@@ -177,7 +177,8 @@ def _print_plan(sweep: Sweep, plan: Plan, options: argparse.Namespace) -> None:
     if options.json:
         print_json({"sweep": sweep.name, "rows": rows, "total": total, "notes": list(sweep.notes)})
         return
-    header = ["row", "protocol", "units", "finished", "train clips", "epochs", "GFLOPs", "seconds so far"]
+    header = ["row", "protocol", "units", "finished", "preset", "input", "batch", "rate"]
+    header += ["train clips", "epochs", "GFLOPs", "seconds so far"]
     print_table([[_shown(value) for value in row.values()] for row in rows], header)
     for line in sweep.notes:
         note(f"note: {line}")

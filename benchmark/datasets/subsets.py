@@ -22,13 +22,19 @@ def take_subset(train: Sequence[Clip], rule: TrainSubset, classes: Sequence[str]
     wanted = _apportion({name: len(clips) for name, clips in by_class.items()}, size)
     taken: list[Clip] = []
     for name, clips in by_class.items():
-        kept = [clip for clip in clips if rule.above is None or _agreement(clip) > rule.above]
+        kept = [clip for clip in clips if rule.keep == "any" or _is_clear(clip, rule)]
         if clips and not kept:
             clearest = max(map(_agreement, clips))
             kept = [clip for clip in clips if _agreement(clip) == clearest]
         kept.sort(key=lambda clip: hashlib.sha256(clip.id.encode()).digest())
         taken += [kept[position % len(kept)] for position in range(wanted[name])]
     return tuple(sorted(taken, key=lambda clip: clip.id))
+
+
+def _is_clear(clip: Clip, rule: TrainSubset) -> bool:
+    # Nine of ten votes are 0.9 of them, whatever the last digit of the quotient.
+    share = round(_agreement(clip), 9)
+    return share > rule.above if rule.above is not None else share >= (rule.at_least or 0)
 
 
 def _agreement(clip: Clip) -> float:

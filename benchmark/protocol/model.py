@@ -51,20 +51,23 @@ class HeldOut(_Strict):
 class TrainSubset(_Strict):
     """The train clips that are learned from, for asking what kind of clip teaches most.
 
-    keep: `clear` keeps clips of which one emotion has more than `above` of the votes, `any` keeps all. Then each class
-    is sampled, down or (by repeating clips) up, to its share of the whole train split; together `clips` for every `of`
-    clips of that split, so that the size follows the data. A class without a clear clip is represented by its clearest.
+    keep: `clear` keeps clips of which one emotion has more than `above`, or `at_least`, of the votes; `any` keeps all.
+    Then each class is sampled, down or (by repeating clips) up, to its share of the whole train split; together `clips`
+    for every `of` clips of that split, so that the size follows the data. A class without a clear clip is represented
+    by its clearest.
     """
 
     keep: Literal["clear", "any"]
     above: float | None = Field(default=None, gt=0, lt=1)
+    at_least: float | None = Field(default=None, gt=0, le=1)
     clips: int = Field(ge=1)
     of: int = Field(ge=1)
 
     @model_validator(mode="after")
     def _threshold(self) -> TrainSubset:
-        if (self.keep == "clear") != (self.above is not None):
-            raise ValueError("'above' belongs to keep: clear, and only to it")
+        thresholds = [self.above, self.at_least]
+        if thresholds.count(None) != (1 if self.keep == "clear" else 2):
+            raise ValueError("one of 'above' and 'at_least' belongs to keep: clear, and only to it")
         return self
 
 

@@ -78,6 +78,7 @@ def _named(value: Any) -> Any:
 class Sweep(_Strict):
     """A table to be: rows under protocols.
 
+    presets: by method, the one that is meant where `--preset` says `paper`, which is the default.
     metrics: those that the table shows and tests. groupings: whose scores it shows as well, for the same metrics.
     compare: the baseline of the paired tests; by default the first row. notes: what to know beside the numbers.
     """
@@ -88,6 +89,7 @@ class Sweep(_Strict):
     protocols: tuple[str, ...] = Field(min_length=1)
     rows: tuple[SweepRow, ...] = Field(default=(SweepRow(),), min_length=1)
     grid: Grid = Grid()
+    presets: dict[str, str] = Field(default_factory=dict)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     metrics: tuple[str, ...] = Field(default=("uar", "war"), min_length=1)
     groupings: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from benchmark.datasets.scored import scored_ids
 from benchmark.datasets.windows import cut
 from benchmark.errors import UsageError
 from benchmark.protocol import Protocol
+from benchmark.registry import registry
 from benchmark.run.data import Data, load_data
 from benchmark.run.execute import limited
 from benchmark.run.plan import (
@@ -24,12 +25,14 @@ from benchmark.run.plan import (
     parse_settings,
     stages,
 )
-from benchmark.run.presets import preset_of_unit
+from benchmark.run.presets import effective_rate, preset_of_unit
 from benchmark.run.run import unfinished
 from benchmark.run.state import read_state
 from benchmark.run.sweep import Cell, Sweep, baseline_of, expand
 from benchmark.run.units import Unit
+from benchmark.specs import Recipe, load_object
 
+PAPER = "paper"
 # Forward and backward pass of a training step, in forward passes.
 PASSES = 3
 
@@ -84,12 +87,17 @@ class Plan:
 class Work:
     """Some units and their cost.
 
+    preset, input, batch, rate: by which each is trained, "frames x edge", clips of a batch, and learning rate.
     clips: train clips (or windows) of each unit, on average. epochs: of each unit. gflops: of training all the units,
     finished or not, in 10^9 operations. seconds: what the finished ones took, None if there are none.
     """
 
     units: int
     finished: int
+    preset: str
+    input: str
+    batch: int
+    rate: float
     clips: float
     epochs: int
     gflops: float
@@ -158,9 +166,14 @@ def work_of(units: Sequence[Unit], data: Data, runs: Path) -> Work:
     # Units that test another unit's checkpoint do not train.
     epochs = 0 if first.source else preset.epochs
     clips = sum(_train_inputs(unit, data) for unit in units)
+    recipe: Recipe = load_object(registry().find("methods", first.method).recipe)(preset, len(first.protocol.classes))
     return Work(
         units=len(units),
         finished=len(done),
+        preset=first.preset,
+        input=f"{preset.sampling.frames} x {preset.size}",
+        batch=preset.batch_size,
+        rate=effective_rate(recipe, preset, first.overrides),
         clips=clips / len(units),
         epochs=epochs,
         gflops=preset.gflops * clips * preset.copies * epochs * PASSES,
@@ -186,7 +199,7 @@ def _request(cell: Cell, protocol: str, sweep: Sweep, choices: Choices) -> Reque
     return Request(
         protocol=protocol,
         rows=(Row(cell.method, tuple(map(parse_augmentation, cell.augment)), cell.labels),),
-        preset=choices.preset,
+        preset=sweep.presets.get(cell.method, PAPER) if choices.preset == PAPER else choices.preset,
         folds=choices.folds,
         seeds=choices.seeds or sweep.seeds,
         settings=(*cell.set_options, *choices.settings),

@@ -52,6 +52,7 @@ METHOD = MethodSpec(
                 "heads": 4,
                 "instance_length": 2,
                 "lr": 1e-3,
+                "warmup": 1,
                 "area_range": (0.9, 1.0),
             },
         ),

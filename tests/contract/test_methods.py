@@ -143,10 +143,13 @@ def test_the_stated_size_is_the_models(name):
     check_size(name, "small")
 
 
+LARGE = [(name, preset) for name in METHODS for preset in registry().methods[name].presets if preset != "small"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", METHODS)
-def test_the_stated_size_is_the_paper_models(name):
-    check_size(name, "paper")
+@pytest.mark.parametrize(("name", "preset"), LARGE)
+def test_the_stated_size_is_the_large_models(name, preset):
+    check_size(name, preset)
 
 
 def check_size(name, chosen):

@@ -63,3 +63,16 @@ def test_the_published_size_comes_out_for_the_published_split():
 def test_without_votes_nothing_is_clear():
     with pytest.raises(IntegrityError, match="a: has no votes"):
         take_subset([Clip("a", "happy", {}, {})], CLEAR, CLASSES)
+
+
+def test_a_threshold_can_be_part_of_what_is_clear():
+    votes = {"a": {"happy": 9.0, "sad": 1.0}, "b": {"happy": 10.0}, "c": {"happy": 8.0, "sad": 2.0}}
+    train = [Clip(name, "happy", {}, {}, votes=given) for name, given in votes.items()]
+    taken = {
+        kind: {clip.id for clip in take_subset(train, TrainSubset(keep="clear", clips=1, of=1, **kind_of), ["happy"])}
+        for kind, kind_of in {"above": {"above": 0.9}, "at least": {"at_least": 0.9}}.items()
+    }
+    assert taken == {"above": {"b"}, "at least": {"a", "b"}}
+    for wrong in ({}, {"above": 0.9, "at_least": 0.9}):
+        with pytest.raises(ValueError, match="one of 'above' and 'at_least'"):
+            TrainSubset(keep="clear", clips=1, of=1, **wrong)

@@ -200,13 +200,34 @@ def test_the_papers_tables_are_there():
         "aen-figure-3": 11,
         "aen-table-1": 7,
         "aen-table-2": 3,
-        "midas-table-5": 9,
-        "midas-table-6": 3,
-        "midas-table-7": 10,
-        "midas-table-8": 2,
-        "midas-table-9": 9,
+        "midas-table-5": 15,
+        "midas-table-6": 6,
+        "midas-table-7": 14,
+        "midas-table-8": 4,
+        "midas-table-9": 18,
         "v-naw-table-2": 4,
     }
+
+
+def test_a_sweep_says_which_preset_stands_for_the_papers(synthetic_root):
+    sweep = sweep_of(presets={"tsm": "midas"})
+    assert {unit.preset for line in plan_sweep(sweep, Choices(), synthetic_root).lines for unit in line.units} == {
+        "midas"
+    }
+    assert {unit.preset for line in plan_sweep(sweep, SMALL, synthetic_root).lines for unit in line.units} == {"small"}
+
+
+def test_table_5_is_planned_with_its_papers_batch_size_and_rate(synthetic_root, tmp_path):
+    sweep = find_sweep("midas-table-5").model_copy(update={"protocols": ("dfew-5fold",)})
+    works = works_of(plan_sweep(sweep, Choices(), synthetic_root), tmp_path)
+    assert {(work.preset, work.batch, work.input) for _, work in works} == {
+        ("midas", 64, "8 x 160"),
+        ("midas", 64, "16 x 160"),
+    }
+    rates = {line.cell.method: work.rate for line, work in works}
+    assert rates == pytest.approx({"tsm": 0.01, "videomae": 2.5e-4, "mae-dfer": 2.5e-4})
+    readings = {line.cell.label: line.units[0].overrides for line, _ in works if line.cell.method == "mae-dfer"}
+    assert {tuple(given.values()) for given in readings.values()} == {(True, 0.1), (False, 0.0)}
 
 
 def test_an_unknown_sweep_suggests_the_nearest_and_a_broken_file_is_named(tmp_path):
