@@ -18,7 +18,13 @@ METHOD = MethodSpec(
         "model": Network(
             title="the encoder with its classifier, or a pre-trained autoencoder",
             keys="benchmark_plugins.svfap.recipe:official_keys",
-            signature=("temporal_downsamples.0.weight", "spatial_downsamples.0.mlp.fc1.weight", "blocks.0.attn.q_bias"),
+            # VideoMAE's names, which are all here, and one more.
+            signature=(
+                "patch_embed.proj.weight",
+                "blocks.0.attn.q_bias",
+                "fc_norm.weight",
+                "temporal_downsamples.0.weight",
+            ),
             head="head.weight",
             class_order=("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear"),
         )
