@@ -154,7 +154,8 @@ class Network:
     keys: import path of `keys(state_dict) -> state_dict`, which renames an official checkpoint's keys (`module.`,
         `model.` and the like before all of them already removed), or any part of them, to those of the method's
         recognizer.
-    signature: official tensor names that no other network's files have all of; they tell what a file is.
+    signature: official tensor names that no other network's files have all of; they tell what a file is. A network
+        whose files hold all of another's names has those in its signature, and more.
     head: official name of the tensor whose first dimension is the number of classes; empty if there is none.
     class_order: emotion names in the index order of the official checkpoints; empty if none are known.
     prefix: names of the recognizer's tensors that belong to this network begin with it; empty for everything that no

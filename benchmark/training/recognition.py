@@ -46,7 +46,8 @@ def recognise(file: WeightFile, known: Registry) -> Recognised:
     """Compare the file's tensor names with every registered network's signature, official and in our names.
 
     What a file of ours says of itself is believed. Otherwise several networks can match, or none; only if none does,
-    those are named of which the largest share of the signature is there.
+    those are named of which the largest share of the signature is there. A network whose signature is a part of
+    another's does not match where the other does: its model is a part of the other's.
     """
     if file.origin:
         return Recognised(tuple(_as_it_says(file, file.origin, known)), ())
@@ -68,6 +69,8 @@ def recognise(file: WeightFile, known: Registry) -> Recognised:
     if not matches:
         best = max((share for share, _ in parts), default=0.0)
         matches = [match for share, match in parts if share == best and share >= 0.5]
+    told = {_signature(match) for match in matches}
+    matches = [match for match in matches if not any(_signature(match) < other for other in told)]
     return Recognised(tuple(matches), tuple(problems))
 
 
@@ -89,6 +92,10 @@ def readme_of(method: MethodSpec) -> Path | None:
     spec = importlib.util.find_spec(package) if package else None
     folders = (spec.submodule_search_locations if spec else None) or []
     return next((path for folder in folders if (path := Path(folder) / "README.md").is_file()), None)
+
+
+def _signature(match: Match) -> frozenset[str]:
+    return frozenset(match.network.signature if match.network else ())
 
 
 def _as_it_says(file: WeightFile, origin: Origin, known: Registry) -> Iterator[Match]:

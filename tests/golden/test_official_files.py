@@ -67,6 +67,8 @@ FILES = [
     Official("m3dfel", "m3dfel", m3dfel, "", (16, 112)),
     Official("tsm", "tsm", tsm, "224", (8, 224)),
     Official("mae-dfer", "mae_dfer", with_arguments, "region", (16, 160)),
+    Official("svfap", "svfap", with_arguments, "", (16, 160)),
+    Official("s4d", "s4d", with_arguments, "A: ", (16, 160)),
     Official("aen", "aen", recorded, "", (16, 112)),
     Official("videomae", "videomae", with_arguments, "224", (16, 224)),
     Official("v-naw", "v_naw", parallel, "swin, T=16", (16, 112), classes=8),
@@ -80,7 +82,7 @@ FILES = [
     ),
 ]
 # A forward pass of these takes many seconds.
-SLOW = {"videomae", "v-naw", "s2d"}
+SLOW = {"videomae", "v-naw", "s2d", "svfap", "s4d"}
 
 
 def expected(official):
