@@ -34,7 +34,7 @@ from benchmark.video.videos import SequentialVideo
 
 SAMPLING = Sampling(clips=16)
 # Clips that are encoded in each way.
-ENCODED = 12
+ENCODED = 6
 # Name, encoder, container, B-frames, and the most frames from one key frame to the next.
 ENCODINGS = (
     ("MPEG-4, avi", "mpeg4", "avi", 0, 12),
