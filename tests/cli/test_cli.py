@@ -129,7 +129,7 @@ def test_check_names_every_damaged_file_and_exits_4(synthetic_root, tmp_path):
     os.truncate(root / "Clip/original/5.mp4", 300)
     done = benchmark("data", "check", "dfew", "--root", root)
     assert done.returncode == 4
-    for named in (f"clip 00003: {frame}: truncated", "clip 00004: ", "00004: no such folder", "5.mp4: decord cannot"):
+    for named in (f"clip 00003: {frame}: truncated", "clip 00004: ", "00004: no such folder", "5.mp4: not a video"):
         assert named in done.stdout
     assert "3 problems" in done.stdout
 

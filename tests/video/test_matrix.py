@@ -154,15 +154,20 @@ def test_the_content_decides_and_not_the_name(tmp_path):
         path = tmp_path / name
 
 
-@pytest.mark.parametrize(
-    "content", [b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b"ffconcat version 1.0\nfile x\n", b"text " * 99]
-)
-def test_a_text_is_no_video(tmp_path, content):
+TEXTS = {
+    "notes.txt": "hello\n" * 99,
+    "list.txt": "ffconcat version 1.0\nfile video.ts\n",
+    "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\nvideo.ts\n#EXT-X-ENDLIST\n",
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_is_no_video(tmp_path, name):
     """FFmpeg would draw a text, and open whatever a playlist names."""
-    path = tmp_path / "video.mp4"
-    path.write_bytes(content)
-    with pytest.raises(UnreadableClip, match="video.mp4: not a video that can be read"):
-        open_clip(path)
+    draw(tmp_path / "video.ts", "H.264")
+    (tmp_path / name).write_text(TEXTS[name])
+    with pytest.raises(UnreadableClip, match=f"{name}: not a video that can be read"):
+        open_clip(tmp_path / name)
 
 
 def test_a_picture_of_a_song_is_no_video(tmp_path):
@@ -190,6 +195,13 @@ def test_overlapping_windows_of_a_long_video_decode_it_once(tmp_path, monkeypatc
         assert numbers(reader.read(range(start, start + 16))) == list(range(start, start + 16))
     assert len(decoded) == 200
     assert len(reader._kept) < 60
+
+
+def test_a_reader_that_keeps_nearly_nothing_goes_back_exactly(tmp_path, monkeypatch):
+    monkeypatch.setattr(videos, "KEPT_BYTES", 1)
+    reader = SequentialVideo(draw(tmp_path / "video.avi", "MPEG-4", 24, b_frames=2))
+    for wanted in choices(24):
+        assert numbers(reader.read(wanted)) == wanted
 
 
 @pytest.mark.parametrize(
