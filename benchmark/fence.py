@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import io
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ def fenced(what: str, log: Path | None = None) -> Iterator[None]:
     log: where tracebacks are kept.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with prints_apart():
             yield
     except (BenchmarkError, MemoryError):
         raise
@@ -41,6 +42,22 @@ def fenced(what: str, log: Path | None = None) -> Iterator[None]:
         if from_outside(error) or (isinstance(error, OSError) and error.filename is not None):
             raise
         raise PluginFault(f"{what}: {type(error).__name__}: {one_line(error)}".removesuffix(": ")) from error
+
+
+def prints_apart() -> contextlib.redirect_stdout[Any]:
+    """Whatever is printed in the block goes to stderr, or nowhere if nobody reads it any more."""
+    return contextlib.redirect_stdout(_Stderr())
+
+
+class _Stderr(io.TextIOBase):
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def from_outside(error: BaseException) -> bool:

@@ -35,8 +35,11 @@ class Faults:
         """Every way to write fails with this number."""
         self.spared = spared
         self._open(number, writing=True)
-        for name in ("mkdir", "replace", "rename", "link", "unlink", "truncate", "utime", "chmod"):
+        for name in ("mkdir", "replace", "rename", "link", "truncate", "utime", "chmod"):
             self._path(name, number)
+        # A full disk still lets go of files.
+        if number in (errno.EROFS, errno.EACCES):
+            self._path("unlink", number)
 
     def reading_fails(self, number: int) -> None:
         """Opening a file to read it fails with this number."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import add_json, note, positive, print_json, print_table
 from benchmark.errors import EnvironmentProblem, UsageError
+from benchmark.fence import fenced
 from benchmark.registry import registry
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ def predict_videos(options: argparse.Namespace) -> int:
     from benchmark.video.clip import UnreadableClip
 
     paths = list(dict.fromkeys(path for text in options.videos for path in _clips(text)))
-    predictor, classes = _predictor(options)
+    with fenced(options.method):
+        predictor, classes = _predictor(options)
     results, unreadable = [], []
     with counting("predicting") as report:
         for done, path in enumerate(paths):
             try:
-                results.append(_predict(predictor, path, classes, options))
+                with fenced(f"{options.method}: {path}"):
+                    results.append(_predict(predictor, path, classes, options))
             except UnreadableClip as error:
                 unreadable.append(str(error))
             report(done + 1, len(paths))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
@@ -15,7 +14,7 @@ from typing import Any
 from benchmark.datasets.splits import Fold
 from benchmark.errors import EnvironmentProblem
 from benchmark.failures import explain, reason_of, stops_everything
-from benchmark.fence import from_outside
+from benchmark.fence import from_outside, prints_apart
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.run.data import Data
 from benchmark.run.execute import Machine, Watcher, run_unit
@@ -77,7 +76,7 @@ def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str 
     """Run the unit; the reason if it failed."""
     try:
         # Whatever a plugin or a library prints: stdout carries results.
-        with contextlib.redirect_stdout(sys.stderr):
+        with prints_apart():
             run_unit(unit, fold, machine, watcher)
     # A unit runs foreign code (plugins, models): whatever it raises must not stop the others.
     except BaseException as error:
