@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -98,7 +99,13 @@ def known_protocol(record: Record, where: Path) -> Protocol:
                 "make it part of the benchmark first (see CONTRIBUTING.md), or publish the record on a leaderboard of "
                 "your own (--dir), where the plugin is installed"
             )
-    return load_protocol(registry().protocols[stated.name])
+    return _load(registry().protocols[stated.name])
+
+
+@functools.cache
+def _load(path: Path) -> Protocol:
+    """A thousand records are under few protocols."""
+    return load_protocol(path)
 
 
 def files_of(record: Record) -> list[str]:

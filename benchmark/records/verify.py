@@ -92,7 +92,8 @@ def _verify_unit(
             continue
         path = referenced_file(folder, reference)
         predictions = read_predictions(path, protocol.classes)
-        digest = predictions.digest
+        if split == "test":
+            digest = predictions.digest
         _same(use.clips, len(predictions.ids), f"{here}: splits.{split}.clips")
         _same(use.sha256, hash_ids(predictions.ids), f"{here}: splits.{split}.sha256")
         shared = [clip_id for clip_id in predictions.ids if seen.setdefault(clip_id, split) != split]
