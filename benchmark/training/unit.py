@@ -54,6 +54,7 @@ from benchmark.training.hooks import (  # noqa: E402
 )
 from benchmark.training.loop import initialise, make_runner, rows_of  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
+from benchmark.training.views import averaged, viewed  # noqa: E402
 from benchmark.training.weights import Origin  # noqa: E402
 
 
@@ -154,7 +155,12 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     with torch.serialization.safe_globals(mmengine_globals()):
         model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    loaders = {split: Runner.build_dataloader(config[f"{split}_dataloader"]) for split in splits}
+    configs = {split: config[f"{split}_dataloader"] for split in splits}
+    preset, weights = preset_of_unit(job.unit), {}
+    if job.unit.views and preset.views:
+        for split, loader in configs.items():
+            configs[split], weights[split] = viewed(loader, preset.views, preset.sampling)
+    loaders = {split: Runner.build_dataloader(loader) for split, loader in configs.items()}
     total, done = sum(len(loader) for loader in loaders.values()), 0
     results: dict[str, Predictions] = {}
     operations = 0
@@ -168,7 +174,7 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
                 scores += [scored(sample.to_dict(), frames) for sample in samples]
                 done += 1
                 on_step(done, total)
-        results[split] = predictions_of(scores, frames)
+        results[split] = predictions_of(averaged(scores, weights[split]) if weights else scores, frames)
         finite = np.isfinite(results[split].probabilities).all(axis=1)
         if not finite.all():
             broken = results[split].ids[int(np.argmin(finite))]
