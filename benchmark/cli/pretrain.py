@@ -30,7 +30,7 @@ def add_commands(commands: Any) -> None:
         "--dataset",
         action="append",
         metavar="D",
-        help="learn from the train part of this dataset of images; repeatable: from all of them, on the classes they share",
+        help="learn from the train part of this dataset of images; repeatable: together, on the classes that all have",
     )
     source.add_argument("--demo", action="store_true", help="on synthetic data, made here, with the small preset")
     pretrain.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie")
