@@ -66,6 +66,8 @@ def pretrain_command(options: argparse.Namespace) -> None:
     init = parse_init(options.init)
     for network in init:
         network_of(method, network)
+    if chosen.epochs == 0:
+        raise UsageError("--set epochs=0: a pre-training has to train")
     if chosen.balanced and pretraining.data == "videos":
         raise UsageError("--set balanced: videos are learned from without labels, so there are no classes to balance")
     source = _source(options, pretraining)

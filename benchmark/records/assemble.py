@@ -78,9 +78,10 @@ def assemble_record(
 
 
 def unofficial_reasons(overrides: Overrides, views: str | None) -> list[str]:
-    """Why a record with these overrides and views is not official: one reason per changed protocol key, or view."""
+    """Why a record with these overrides and views is not official: by protocol key, training and views."""
     return [
         *(f"protocol key {key} was set to {value!r}" for key, value in sorted(overrides.protocol.items())),
+        *(["nothing was trained: the initial weights were tested"] if overrides.recipe.get("epochs") == 0 else []),
         *([f"tested as its official code does, over {views}"] if views else []),
     ]
 

@@ -203,6 +203,8 @@ def check_request(request: Request) -> None:
         raise UsageError(f"--views: {protocol.name} cuts videos into windows, which are the views")
     for row in request.rows:
         preset = _check_row(row, request.preset, parse_settings(request.settings), protocol.dataset)
+        if preset.epochs == 0 and not request.init:
+            raise UsageError("--set epochs=0 tests the weights of --init as they are: give them")
         if request.views and preset.views is None:
             raise UsageError(
                 f"--views {request.views}: {row.method}'s official evaluation looks at a clip once (preset "

@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.errors import EnvironmentProblem, UnitFailed
-from benchmark.files import write_text
+from benchmark.files import replacing, write_text
 from benchmark.registry import registry
 from benchmark.run.init import MODEL
 from benchmark.run.presets import preset_of_unit
@@ -55,7 +55,7 @@ from benchmark.training.hooks import (  # noqa: E402
 from benchmark.training.loop import initialise, make_runner, rows_of  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
 from benchmark.training.views import averaged, viewed  # noqa: E402
-from benchmark.training.weights import Origin  # noqa: E402
+from benchmark.training.weights import ORIGIN, Origin  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,8 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     last = checkpoints / LAST
     watching = WatchedScores(rows_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None
     runner = make_runner(config, job.folder, hooks, last, watching)
+    if config.train_cfg.max_epochs == 0:
+        return _untrained(runner, job, checkpoints / (BEST if select else LAST), origin)
     try:
         if job.init and not last.is_file():
             _start_from(runner, job)
@@ -146,6 +148,17 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     row = keeper.history[epoch - 1]
     value = row["val"].get(unit.protocol.selection.metric)
     return Trained(epoch, value, len(keeper.history), checkpoints / (BEST if select else LAST))
+
+
+def _untrained(runner: UnitRunner, job: Job, checkpoint: Path, origin: Origin) -> Trained:
+    """A checkpoint of the initial weights as they are, selected because there is no other."""
+    try:
+        _start_from(runner, job)
+    finally:
+        close_logger(runner)
+    with replacing(checkpoint) as temporary:
+        torch.save({"state_dict": runner.model.state_dict(), "meta": {ORIGIN: origin.metadata()}}, temporary)
+    return Trained(epoch=0, value=None, epochs=0, checkpoint=checkpoint)
 
 
 def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]) -> Predicted:

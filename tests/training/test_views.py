@@ -116,3 +116,41 @@ def test_a_trained_checkpoint_is_tested_again_over_views_and_never_ranked(synthe
 def test_views_of_a_method_that_has_one_are_refused():
     with pytest.raises(UsageError, match="looks at a clip once"):
         check_request(Request("dfew-5fold", (Row("tsm"),), views="official"))
+
+
+def test_weights_are_tested_as_they_are_where_no_epoch_is_trained(synthetic_root, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    from benchmark.training.model import build_model
+    from benchmark.training.weights import read_weight_file
+
+    weights = tmp_path / "weights.safetensors"
+    save_file(build_model("tsm", "small").state_dict(), weights)
+    request = Request(
+        "dfew-5fold",
+        (Row("tsm"),),
+        preset="small",
+        folds=(1,),
+        settings=("epochs=0",),
+        limit=8,
+        init={"model": weights},
+    )
+    check_request(request)
+    protocol = resolve_protocol(request)
+    data = load_data(protocol, synthetic_root, votes=False)
+    [unit] = make_units(request, protocol, data)
+    machine = Machine(tmp_path, data.root, data.test_root, tmp_path / "cache", device="cpu", init=request.init)
+    state = run_unit(unit, data.folds[1], machine, Silent())
+    assert (state.selected.epoch, state.selected.epochs) == (0, 0)
+    kept = read_weight_file(tmp_path / unit.folder / CHECKPOINTS / "best.pth").state
+    for name, tensor in load_file(weights).items():
+        assert (kept[name] == tensor).all(), name
+    record = make_record(tmp_path / unit.record_folder, data)
+    assert "nothing was trained: the initial weights were tested" in record.marks.unofficial
+    assert not record.eligible
+    verify_record(record, tmp_path / unit.record_folder)
+
+
+def test_without_weights_no_epoch_is_refused():
+    with pytest.raises(UsageError, match="the weights of --init"):
+        check_request(Request("dfew-5fold", (Row("tsm"),), settings=("epochs=0",)))
