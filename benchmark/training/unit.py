@@ -126,7 +126,7 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     checkpoints = job.folder / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_text(job.folder / CONFIG, config.pretty_text)
-    origin = Origin(unit.method, MODEL, unit.preset, unit.protocol.classes)
+    origin = Origin(unit.method, MODEL, unit.preset, unit.protocol.classes, dataset=unit.protocol.dataset)
     keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch, origin)
     hooks = [SeedEpochs(unit.random_seed), TellEpoch(), keeper, ReportSteps(on_step)]
     if clips := preset_of_unit(unit).statistics:

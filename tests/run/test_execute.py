@@ -239,7 +239,7 @@ def trained(synthetic_root, tmp_path_factory):
 def test_a_checkpoint_says_what_it_is(trained):
     unit, checkpoint = trained
     file = read_weight_file(checkpoint)
-    assert file.origin == Origin("tsm", "model", "small", unit.protocol.classes)
+    assert file.origin == Origin("tsm", "model", "small", unit.protocol.classes, dataset="dfew")
     assert file.wrapper == ("state_dict",)
     assert {"meta", "message_hub", "optimizer"} <= set(file.others)
 
