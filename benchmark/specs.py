@@ -56,6 +56,18 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Views:
+    """How an official evaluation looks at a clip: runs of frames in `segments` places, each in `crops` parts of it.
+
+    Runs lie evenly between the clip's first and its last one, crops along a frame's longer side. Probabilities are
+    averaged over all of them.
+    """
+
+    segments: int
+    crops: int
+
+
+@dataclass(frozen=True)
 class Preset:
     """A way of training a method: `paper` is the paper's, `small` is the same code for two CPU cores.
 
@@ -70,6 +82,7 @@ class Preset:
         proportion to the batch. None: this preset's own batch size.
     statistics: how many clips of a batch a batch norm's statistics are of, in training; they divide the batch. None:
         the whole batch.
+    views: how the official evaluation looks at a clip, for `--views official`; None: once, as here.
     datasets: what is different on a dataset, by the dataset's name: values of these fields; those of `model` are added
         to the others. The dataset is the one that a protocol trains on.
     """
@@ -88,6 +101,7 @@ class Preset:
     decode_size: Positive | None = None
     reference_batch: Positive | None = None
     statistics: Positive | None = None
+    views: Views | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -63,7 +63,7 @@ def warmup_cosine(preset: Preset, warmup: int, floor: float) -> list[dict[str, A
 
     `warmup` of the preset's `model` is another number of epochs.
     """
-    warmup = min(preset.model.get("warmup", warmup), preset.epochs - 1)
+    warmup = max(min(preset.model.get("warmup", warmup), preset.epochs - 1), 0)
     return [
         # The official warm-ups start at 0, from where MMEngine's multiplicative form could not rise.
         *([dict(type="LinearLR", start_factor=1e-12, end=warmup, convert_to_iter_based=True)] if warmup else []),

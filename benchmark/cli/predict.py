@@ -33,6 +33,9 @@ def add_commands(commands: Any) -> None:
         "--weights", action="append", required=True, metavar="[NAME=]FILE", help="of the model, or of one network"
     )
     predict.add_argument("--preset", metavar="NAME", help="default: what the weights were made with, or paper")
+    predict.add_argument(
+        "--dataset", metavar="D", help="sample frames as on this dataset; default: what the weights were trained on"
+    )
     predict.add_argument("--classes", metavar="A,B,...", help="emotions in the weights' order, if the file has none")
     predict.add_argument("--timeline", action="store_true", help="also over time, in sliding windows")
     predict.add_argument("--window", type=positive, default=64, metavar="N", help="frames of a window; default: 64")
@@ -117,9 +120,13 @@ def _predictor(options: argparse.Namespace) -> tuple[Predictor, tuple[str, ...]]
         raise UsageError(f"{files[MODEL]} does not say what its classes are: give them in its order with --classes")
     preset = options.preset or (origin.preset if origin else "paper")
     use_device(options.device, os.cpu_count() or 1)
-    model = build_model(method.name, preset, len(classes), files)
-    recipe = make_recipe(method.recipe, method.presets[preset], len(classes))
-    return Predictor(model, recipe, method.presets[preset]), classes
+    if options.dataset:
+        registry().find("datasets", options.dataset)
+    dataset = options.dataset or (origin.dataset if origin else "")
+    model = build_model(method.name, preset, len(classes), files, dataset)
+    chosen = method.presets[preset].on(dataset)
+    recipe = make_recipe(method.recipe, chosen, len(classes))
+    return Predictor(model, recipe, chosen), classes
 
 
 def _official_order(method: MethodSpec) -> tuple[str, ...]:

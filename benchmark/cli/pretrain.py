@@ -27,7 +27,12 @@ def add_commands(commands: Any) -> None:
     pretrain.add_argument("--stage", metavar="NAME", help="which of its pre-trainings; see `benchmark show M`")
     source = pretrain.add_mutually_exclusive_group()
     source.add_argument("--videos", type=Path, metavar="DIR", help="learn from all videos and frame folders under DIR")
-    source.add_argument("--dataset", metavar="D", help="learn from the train part of this dataset of images")
+    source.add_argument(
+        "--dataset",
+        action="append",
+        metavar="D",
+        help="learn from the train part of this dataset of images; repeatable: together, on the classes that all have",
+    )
     source.add_argument("--demo", action="store_true", help="on synthetic data, made here, with the small preset")
     pretrain.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
     pretrain.add_argument(
@@ -64,6 +69,8 @@ def pretrain_command(options: argparse.Namespace) -> None:
     init = parse_init(options.init)
     for network in init:
         network_of(method, network)
+    if chosen.epochs == 0:
+        raise UsageError("--set epochs=0: a pre-training has to train")
     if chosen.balanced and pretraining.data == "videos":
         raise UsageError("--set balanced: videos are learned from without labels, so there are no classes to balance")
     source = _source(options, pretraining)
@@ -124,7 +131,9 @@ def _source(options: argparse.Namespace, pretraining: Pretraining) -> Source:
         if not (options.dataset or options.demo):
             raise UsageError(f"{pretraining.title} learns from labelled images: give --dataset D, or try --demo")
         root = demo_data([DEMO_IMAGES]) if options.demo else default_root(options.data_root)
-        source = images(options.dataset or DEMO_IMAGES, root)
+        source = images(options.dataset or [DEMO_IMAGES], root)
+        if source.left_out:
+            note(f"{source.left_out} images of classes that not all of {source.name} have are left out")
     if options.limit is None:
         return source
     return replace(source, rows=source.rows[: options.limit])

@@ -50,6 +50,9 @@ def add_commands(commands: Any) -> None:
         metavar="[NAME=]FILE",
         help="start from these weights, official or ours; repeatable: one file for each network of the method",
     )
+    run.add_argument(
+        "--views", choices=("official",), help="also test as the official code does, over several views; never ranked"
+    )
     run.add_argument("--set", action="append", default=[], dest="settings", metavar="K=V", help="change a setting")
     run.add_argument("--unofficial", action="store_true", help="allow --set protocol.<key>=...; never ranked")
     add_run_options(run)
@@ -70,6 +73,10 @@ def run_command(options: argparse.Namespace) -> int:
     for stage in stages(protocol):
         data = load_data(stage, root, votes)
         plan.append((stage, data, make_units(request, stage, data, plan[-1][2] if plan else ())))
+    if request.views:
+        # Beside the row that is tested as the protocol says: the same checkpoints, looked at otherwise.
+        units = make_units(request, protocol, plan[-1][1], plan[0][2], request.views)
+        plan.append((protocol, plan[-1][1], units))
     todo = [check_stage(*stage, request.init, options) for stage in plan]
     if options.dry_run:
         _print_plan(
@@ -106,6 +113,7 @@ def _request(options: argparse.Namespace) -> Request:
         settings=tuple(options.settings),
         unofficial=options.unofficial,
         limit=options.limit,
+        views=options.views,
         init=init,
     )
 

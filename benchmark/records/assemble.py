@@ -50,7 +50,7 @@ def assemble_record(
     failures = sorted(failed, key=lambda unit: (unit.seed, unit.fold))
     marks = Marks(
         synthetic=data.synthetic,
-        unofficial=_unique([*unofficial_reasons(overrides), *unofficial]),
+        unofficial=_unique([*unofficial_reasons(overrides, method.views), *unofficial]),
         incomplete=_unique([*incomplete_reasons(ordered, failures, protocol), *incomplete]),
     )
     return Record(
@@ -77,9 +77,13 @@ def assemble_record(
     )
 
 
-def unofficial_reasons(overrides: Overrides) -> list[str]:
-    """Why a record with these overrides is not official: one reason per changed protocol key."""
-    return [f"protocol key {key} was set to {value!r}" for key, value in sorted(overrides.protocol.items())]
+def unofficial_reasons(overrides: Overrides, views: str | None) -> list[str]:
+    """Why a record with these overrides and views is not official: by protocol key, training and views."""
+    return [
+        *(f"protocol key {key} was set to {value!r}" for key, value in sorted(overrides.protocol.items())),
+        *(["nothing was trained: the initial weights were tested"] if overrides.recipe.get("epochs") == 0 else []),
+        *([f"tested as its official code does, over {views}"] if views else []),
+    ]
 
 
 def incomplete_reasons(units: Sequence[UnitRecord], failed: Sequence[FailedUnit], protocol: Protocol) -> list[str]:

@@ -56,7 +56,7 @@ class MethodUse(FileModel):
     parameters: number of the model's weights. gflops: operations for predicting one clip, in 10^9, a multiplication and
     an addition counting as two; None if no unit was finished. recipe: the preset as it was trained by, with what
     differs on the dataset and what `--set` changed, and the learning rate that its batch comes to; None in records
-    that were made before this was kept.
+    that were made before this was kept. views: how test clips were looked at, if not once, as protocols have it.
     """
 
     name: Name
@@ -68,6 +68,7 @@ class MethodUse(FileModel):
     gflops: float | None = Field(ge=0)
     official_evaluation: str
     recipe: dict[str, JsonValue] | None = None
+    views: str | None = None
 
 
 class AugmentationUse(FileModel):

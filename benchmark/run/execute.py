@@ -203,20 +203,23 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
 
 
 def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> None:
-    """What a cross-dataset unit has from the unit that was trained: the selected checkpoint and its val predictions."""
+    """What a unit that only tests has from the one that was trained: selected checkpoint and val predictions."""
     source_folder = _source_folder(unit, machine)
     source = read_state(source_folder)
     if source is None or source.status != "scored" or source.selected is None:
         raise UnitFailed(f"its model was not trained: see {source_folder}")
     if source.identity != unit.source:
         raise IntegrityError(f"{source_folder}: is not the unit whose checkpoint is to be tested; run it again")
-    val = predictions_name("val")
-    with replacing(folder / val) as temporary:
-        shutil.copyfile(source_folder / val, temporary)
-    if hash_file(folder / val) != source.predictions["val"]:
-        raise IntegrityError(f"{source_folder / val}: is not what was scored; delete {source_folder} to run it again")
+    if "val" in source.predictions:
+        val = predictions_name("val")
+        with replacing(folder / val) as temporary:
+            shutil.copyfile(source_folder / val, temporary)
+        if hash_file(folder / val) != source.predictions["val"]:
+            raise IntegrityError(
+                f"{source_folder / val}: is not what was scored; delete {source_folder} to run it again"
+            )
+        state.predictions["val"] = source.predictions["val"]
     state.selected, state.epoch, state.cost.device = source.selected, source.epoch, source.cost.device
-    state.predictions["val"] = source.predictions["val"]
     state.status = "selected"
     save_state(folder, state)
 

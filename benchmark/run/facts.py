@@ -28,8 +28,24 @@ def recipe_facts(recipe: Recipe, preset: Preset) -> dict[str, str]:
         "batch": _batch(preset),
         "batch statistics": f"of {preset.statistics} clips" if preset.statistics else "of the batch",
         "testing": "; ".join(map(call, recipe.test_transforms)),
+        "official views": _views(recipe, preset),
         "starts from": preset.pretraining,
     }
+
+
+def views_text(preset: Preset) -> str:
+    """How the official evaluation looks at a clip."""
+    return f"{preset.views.segments} segments x {preset.views.crops} crops" if preset.views else "one"
+
+
+def _views(recipe: Recipe, preset: Preset) -> str:
+    """The same, and how many of the views can differ: crops of square frames don't, nor do runs that span the clip."""
+    if preset.views is None:
+        return "one"
+    crops = preset.views.crops if any(step["type"] == "CenterCrop" for step in recipe.test_transforms) else 1
+    different = crops * (preset.views.segments if preset.sampling.clips == 1 else 1)
+    equal = "" if different == preset.views.segments * preset.views.crops else f", of which {different} differ"
+    return views_text(preset) + equal
 
 
 def rate_text(preset: Preset, rate: float) -> str:

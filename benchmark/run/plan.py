@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -20,9 +20,11 @@ from benchmark.run.init import hash_files, network_of
 from benchmark.run.presets import chosen_preset
 from benchmark.run.settings import check_allowed
 from benchmark.run.units import ChosenAugmentation, Unit
-from benchmark.specs import AugmentationSpec, LabelMode, build_augmentation
+from benchmark.specs import AugmentationSpec, LabelMode, Preset, build_augmentation
 
 PROTOCOL_PREFIX = "protocol."
+# How test clips are looked at where it is not as the protocol says.
+ViewsMode = Literal["official"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Request:
     settings: tuple[str, ...] = ()
     unofficial: bool = False
     limit: int | None = None
+    views: ViewsMode | None = None
     init: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -67,11 +70,13 @@ def find_protocol(name: str) -> Protocol:
     return protocol
 
 
-def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequence[Unit] = ()) -> list[Unit]:
+def make_units(
+    request: Request, protocol: Protocol, data: Data, sources: Sequence[Unit] = (), views: ViewsMode | None = None
+) -> list[Unit]:
     """The units asked for, row by row, seed by seed, fold by fold.
 
     protocol: the one asked for, or the one that it trains on. sources: the units of the latter, when these are the
-    cross-dataset units that test their checkpoints.
+    cross-dataset units, or those with other `views`, that test their checkpoints.
     """
     changes = protocol_overrides(request)
     overrides = {key: value for key, value in parse_settings(request.settings).items() if not _locked(key)}
@@ -100,6 +105,7 @@ def make_units(request: Request, protocol: Protocol, data: Data, sources: Sequen
             init=init,
             protocol_overrides=changes if protocol.name == asked else taken_over(changes),
             limit=request.limit,
+            views=views,
         )
         for row in request.rows
         for seed in request.seeds
@@ -200,8 +206,17 @@ def check_request(request: Request) -> None:
     """Refuse rows that cannot work, before any data is looked for."""
     protocol = find_protocol(request.protocol)
     classes = len(protocol.classes)
+    if request.views and protocol.windows:
+        raise UsageError(f"--views: {protocol.name} cuts videos into windows, which are the views")
     for row in request.rows:
-        _check_row(row, request.preset, parse_settings(request.settings), protocol.dataset)
+        preset = _check_row(row, request.preset, parse_settings(request.settings), protocol.dataset)
+        if preset.epochs == 0 and not request.init:
+            raise UsageError("--set epochs=0 tests the weights of --init as they are: give them")
+        if request.views and preset.views is None:
+            raise UsageError(
+                f"--views {request.views}: {row.method}'s official evaluation looks at a clip once (preset "
+                f"{request.preset}), as every run does"
+            )
         for chosen in row.augmentations:
             # The plugin itself knows which values its options can have; one that is broken costs only its rows, later.
             with contextlib.suppress(PluginFault):
@@ -210,9 +225,9 @@ def check_request(request: Request) -> None:
             network_of(registry().find("methods", row.method), network)
 
 
-def _check_row(row: Row, preset: str, settings: Mapping[str, Any], dataset: str) -> None:
+def _check_row(row: Row, preset: str, settings: Mapping[str, Any], dataset: str) -> Preset:
     method = registry().find("methods", row.method)
-    chosen_preset(method, preset, settings, dataset)
+    chosen = chosen_preset(method, preset, settings, dataset)
     if row.labels not in method.label_modes:
         raise UsageError(
             f"{method.name} cannot learn from {row.labels} labels; it accepts: {', '.join(method.label_modes)}"
@@ -224,3 +239,4 @@ def _check_row(row: Row, preset: str, settings: Mapping[str, Any], dataset: str)
     soft = [spec.name for spec in specs if "targets" in spec.touches]
     if soft and "soft" not in method.label_modes:
         raise UsageError(f"{soft[0]} makes soft targets, which {method.name} cannot learn from")
+    return chosen

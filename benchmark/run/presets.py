@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import PositiveInt, TypeAdapter, ValidationError
+from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from benchmark.errors import UsageError
 from benchmark.registry import registry, unknown_name
@@ -17,7 +17,7 @@ from benchmark.specs import MethodSpec, Preset, Recipe, load_object
 SAMPLING, OPTION = "sampling.", "preset."
 # Preset fields that `--set` may name directly, and what they can be.
 PRESET_KEYS: dict[str, Any] = {
-    "epochs": PositiveInt,
+    "epochs": NonNegativeInt,
     "batch_size": PositiveInt,
     "reference_batch": PositiveInt,
     "statistics": PositiveInt | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,8 @@ class Source:
     """What is learned from: the rows that `ClipDataset` reads, relative to `root`.
 
     classes: emotion names, in the order of the rows' `target`; empty where nothing is labelled.
-    lists: annotation files of the datasets that it is, holds or lies in.
+    lists: annotation files of the datasets that it is, holds or lies in. left_out: how many images are of other
+    classes.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Source:
     classes: tuple[str, ...]
     synthetic: bool
     lists: tuple[Path, ...] = ()
+    left_out: int = 0
 
 
 class PretrainingUnit(BaseModel):
@@ -155,25 +157,42 @@ def _root_in(layout: DatasetLayout, place: Path) -> Path | None:
     return None
 
 
-def images(dataset: str, data_root: Path | None) -> Source:
-    """The labelled images of a dataset's train part."""
-    layout: DatasetLayout = registry().find("datasets", dataset)
-    root = find_root(layout, data_root)
-    clips = [clip for clip in read_clips(layout, root, votes=False) if "train" in clip.parts.values()]
-    if not clips:
-        raise IntegrityError(f"{root}: {layout.title} has no clip in its train part")
-    classes = tuple(layout.classes)
-    source = layout.frame_sources[0]
-    rows = tuple(
-        {
-            "clip_id": clip.id,
-            "path": clip.frames[source],
-            "label": classes.index(clip.label),
-            "target": [float(name == clip.label) for name in classes],
-        }
-        for clip in clips
-    )
-    return Source(dataset, root, rows, classes, is_synthetic(root), tuple(list_files(layout, root)))
+def images(datasets: Sequence[str], data_root: Path | None) -> Source:
+    """The labelled images of the train parts of one dataset, or of several together.
+
+    Classes are those that all of them have, in the first one's order; images of other classes are left out.
+    """
+    layouts: list[DatasetLayout] = [registry().find("datasets", name) for name in datasets]
+    repeated = sorted({name for name in datasets if list(datasets).count(name) > 1})
+    if repeated:
+        raise UsageError(f"--dataset {repeated[0]}: is given twice")
+    roots = [find_root(layout, data_root) for layout in layouts]
+    classes = tuple(name for name in layouts[0].classes if all(name in layout.classes for layout in layouts))
+    if len(classes) < 2:
+        raise UsageError(f"--dataset: {', '.join(datasets)} do not share two classes to learn")
+    together = len(datasets) > 1
+    common = Path(os.path.commonpath([root.resolve() for root in roots])) if together else roots[0]
+    rows: list[Row] = []
+    left_out = 0
+    for layout, root in zip(layouts, roots, strict=True):
+        clips = [clip for clip in read_clips(layout, root, votes=False) if "train" in clip.parts.values()]
+        if not clips:
+            raise IntegrityError(f"{root}: {layout.title} has no clip in its train part")
+        left_out += sum(clip.label not in classes for clip in clips)
+        place = root.resolve().relative_to(common).as_posix() + "/" if together else ""
+        rows += [
+            {
+                "clip_id": f"{layout.name}/{clip.id}" if together else clip.id,
+                "path": place + clip.frames[layout.frame_sources[0]],
+                "label": classes.index(clip.label),
+                "target": [float(name == clip.label) for name in classes],
+            }
+            for clip in clips
+            if clip.label in classes
+        ]
+    synthetic = any(is_synthetic(root) for root in roots)
+    lists = tuple(path for layout, root in zip(layouts, roots, strict=True) for path in list_files(layout, root))
+    return Source("+".join(datasets), common, tuple(rows), classes, synthetic, lists, left_out)
 
 
 def read_state(folder: Path, unit: PretrainingUnit) -> PretrainingState:

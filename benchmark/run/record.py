@@ -29,6 +29,7 @@ from benchmark.records import (
 )
 from benchmark.registry import registry
 from benchmark.run.data import Data
+from benchmark.run.facts import views_text
 from benchmark.run.presets import preset_of_unit, resolved
 from benchmark.run.provenance import git_state, package_versions, platform_name
 from benchmark.run.state import SCORES, STATE, UnitState, predictions_name, read_state
@@ -68,6 +69,7 @@ def make_record(folder: Path, data: Data) -> Record:
             gflops=gflops,
             official_evaluation=method.official_evaluation,
             recipe=resolved(unit),
+            views=views_text(preset_of_unit(unit)) if unit.views else None,
         ),
         augmentations=[
             AugmentationUse(name=spec.name, version=chosen.version, options={**spec.options, **chosen.options})

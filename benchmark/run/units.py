@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +32,8 @@ class Unit(BaseModel):
     with the same code and data, and run there. `data` is the fingerprint of the clip table, `decoder` what decodes the
     clips, with its version, `init` the SHA-256 of each network's initial weights, `overrides` the `--set` changes to
     the method's recipe, `protocol_overrides` those to the protocol (already applied in `protocol`). `source` is the
-    identity of the unit whose checkpoint a cross-dataset unit tests.
+    identity of the unit whose checkpoint a cross-dataset unit tests, or of the unit that was trained where `views` says
+    that this one only looks at the test clips otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +54,7 @@ class Unit(BaseModel):
     protocol_overrides: dict[str, Any] = {}
     limit: int | None = None
     source: str | None = None
+    views: Literal["official"] | None = None
 
     @property
     def identity(self) -> str:
@@ -73,7 +75,7 @@ class Unit(BaseModel):
         for augmentation in self.augmentations:
             options = "".join(f",{key}={value}" for key, value in sorted(augmentation.options.items()))
             name += f"+{augmentation.name}{options}"
-        extra = {"overrides": self.overrides, "init": self.init, "limit": self.limit}
+        extra = {"overrides": self.overrides, "init": self.init, "limit": self.limit, "views": self.views}
         changed = {key: value for key, value in extra.items() if value}
         return name + (f"~{hash_value(changed)[:8]}" if changed else "")
 
@@ -90,6 +92,9 @@ class Unit(BaseModel):
     @property
     def source_folder(self) -> Path | None:
         """Where the unit lives whose checkpoint this one tests; None for a unit that trains its own."""
+        if self.views:
+            plain = self.model_copy(update={"views": None})
+            return plain.source_folder or plain.folder
         if self.protocol.train_on is None:
             return None
         return self._row_folder(self.protocol.train_on, taken_over(self.protocol_overrides)) / self._seed_and_fold

@@ -121,7 +121,7 @@ class ReadFrames:
     """Choose a clip's frames and decode them.
 
     Of a `window` (first frame number, length) of a folder whose frames are numbered, or of a `span` (first frame,
-    length) of any clip, those inside it.
+    length) of any clip, those inside it. A `view` says itself which `frames` it is of.
 
     Adds `imgs` (list of T uint8 RGB arrays, H x W x 3) and the keys that MMAction2's transforms expect.
     """
@@ -148,7 +148,7 @@ class ReadFrames:
         if "window" in results:
             frames, results["frame_numbers"] = self._window(path, *results["window"])
         else:
-            frames = self._clip(path, results.get("span"))
+            frames = self._clip(path, results.get("span"), results.get("view"))
         results.update(
             imgs=frames,
             modality="RGB",
@@ -159,14 +159,14 @@ class ReadFrames:
         )
         return results
 
-    def _clip(self, path: Path, span: tuple[int, int] | None) -> list[np.ndarray]:
+    def _clip(self, path: Path, span: tuple[int, int] | None, view: dict[str, Any] | None) -> list[np.ndarray]:
         cached = self.decode_size and self.cache
         if cached:
             reader: FrameReader = open_cached(path, self.decode_size, self.cache)
         else:
             reader = open_shared(path) if span else open_clip(path)
         start, length = span or (0, reader.count)
-        frames = reader.read(start + self._choose(length))
+        frames = reader.read(view["frames"] if view else start + self._choose(length))
         return [resize(frame, self.decode_size) for frame in frames] if self.decode_size and not cached else frames
 
     def _window(self, path: Path, start: int, length: int) -> tuple[list[np.ndarray], np.ndarray]:

@@ -30,11 +30,13 @@ def build_model(
     preset: str = "paper",
     num_classes: int = 7,
     checkpoint: str | Path | Mapping[str, str | Path] | None = None,
+    dataset: str = "",
 ) -> BaseModel:
     """The method's MMAction2 recognizer, in eval mode on the CPU.
 
     checkpoint: a weight file in any format that `benchmark weights inspect` understands, official or ours, or one file
-    for each of the method's networks, by name. Without one the weights are freshly initialised. Raises UsageError for
+    for each of the method's networks, by name. Without one the weights are freshly initialised. dataset: on which the
+    preset may be another one. Raises UsageError for
     an unknown name, EnvironmentProblem for a missing file, IntegrityError for weights that are not this model's.
     """
     from benchmark.training.checkpoints import load_networks
@@ -43,7 +45,7 @@ def build_model(
     if preset not in spec.presets:
         raise UsageError(f"{method} has no preset '{preset}'; it has: {', '.join(spec.presets)}")
     quiet_logger()
-    model = build_recognizer(spec, spec.presets[preset], num_classes)
+    model = build_recognizer(spec, spec.presets[preset].on(dataset), num_classes)
     model.init_weights()
     if checkpoint is not None:
         files = checkpoint if isinstance(checkpoint, Mapping) else {"model": checkpoint}

@@ -21,7 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.errors import EnvironmentProblem, UnitFailed
-from benchmark.files import write_text
+from benchmark.files import replacing, write_text
 from benchmark.registry import registry
 from benchmark.run.init import MODEL
 from benchmark.run.names import read_names
@@ -54,7 +54,8 @@ from benchmark.training.hooks import (  # noqa: E402
 )
 from benchmark.training.loop import initialise, make_runner, rows_of  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
-from benchmark.training.weights import Origin, read_checkpoint  # noqa: E402
+from benchmark.training.views import averaged, viewed  # noqa: E402
+from benchmark.training.weights import ORIGIN, Origin, read_checkpoint  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     checkpoints = job.folder / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_text(job.folder / CONFIG, config.pretty_text)
-    origin = Origin(unit.method, MODEL, unit.preset, unit.protocol.classes)
+    origin = Origin(unit.method, MODEL, unit.preset, unit.protocol.classes, dataset=unit.protocol.dataset)
     keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch, origin)
     hooks = [SeedEpochs(unit.random_seed), TellEpoch(), keeper, ReportSteps(on_step)]
     if clips := preset_of_unit(unit).statistics:
@@ -132,6 +133,8 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     last = checkpoints / LAST
     watching = WatchedScores(rows_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None
     runner = make_runner(config, job.folder, hooks, last, watching)
+    if config.train_cfg.max_epochs == 0:
+        return _untrained(runner, job, checkpoints / (BEST if select else LAST), origin)
     try:
         if job.init and not last.is_file():
             _start_from(runner, job)
@@ -145,13 +148,29 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
     return Trained(epoch, value, len(keeper.history), checkpoints / (BEST if select else LAST))
 
 
+def _untrained(runner: UnitRunner, job: Job, checkpoint: Path, origin: Origin) -> Trained:
+    """A checkpoint of the initial weights as they are, selected because there is no other."""
+    try:
+        _start_from(runner, job)
+    finally:
+        close_logger(runner)
+    with replacing(checkpoint) as temporary:
+        torch.save({"state_dict": runner.model.state_dict(), "meta": {ORIGIN: origin.metadata()}}, temporary)
+    return Trained(epoch=0, value=None, epochs=0, checkpoint=checkpoint)
+
+
 def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]) -> Predicted:
     """Class probabilities of every clip (or labelled frame) of `splits` under the checkpoint."""
     config, names = job.config(), read_names(job.folder / SPLITS)
     model = MODELS.build(config.model)
     model.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    loaders = {split: Runner.build_dataloader(config[f"{split}_dataloader"]) for split in splits}
+    configs = {split: config[f"{split}_dataloader"] for split in splits}
+    preset, weights = preset_of_unit(job.unit), {}
+    if job.unit.views and preset.views:
+        for split, loader in configs.items():
+            configs[split], weights[split] = viewed(loader, preset.views, preset.sampling)
+    loaders = {split: Runner.build_dataloader(loader) for split, loader in configs.items()}
     total, done = sum(len(loader) for loader in loaders.values()), 0
     results: dict[str, Predictions] = {}
     operations = 0
@@ -165,7 +184,7 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
                 scores += [scored(sample.to_dict(), frames) for sample in samples]
                 done += 1
                 on_step(done, total)
-        results[split] = predictions_of(scores, frames)
+        results[split] = predictions_of(averaged(scores, weights[split]) if weights else scores, frames)
         if names is not None:
             results[split] = replace(results[split], ids=tuple(map(names.id_of, results[split].ids)))
         finite = np.isfinite(results[split].probabilities).all(axis=1)

@@ -42,6 +42,7 @@ class Origin:
 
     method, network, preset: what it was made with. class_order: emotion names in the index order of its classifier,
     empty if that is not known. source_sha256: of the file that it was converted from; empty if it was trained here.
+    dataset: that it was trained on, which a preset may follow; empty if that is not known.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Origin:
     preset: str
     class_order: tuple[str, ...] = ()
     source_sha256: str = ""
+    dataset: str = ""
 
     def metadata(self) -> dict[str, str]:
         """As a safetensors file holds it."""
@@ -59,6 +61,7 @@ class Origin:
             "preset": self.preset,
             "class_order": order,
             "source_sha256": self.source_sha256,
+            "dataset": self.dataset,
         }
         return {key: value for key, value in values.items() if value}
 
@@ -284,4 +287,5 @@ def _origin(metadata: Any) -> Origin | None:
         preset=str(metadata["preset"]),
         class_order=tuple(order) if named else (),
         source_sha256=str(metadata.get("source_sha256", "")),
+        dataset=str(metadata.get("dataset", "")),
     )

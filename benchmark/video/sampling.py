@@ -30,6 +30,21 @@ def sample_frames(count: int, sampling: Sampling, rng: Any | None) -> np.ndarray
     return np.minimum(runs.reshape(-1), count - 1)
 
 
+def view_frames(count: int, sampling: Sampling, segments: int) -> list[np.ndarray]:
+    """The frames of each of several views of a clip, as VideoMAE's code and its descendants test.
+
+    Of all frames at the sampling's stride, from the first one on, the views take a run each, evenly between the first
+    run and the last one; of too few frames the last one is repeated. A sampling that spans the clip has one view only,
+    which is then returned `segments` times.
+    """
+    if sampling.clips > 1:
+        return [sample_frames(count, sampling, None)] * segments
+    kept = np.arange(0, count, sampling.stride)
+    kept = np.pad(kept, (0, max(sampling.length - len(kept), 0)), mode="edge")
+    step = (len(kept) - sampling.length) / max(segments - 1, 1)
+    return [kept[int(k * step) : int(k * step) + sampling.length] for k in range(segments)]
+
+
 def reorder(indices: np.ndarray, order: str, rng: Any) -> np.ndarray:
     """The control conditions of a protocol's `frames.order`: `shuffled` frames, or the middle frame repeated."""
     if order == "shuffled":

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from benchmark.specs import MethodSpec, Network, Preset, Pretraining, Sampling
+from benchmark.specs import MethodSpec, Network, Preset, Pretraining, Sampling, Views
 
 _CITATION = (
     "Licai Sun, Zheng Lian, Bin Liu and Jianhua Tao. MAE-DFER: Efficient Masked Autoencoder for Self-supervised "
@@ -18,6 +18,7 @@ _PAPER = Preset(
     epochs=100,
     batch_size=96,
     reference_batch=256,
+    views=Views(segments=2, crops=2),
     parameters=84_878_343,
     gflops=99.305,
     pretraining="none (paper: masked autoencoding of VoxCeleb2, `benchmark pretrain` here)",
@@ -54,6 +55,7 @@ METHOD = MethodSpec(
             sampling=Sampling(clips=8),
             epochs=15,
             batch_size=8,
+            views=Views(segments=2, crops=2),
             parameters=411_463,
             gflops=0.042,
             decode_size=40,

@@ -1,6 +1,6 @@
 """S2D (TAFFC 2024): an image model of facial expressions, prompted by landmarks, adapted to clips."""
 
-from benchmark.specs import MethodSpec, Network, Preset, Pretraining, Sampling
+from benchmark.specs import MethodSpec, Network, Preset, Pretraining, Sampling, Views
 
 CITATION = (
     "Yin Chen, Jia Li, Shiguang Shan, Meng Wang and Richang Hong. From Static to Dynamic: Adapting Landmark-Aware "
@@ -72,6 +72,7 @@ METHOD = MethodSpec(
             epochs=100,
             batch_size=16,
             reference_batch=8,
+            views=Views(segments=2, crops=2),
             pretraining="none (paper: the image model on AffectNet, and a landmark detector)",
             parameters=96_062_819,
             gflops=626.206,

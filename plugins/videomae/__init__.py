@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from benchmark.specs import MethodSpec, Network, Preset, Pretraining, Sampling
+from benchmark.specs import MethodSpec, Network, Preset, Pretraining, Sampling, Views
 
 _CITATION = (
     "Zhan Tong, Yibing Song, Jue Wang and Limin Wang. VideoMAE: Masked Autoencoders are Data-Efficient Learners for "
@@ -18,6 +18,7 @@ _PAPER = Preset(
     epochs=75,
     batch_size=64,
     reference_batch=256,
+    views=Views(segments=5, crops=3),
     copies=2,
     parameters=86_232_583,
     gflops=360.689,
@@ -57,6 +58,7 @@ METHOD = MethodSpec(
             sampling=Sampling(clips=8),
             epochs=15,
             batch_size=8,
+            views=Views(segments=5, crops=3),
             parameters=261_319,
             gflops=0.036,
             decode_size=40,

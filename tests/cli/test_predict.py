@@ -117,3 +117,29 @@ def test_a_mistake_is_explained(weights, video, tmp_path, monkeypatch, capsys, a
     found, out, err = predict(capsys, "--weights", weights, *given)
     assert (found, out) == (code, "")
     assert message in err
+
+
+def test_frames_are_sampled_as_on_the_dataset_that_the_weights_learned_from(video, tmp_path, capsys, monkeypatch):
+    import dataclasses
+
+    from benchmark.specs import Sampling
+
+    spec = benchmark.registry.registry().methods["tsm"]
+    small = dataclasses.replace(spec.presets["small"], datasets={"ferv39k": {"sampling": Sampling(clips=1, length=8)}})
+    monkeypatch.setitem(
+        benchmark.registry.registry().methods,
+        "tsm",
+        dataclasses.replace(spec, presets={**spec.presets, "small": small}),
+    )
+    torch.manual_seed(0)
+    state = benchmark.build_model("tsm", "small").state_dict()
+    for name, dataset in (("plain", ""), ("ferv39k", "ferv39k")):
+        write_weights(
+            tmp_path / f"{name}.safetensors", state, Origin("tsm", "model", "small", CLASSES, dataset=dataset)
+        )
+
+    def of(name, *extra):
+        _, out, _ = predict(capsys, "--weights", tmp_path / f"{name}.safetensors", video, "--json", *extra)
+        return json.loads(out)[0]["probabilities"]
+
+    assert of("ferv39k") == of("plain", "--dataset", "ferv39k") != of("plain")

@@ -299,7 +299,7 @@ def trained(synthetic_root, tmp_path_factory):
 def test_a_checkpoint_says_what_it_is(trained):
     unit, checkpoint = trained
     file = read_weight_file(checkpoint)
-    assert file.origin == Origin("tsm", "model", "small", unit.protocol.classes)
+    assert file.origin == Origin("tsm", "model", "small", unit.protocol.classes, dataset="dfew")
     assert file.wrapper == ("state_dict",)
     assert set(file.others) == {"meta", "optimizer", "param_schedulers"}
 
