@@ -48,8 +48,8 @@ def replacing(path: Path) -> Iterator[Path]:
             raise
         with _where_offered():
             os.chmod(temporary, 0o644)
-        with _naming(path), open(temporary, "rb+") as file, _where_offered():
-            os.fsync(file.fileno())
+        with _naming(path), open(temporary, "rb+") as file:
+            sync(file.fileno())
         os.replace(temporary, path)
         with contextlib.suppress(OSError):
             sync_folder(path.parent)
@@ -62,9 +62,15 @@ def sync_folder(folder: Path) -> None:
     """Make a rename inside `folder` survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        sync(handle)
     finally:
         os.close(handle)
+
+
+def sync(handle: int) -> None:
+    """Have an open file reach the disk, where the file system offers that."""
+    with _where_offered():
+        os.fsync(handle)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -109,8 +115,7 @@ def _tell_why(temporary: Path, path: Path, error: Exception) -> None:
         with open(temporary, "ab") as file:
             file.write(_PROBE)
             file.flush()
-            with _where_offered():
-                os.fsync(file.fileno())
+            sync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -90,7 +90,7 @@ def commands(finished, weights, synthetic_root, tmp_path):
             *("pretrain", "--method", "videomae", "--videos", synthetic_root / "Clip/clip_224x224", "--limit", "8"),
             *(*SMALL, "-o", out / "pretrained"),
         ),
-        "data synthesize": ("data", "synthesize", "raf-db", out / "raf-db", "--clips", "14"),
+        "data synthesize": ("data", "synthesize", "raf-db", out / "raf-db", "--clips", "35"),
         "plot": ("plot", out / "run", "--out", out / "figures"),
         "show --export": (
             *("show", "dfew-5fold", "--splits", "--data-root", synthetic_root),

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import UsageError
+from benchmark.files import sync
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.specs import ReportProgress
 
@@ -48,7 +49,7 @@ def new_tree(out: Path, dataset: str, clips: int, seed: int, version: int = GENE
         with (unfinished / MARKER).open("w", encoding="utf-8") as file:
             file.write(json.dumps(marker) + "\n")
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         _refuse_occupied(out)
         unfinished.rename(out)
     finally:
