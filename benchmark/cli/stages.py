@@ -114,7 +114,7 @@ def _run(
     """Run what is missing. Only now is torch imported."""
     from benchmark.cli.progress import RunProgress
     from benchmark.run.execute import Machine
-    from benchmark.run.presets import preset_of_unit
+    from benchmark.run.presets import preset_of_unit, resolved
     from benchmark.run.run import run_units
     from benchmark.training.config import build_config
     from benchmark.training.unit import use_device
@@ -141,7 +141,11 @@ def _run(
     for unit in todo:
         if unit.row not in epochs:
             build_config(unit, options.output / unit.folder, data.root, data.test_root, machine.cache, workers)
-            epochs[unit.row] = preset_of_unit(unit).epochs
+            preset = preset_of_unit(unit)
+            epochs[unit.row] = preset.epochs
+            if unit.source is None:
+                rate = resolved(unit)["learning_rate"]
+                note(f"{unit.row}: batches of {preset.batch_size}, learning rate {rate:.4g}, {preset.epochs} epochs")
             if machine.init and unit.source is None:
                 _try_initial(unit, machine)
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
