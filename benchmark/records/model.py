@@ -12,9 +12,11 @@ from pydantic import (
     AwareDatetime,
     Field,
     JsonValue,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
     field_validator,
+    model_serializer,
 )
 
 from benchmark.errors import IntegrityError
@@ -24,6 +26,8 @@ from benchmark.scoring.scores import FileModel, SplitScores
 from benchmark.specs import LabelMode
 
 RECORD = "record.json"
+# Of a method's use, what came after the first records were published.
+LATER_KEYS = ("recipe", "views")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -66,6 +70,11 @@ class MethodUse(FileModel):
     official_evaluation: str
     recipe: dict[str, JsonValue] | None = None
     views: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_it_was(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A record that was made without them has the content that it had.
+        return {key: value for key, value in serialise(self).items() if value is not None or key not in LATER_KEYS}
 
 
 class AugmentationUse(FileModel):
