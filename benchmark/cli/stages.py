@@ -144,11 +144,14 @@ def _run(
     units: Sequence[Unit], todo: Sequence[Unit], data: Data, init: Mapping[str, Path], options: argparse.Namespace
 ) -> Failed:
     from benchmark.cli.progress import RunProgress
-    from benchmark.run.presets import preset_of_unit
+    from benchmark.run.presets import preset_of_unit, resolved
     from benchmark.run.run import run_units
 
     machine, jobs = _machine(data, init, options)
     epochs = {unit.row: preset_of_unit(unit).epochs for unit in todo}
+    for unit in {unit.row: unit for unit in todo if unit.source is None}.values():
+        preset, rate = preset_of_unit(unit), resolved(unit)["learning_rate"]
+        note(f"{unit.row}: batches of {preset.batch_size}, learning rate {rate:.4g}, {preset.epochs} epochs")
     for plan in _cache_plans(todo, data, machine.cache):
         note(str(plan))
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")

@@ -27,6 +27,8 @@ from benchmark.specs import LabelMode
 
 RECORD = "record.json"
 MOST_RECORD = 16 * 2**20
+# Of a method's use, what came after the first records were published.
+LATER_KEYS = ("recipe", "views")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -69,6 +71,11 @@ class MethodUse(FileModel):
     official_evaluation: str
     recipe: dict[str, JsonValue] | None = None
     views: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_it_was(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A record that was made without them has the content that it had.
+        return {key: value for key, value in serialise(self).items() if value is not None or key not in LATER_KEYS}
 
 
 class AugmentationUse(FileModel):
