@@ -22,6 +22,6 @@ setup(
         "benchmark.literature": ["*.yaml"],
         "benchmark.protocols": ["*.yaml", "facts/*.json", "groupings/*.yaml", "maps/*.yaml"],
         "benchmark.sweeps": ["*.yaml"],
-        "benchmark_plugins": ["README.md", "*/README.md", "*/*.svg"],
+        "benchmark_plugins": ["README.md", "*/README.md", "*/LICENSE.txt", "*/*.safetensors", "*/*.svg", "*/*.xz"],
     },
 )

@@ -56,7 +56,10 @@ def test_the_wheel_carries_every_data_file_and_every_plugin(wheel):
     for folder in (ROOT / "plugins").iterdir():
         if (folder / "__init__.py").is_file():
             assert f"benchmark_plugins/{folder.name}/__init__.py" in names
-            assert f"benchmark_plugins/{folder.name}/README.md" in names
+            # Weights, figures, vocabularies and licences as well.
+            data = {path.name for path in folder.iterdir() if path.is_file() and path.suffix not in (".py", ".pyc")}
+            assert "README.md" in data
+            assert {f"benchmark_plugins/{folder.name}/{name}" for name in data} <= names
 
 
 def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):

@@ -157,9 +157,13 @@ class LGIVisionTransformer(LGIEncoder):
         self.classify = {"region": slice(0, 1), "org": slice(1, None), "all": slice(None)}[classify]
         self.fc_norm = nn.LayerNorm(embed_dims, eps=1e-6)
 
+    def tokens(self, frames: Tensor) -> Tensor:
+        """Clips (B, 3, T, H, W) to messengers and tokens, (B, R * (1 + n), embed_dims)."""
+        return self.encode(frames, self.numbers.expand(len(frames), -1, -1)).flatten(1, 2)
+
     def forward(self, frames: Tensor) -> Tensor:
         """Encode every token, average."""
-        x = self.encode(frames, self.numbers.expand(len(frames), -1, -1))
+        x = self.tokens(frames).unflatten(1, (len(self.numbers), -1))
         return self.fc_norm(x[:, :, self.classify].mean(dim=(1, 2)))
 
 

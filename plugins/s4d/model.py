@@ -159,15 +159,19 @@ class ExpertVisionTransformer(BaseModule):
         """Those of all blocks that have one."""
         return [module for module in self.modules() if isinstance(module, ExpertMixture)]
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Encode every token, average; an image is shown for as long as a token lasts."""
+    def tokens(self, frames: Tensor) -> Tensor:
+        """Clips (B, 3, T, H, W) to (B, N, D); an image is shown for as long as a token lasts."""
         if frames.shape[2] == 1:
             frames = frames.expand(-1, -1, self.patch_embed.kernel_size[0], -1, -1)
         x = self.patch_embed(frames).flatten(2).transpose(1, 2)
         x = x + self.positions(x.shape[1])
         for block in self.blocks:
             x = block(x)
-        return self.fc_norm(x.mean(dim=1))
+        return x
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Encode every token, average."""
+        return self.fc_norm(self.tokens(frames).mean(dim=1))
 
 
 @MODELS.register_module()

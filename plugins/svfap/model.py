@@ -180,6 +180,10 @@ class PyramidVisionTransformer(PyramidEncoder):
         super().__init__(embed_dims=embed_dims, drop_path_rate=drop_path_rate, **options)
         self.fc_norm = nn.LayerNorm(embed_dims, eps=1e-6)
 
+    def tokens(self, frames: Tensor) -> Tensor:
+        """Clips (B, 3, frames, height, width) to the last stage's tokens, (B, T / 4 * P, D)."""
+        return self.stages(self.embed(frames))[-1].flatten(1, 2)
+
     def forward(self, frames: Tensor) -> Tensor:
         """Encode every token, average."""
-        return self.fc_norm(self.stages(self.embed(frames))[-1].mean(dim=(1, 2)))
+        return self.fc_norm(self.tokens(frames).mean(dim=1))

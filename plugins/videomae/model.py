@@ -61,13 +61,17 @@ class FusedVisionTransformer(VisionTransformer):
         self.positions = Positions(self.pos_embed.shape[1], embed_dims)
         del self.pos_embed
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, T, H, W) to (B, embed_dims)."""
+    def tokens(self, x: Tensor) -> Tensor:
+        """(B, 3, T, H, W) to (B, N, embed_dims)."""
         x = self.patch_embed(x)[0]
         x = self.pos_drop(x + self.positions(x.shape[1]))
         for block in self.blocks:
             x = block(x)
-        return self.fc_norm(x.mean(1))
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, T, H, W) to (B, embed_dims)."""
+        return self.fc_norm(self.tokens(x).mean(1))
 
 
 @MODELS.register_module()
