@@ -59,6 +59,7 @@ class Official:
     shape: tuple[int, ...]
     classes: int = 7
     networks: tuple[tuple[str, str], ...] = (("model", "state_dict.json"),)
+    file: str = "golden_scene.json"
 
 
 FILES = [
@@ -69,6 +70,8 @@ FILES = [
     Official("mae-dfer", "mae_dfer", with_arguments, "region", (16, 160)),
     Official("svfap", "svfap", with_arguments, "", (16, 160)),
     Official("s4d", "s4d", with_arguments, "A: ", (16, 160)),
+    # The only recorded case whose texts are embedded as a real checkpoint's are.
+    Official("dfer-clip", "dfer_clip", recorded, "T: ", (16, 224), file="golden.json"),
     Official("aen", "aen", recorded, "", (16, 112)),
     Official("videomae", "videomae", with_arguments, "224", (16, 224)),
     Official("v-naw", "v_naw", parallel, "swin, T=16", (16, 112), classes=8),
@@ -82,11 +85,11 @@ FILES = [
     ),
 ]
 # A forward pass of these takes many seconds.
-SLOW = {"videomae", "v-naw", "s2d", "svfap", "s4d"}
+SLOW = {"videomae", "v-naw", "s2d", "svfap", "s4d", "dfer-clip"}
 
 
 def expected(official):
-    cases = reference.read(official.data, "golden_scene.json")["cases"]
+    cases = reference.read(official.data, official.file)["cases"]
     (case,) = [case for case in cases if official.case in case["case"]][:1]
     outputs = {name: torch.tensor(found["values"]).view(found["shape"]) for name, found in case["outputs"].items()}
     if official.method == "aen":
@@ -110,6 +113,6 @@ def test_an_official_file_gives_the_official_logits(official, tmp_path, capsys, 
         converted[network] = target
     model = benchmark.build_model(official.method, num_classes=official.classes, checkpoint=converted)
     frames, size = official.shape
-    clips = reference.make_scene_frames(0, 2, frames, size, size)[:1]
+    clips = reference.FRAMES[official.file](0, 2, frames, size, size)[:1]
     logits = benchmark.logits(model, clips)
     torch.testing.assert_close(logits, expected(official)[:1], atol=1e-4, rtol=1e-4)
