@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmark.run.sweep import expand, find_sweep, shipped_sweeps
+from benchmark.planning.sweep_file import expand, find_sweep, shipped_sweeps
 from tests.conftest import benchmark
 
 

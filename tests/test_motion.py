@@ -55,14 +55,14 @@ def test_a_model_fed_without_the_order_of_frames_does_worse(demo, tmp_path, orde
 def test_a_trained_model_tested_without_the_order_does_worse(demo, order):
     """The same weights, trained on the true order of frames."""
     from benchmark.datasets.layouts.dfew import read
+    from benchmark.planning.request import find_protocol
     from benchmark.protocol import Protocol, override
-    from benchmark.run.plan import find_protocol
-    from benchmark.run.state import CHECKPOINTS, predictions_name, read_state
     from benchmark.scoring.metrics import confusion_matrix
     from benchmark.scoring.metrics import uar as uar_of
     from benchmark.scoring.predictions import read_predictions
     from benchmark.training.hooks import BEST
     from benchmark.training.unit import Job, predict
+    from benchmark.units.state import CHECKPOINTS, predictions_name, read_state
     from benchmark.video.cache import cache_folder
 
     protocol: Protocol = find_protocol("dfew-5fold")

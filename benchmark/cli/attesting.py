@@ -12,7 +12,7 @@ from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 if TYPE_CHECKING:
     from benchmark.leaderboard import Entry
     from benchmark.leaderboard.attestations import Attested
-    from benchmark.run.data import Data
+    from benchmark.planning.data import Data
 
 
 def add_actions(actions: Any) -> None:
@@ -60,10 +60,10 @@ def add_actions(actions: Any) -> None:
 
 def attest_entry(options: argparse.Namespace) -> None:
     """`benchmark leaderboard attest RECORD`."""
-    from benchmark.cli.board import labels_from
-    from benchmark.leaderboard.entries import verify
+    from benchmark.cli.leaderboard import labels_from
+    from benchmark.finished.retraining import compare_training
+    from benchmark.leaderboard.entry_files import verify
     from benchmark.records import read_record, record_path
-    from benchmark.run.retraining import compare_training
 
     _check_signer(options)
     entry = _published(options)
@@ -88,7 +88,7 @@ def reproduce_entry(options: argparse.Namespace) -> int:
     """`benchmark leaderboard reproduce RECORD`."""
     from benchmark.cli.progress import counting
     from benchmark.leaderboard.attestations import record_hash
-    from benchmark.run.reproducing import reproduce
+    from benchmark.running.reproducing import reproduce
 
     _check_signer(options)
     entry = _published(options)
@@ -136,8 +136,9 @@ def _published(options: argparse.Namespace) -> Entry:
 
 
 def _data_of(entry: Entry, options: argparse.Namespace) -> Data:
+    from benchmark.finished.labels import root_for
+    from benchmark.planning.data import load_data
     from benchmark.records import protocol_of
-    from benchmark.run.data import load_data, root_for
 
     data = load_data(protocol_of(entry.record), root_for([entry.record], options.data_root), votes=False)
     if data.synthetic != entry.record.data.synthetic:
@@ -154,7 +155,7 @@ def _check_signer(options: argparse.Namespace) -> None:
 
 
 def _sign(entry: Entry, level: Attested, tolerance: float, how: str, options: argparse.Namespace) -> None:
-    from benchmark.cli.board import labels_from
+    from benchmark.cli.leaderboard import labels_from
     from benchmark.leaderboard import build
     from benchmark.leaderboard.attestations import attest
 

@@ -16,9 +16,9 @@ from benchmark.datasets.clips import read_clips
 from benchmark.datasets.inspection import present_sources
 from benchmark.datasets.splits import SPLITS
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
+from benchmark.planning.data import default_root, find_root, load_data
+from benchmark.planning.request import find_protocol
 from benchmark.registry import registry
-from benchmark.run.data import default_root, find_root, load_data
-from benchmark.run.plan import find_protocol
 from benchmark.specs import Clip, DatasetLayout
 
 

@@ -16,9 +16,9 @@ from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from benchmark.finished.comparing import Pair
+    from benchmark.finished.rescoring import FinishedSplit
     from benchmark.protocol import Protocol
-    from benchmark.run.comparing import Pair
-    from benchmark.run.rescoring import FinishedSplit
     from benchmark.specs import MetricSpec
 
 # Classes with fewer test clips than this are pointed out.
@@ -42,8 +42,8 @@ def add_commands(commands: Any) -> None:
 def compare_runs(options: argparse.Namespace) -> None:
     """`benchmark compare A B [C ...]`: every pair, or a test-oracle run beside its val-selected twin."""
     from benchmark.cli.compare_text import comparison_text, optimism_text
-    from benchmark.run.comparing import as_twins, check_comparable, compare_pairs
-    from benchmark.run.rescoring import read_finished
+    from benchmark.finished.comparing import as_twins, check_comparable, compare_pairs
+    from benchmark.finished.rescoring import read_finished
 
     if not 2 <= len(options.runs) <= len(ascii_uppercase):
         raise UsageError(f"compare takes 2 to {len(ascii_uppercase)} runs, not {len(options.runs)}")
@@ -83,8 +83,9 @@ def _metrics(names: Sequence[str], protocol: Protocol, every: bool) -> list[Metr
 
 def _labels(runs: Sequence[FinishedSplit], data_root: Path | None) -> list[list[np.ndarray]]:
     """The true classes of every run's units."""
-    from benchmark.run.data import default_root, root_for
-    from benchmark.run.rescoring import labels_of
+    from benchmark.finished.labels import root_for
+    from benchmark.finished.rescoring import labels_of
+    from benchmark.planning.data import default_root
 
     root = root_for([run.record for run in runs], data_root)
     if root is None:

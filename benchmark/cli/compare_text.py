@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from benchmark.leaderboard.cells import marks, name_columns
+from benchmark.finished.comparing import Compared, Pair
+from benchmark.finished.rescoring import FinishedSplit
+from benchmark.leaderboard.columns import marks, name_columns
 from benchmark.leaderboard.markdown import escape, percent, render_table
-from benchmark.run.comparing import Compared, Pair
-from benchmark.run.rescoring import FinishedSplit
 from benchmark.specs import MetricSpec
 
 # A p from which on a difference is called chance.

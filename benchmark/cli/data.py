@@ -145,7 +145,7 @@ def check_data(options: argparse.Namespace) -> int:
     """`benchmark data check NAME --root DIR`."""
     from benchmark.cli.progress import counting
     from benchmark.datasets.check import check_dataset
-    from benchmark.run.data import find_root
+    from benchmark.planning.data import find_root
 
     layout = registry().find("datasets", options.name)
     unknown = sorted(set(options.source or ()) - set(layout.frame_sources))

@@ -9,8 +9,8 @@ from benchmark.cli.progress import counting
 from benchmark.datasets.synthetic import MARKER
 from benchmark.files import write_json
 from benchmark.locks import exclusive
+from benchmark.planning.demo import CLIPS, SEED, demo_root
 from benchmark.registry import registry
-from benchmark.run.demo import CLIPS, SEED, demo_root
 from benchmark.specs import load_object
 
 MADE = {"made by": "--demo"}

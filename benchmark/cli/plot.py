@@ -14,9 +14,9 @@ from benchmark.errors import BenchmarkError, IntegrityError, UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from benchmark.planning.data import Data
     from benchmark.protocol import Protocol
     from benchmark.records import Record
-    from benchmark.run.data import Data
 
 
 def add_commands(commands: Any) -> None:
@@ -103,8 +103,9 @@ def _vote_figures(
 
 def _data(record: Record, protocol: Protocol, data_root: Path | None) -> Data:
     """The data of the record, with votes."""
+    from benchmark.finished.labels import root_for
+    from benchmark.planning.data import load_data
     from benchmark.plots.figures import require_same_data
-    from benchmark.run.data import load_data, root_for
 
     data = load_data(protocol, root_for([record], data_root), votes=True)
     require_same_data(record, data)

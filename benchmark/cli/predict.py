@@ -74,7 +74,7 @@ def predict_videos(options: argparse.Namespace) -> int:
 def _clips(text: str) -> Iterator[Path]:
     """The clips that an argument names: itself, what lies under it, or what a pattern matches."""
     from benchmark.files import is_clutter
-    from benchmark.run.pretraining import videos
+    from benchmark.planning.pretraining_sources import videos
     from benchmark.video.clip import UnreadableClip
     from benchmark.video.frames import open_shared
     from benchmark.video.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -99,12 +99,12 @@ def _clips(text: str) -> Iterator[Path]:
 def _predictor(options: argparse.Namespace) -> tuple[Predictor, tuple[str, ...]]:
     """The method with its weights, and its classes."""
     from benchmark.emotions import canonical
-    from benchmark.run.init import MODEL, parse_init
     from benchmark.specs import make_recipe
     from benchmark.training.model import build_model
     from benchmark.training.prediction import Predictor
     from benchmark.training.unit import use_device
     from benchmark.training.weights import read_weight_file
+    from benchmark.units.initial_weights import MODEL, parse_init
 
     method: MethodSpec = registry().find("methods", options.method)
     files = parse_init(options.weights, "--weights")

@@ -13,8 +13,8 @@ from benchmark.fence import fenced
 from benchmark.registry import registry
 
 if TYPE_CHECKING:
-    from benchmark.run.pretraining import PretrainingUnit, Source
     from benchmark.specs import MethodSpec, Pretraining
+    from benchmark.units.pretraining import PretrainingUnit, Source
 
 # What `--demo` learns from.
 DEMO_VIDEOS, DEMO_CLIPS, DEMO_IMAGES = "dfew", "Clip/clip_224x224", "raf-db"
@@ -53,10 +53,10 @@ def pretrain_command(options: argparse.Namespace) -> None:
     """`benchmark pretrain`."""
     from benchmark.files import remove_leftovers
     from benchmark.locks import exclusive
-    from benchmark.run.init import hash_files, network_of, parse_init
-    from benchmark.run.plan import parse_settings
-    from benchmark.run.presets import changed_preset
-    from benchmark.run.pretraining import WEIGHTS, PretrainingUnit, find_pretraining, is_done, read_state
+    from benchmark.planning.settings import parse_settings
+    from benchmark.units.initial_weights import hash_files, network_of, parse_init
+    from benchmark.units.presets import changed_preset
+    from benchmark.units.pretraining import WEIGHTS, PretrainingUnit, find_pretraining, is_done, read_state
     from benchmark.video.decoders import decoder_of
 
     method: MethodSpec = registry().find("methods", options.method)
@@ -111,8 +111,8 @@ def _source(options: argparse.Namespace, pretraining: Pretraining) -> Source:
     from dataclasses import replace
 
     from benchmark.cli.demo import demo_data
-    from benchmark.run.data import default_root
-    from benchmark.run.pretraining import datasets_around, images, videos
+    from benchmark.planning.data import default_root
+    from benchmark.planning.pretraining_sources import datasets_around, images, videos
 
     if pretraining.data == "videos":
         if options.dataset:
@@ -148,12 +148,12 @@ def _fingerprint(source: Source) -> str:
 def _train(unit: PretrainingUnit, source: Source, folder: Path, options: argparse.Namespace) -> None:
     """Only now is torch imported."""
     from benchmark.cli.progress import counting
-    from benchmark.run.init import parse_init
-    from benchmark.run.presets import changed_preset
-    from benchmark.run.pretraining import read_state, save_state
-    from benchmark.run.state import LOG
     from benchmark.training.pretraining import PretrainingJob, pretrain
     from benchmark.training.unit import use_device
+    from benchmark.units.initial_weights import parse_init
+    from benchmark.units.presets import changed_preset
+    from benchmark.units.pretraining import read_state, save_state
+    from benchmark.units.state import LOG
     from benchmark.video.cache import cache_folder, plan_cache
 
     cores = os.cpu_count() or 1

@@ -20,9 +20,9 @@ from rich.progress import (
 )
 
 from benchmark.cli.output import note, printable, terminal
-from benchmark.run.units import Unit
 from benchmark.scoring.scores import SplitScores
 from benchmark.specs import ReportProgress
+from benchmark.units.unit import Unit
 
 
 def _bars() -> Progress:
@@ -88,7 +88,7 @@ class RunProgress:
     def step(self, unit: Unit, epoch: int, iteration: int, iterations: int) -> None:
         """One training iteration is over."""
         if self._bars:
-            total = self._epochs[unit.row]
+            total = self._epochs[unit.variant]
             best = self._best.get(unit.identity)
             self._bars.update(
                 self._rows[unit.identity],
@@ -107,7 +107,7 @@ class RunProgress:
         if not self._bars:
             score = f"{split} {self._metric} {100 * value:.2f}  " if value is not None else ""
             note(
-                f"{_name(unit)}: epoch {row['epoch']}/{self._epochs[unit.row]}  loss {row['loss']:.3f}  "
+                f"{_name(unit)}: epoch {row['epoch']}/{self._epochs[unit.variant]}  loss {row['loss']:.3f}  "
                 f"{score}{row['seconds']:.1f} s"
             )
 
@@ -139,4 +139,4 @@ class RunProgress:
 
 
 def _name(unit: Unit) -> str:
-    return f"{unit.row} {unit.labels} seed {unit.seed} fold {unit.fold}"
+    return f"{unit.variant} {unit.labels} seed {unit.seed} fold {unit.fold}"

@@ -21,10 +21,10 @@ from benchmark.registry import registry
 from benchmark.specs import LabelMode
 
 if TYPE_CHECKING:
+    from benchmark.planning.data import Data
+    from benchmark.planning.request import Request
     from benchmark.protocol import Protocol
-    from benchmark.run.data import Data
-    from benchmark.run.plan import Request
-    from benchmark.run.units import Unit
+    from benchmark.units.unit import Unit
 
 # The demo: three kinds of model, and one of them again with votes and mixing.
 DEMO_ROWS: tuple[tuple[str, tuple[str, ...], LabelMode], ...] = (
@@ -61,8 +61,8 @@ def add_commands(commands: Any) -> None:
 
 def run_command(options: argparse.Namespace) -> int:
     """`benchmark run`: one stage, or two when a cross-dataset protocol needs units of another protocol first."""
-    from benchmark.run.data import load_data
-    from benchmark.run.plan import check_request, make_units, resolve_protocol, stages
+    from benchmark.planning.data import load_data
+    from benchmark.planning.request import check_request, make_units, protocols_to_run, resolve_protocol
 
     request = _request(options)
     check_request(request)
@@ -70,7 +70,7 @@ def run_command(options: argparse.Namespace) -> int:
     root = data_root(options, [protocol])
     votes = any(row.labels == "soft" for row in request.rows)
     plan: list[tuple[Protocol, Data, list[Unit]]] = []
-    for stage in stages(protocol):
+    for stage in protocols_to_run(protocol):
         data = load_data(stage, root, votes)
         plan.append((stage, data, make_units(request, stage, data, plan[-1][2] if plan else ())))
     if request.views:
@@ -91,19 +91,19 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> Request:
-    from benchmark.run.init import parse_init
-    from benchmark.run.plan import Request, Row, find_protocol, parse_augmentation
+    from benchmark.planning.request import Request, Variant, find_protocol, parse_augmentation
+    from benchmark.units.initial_weights import parse_init
 
     init = parse_init(options.init)
     chosen = options.method or options.augment or options.labels
     if options.demo and not chosen:
         votes = registry().find("datasets", find_protocol(options.protocol).dataset).votes
         chosen_rows = [row for row in DEMO_ROWS if votes or row[2] == "hard"]
-        rows = [Row(m, tuple(map(parse_augmentation, a)), labels) for m, a, labels in chosen_rows]
+        rows = [Variant(m, tuple(map(parse_augmentation, a)), labels) for m, a, labels in chosen_rows]
     else:
         augmentations = tuple(map(parse_augmentation, options.augment))
         methods = dict.fromkeys(options.method or sorted(registry().methods))
-        rows = [Row(method, augmentations, options.labels or "hard") for method in methods]
+        rows = [Variant(method, augmentations, options.labels or "hard") for method in methods]
     return Request(
         protocol=options.protocol,
         rows=tuple(rows),

@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from benchmark.cli.exchange import warn_of_exchange
 from benchmark.cli.output import add_json, note, print_json, print_table
+from benchmark.cli.swapped_classes import warn_of_exchange
 from benchmark.errors import BenchmarkError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from benchmark.finished.rescoring import FinishedSplit, Tally
     from benchmark.protocol import Grouping
-    from benchmark.run.rescoring import FinishedSplit, Tally
     from benchmark.specs import MetricSpec
 
 # A metric and what it gives, by the metric's name.
@@ -48,8 +48,8 @@ def add_commands(commands: Any) -> None:
 
 def score_run(options: argparse.Namespace) -> None:
     """`benchmark score RUN`."""
+    from benchmark.finished.rescoring import find_grouping, find_run
     from benchmark.registry import registry
-    from benchmark.run.rescoring import find_grouping, find_run
 
     named = [registry().find("metrics", name) for name in dict.fromkeys(options.metric)]
     run = find_run(options.run, options.split)
@@ -93,8 +93,8 @@ def _targets(
 
     What is asked for by name, or by a data root, must be there; what is not is left out.
     """
-    from benchmark.run.data import root_for
-    from benchmark.run.rescoring import labels_of, vote_shares_of
+    from benchmark.finished.labels import root_for
+    from benchmark.finished.rescoring import labels_of, vote_shares_of
 
     root = root_for([run.record], data_root)
     targets: dict[str, list[np.ndarray]] = {}
@@ -122,7 +122,7 @@ def _left_out(names: Sequence[str], kind: str, problem: BenchmarkError) -> str:
 
 
 def _tally(run: FinishedSplit, metric: MetricSpec, targets: Mapping[str, list[np.ndarray]]) -> Tally | None:
-    from benchmark.run.rescoring import tally_confusions, tally_predictions
+    from benchmark.finished.rescoring import tally_confusions, tally_predictions
 
     if metric.input == "confusion":
         return tally_confusions(metric, run.confusions)
@@ -135,7 +135,7 @@ def _grouped(
     run: FinishedSplit, grouping: Grouping, metrics: Sequence[MetricSpec], targets: Mapping[str, list[np.ndarray]]
 ) -> dict[str, Tallies]:
     """The metrics of a grouping's confusions, by the two ways of counting."""
-    from benchmark.run.rescoring import confusions_by_class, confusions_by_sum, tally_confusions
+    from benchmark.finished.rescoring import confusions_by_class, confusions_by_sum, tally_confusions
 
     confusions = {BY_CLASS: confusions_by_class(run, grouping)}
     if "probabilities" in targets:
@@ -154,7 +154,7 @@ def _document(
     left_out: Sequence[str],
 ) -> dict[str, Any]:
     """Everything that was computed, as a JSON value."""
-    from benchmark.run.rescoring import class_scores
+    from benchmark.finished.rescoring import class_scores
 
     def scores(tallies: Tallies) -> dict[str, Any]:
         return {name: _scores(run, metric, tally) for name, (metric, tally) in tallies.items()}
@@ -213,7 +213,7 @@ def _print(
     scored: Tallies,
     coarse: Mapping[str, Mapping[str, Tallies]],
 ) -> None:
-    from benchmark.run.rescoring import class_scores
+    from benchmark.finished.rescoring import class_scores
 
     record = run.record
     row = "+".join([record.method.name, *(used.name for used in record.augmentations)])

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.cli.exchange import warn_of_exchange
 from benchmark.cli.output import add_json, note, positive
+from benchmark.cli.swapped_classes import warn_of_exchange
 from benchmark.errors import UsageError
 from benchmark.failures import show_trace
 from benchmark.fence import PluginFault, fenced
 
 if TYPE_CHECKING:
+    from benchmark.planning.data import Data
     from benchmark.protocol import Protocol
     from benchmark.records import Record
-    from benchmark.run.data import Data
-    from benchmark.run.execute import Machine
-    from benchmark.run.units import Unit
+    from benchmark.running.steps import Machine
+    from benchmark.units.unit import Unit
     from benchmark.video.cache import CachePlan
 
 Failed = list[tuple["Unit", str]]
@@ -67,7 +67,7 @@ def preset_of(options: argparse.Namespace) -> str:
 def data_root(options: argparse.Namespace, protocols: Sequence[Protocol]) -> Path | None:
     """Where the protocols' datasets lie; with `--demo` they are made first."""
     from benchmark.cli.demo import demo_data
-    from benchmark.run.data import default_root
+    from benchmark.planning.data import default_root
 
     if not options.demo:
         return default_root(options.data_root)
@@ -85,28 +85,28 @@ def check_stage(
     A plugin that fails here is named; it will cost only its own units. torch is imported only where it must be: for
     initial weights, for a device that was demanded, and for settings that name a type.
     """
-    from benchmark.run.data import check_frames
-    from benchmark.run.run import unfinished
-    from benchmark.run.settings import types_in
+    from benchmark.planning.data import check_frames
     from benchmark.training.config import build_config, config_values
+    from benchmark.units.setting_rules import types_in
+    from benchmark.units.state import unfinished
 
     todo = unfinished(units, options.output)
     if todo and protocol.frames.unreadable == "fail":
         check_frames(data, protocol)
     if todo and options.device not in ("auto", "cpu"):
         _machine(data, init, options)
-    for unit in {unit.row: unit for unit in todo}.values():
+    for unit in {unit.variant: unit for unit in todo}.values():
         places = (options.output / unit.folder, data.root, data.test_root, Path(), 0)
         try:
             config_values(unit, *places)
             if any(True for key, value in unit.overrides.items() for _ in types_in(key, value)):
                 build_config(unit, *places)
             if init and unit.source is None:
-                with fenced(unit.row):
+                with fenced(unit.variant):
                     _try_initial(unit, _machine(data, init, options)[0])
         except PluginFault as error:
             show_trace(error)
-            note(f"warning: {unit.row} will fail: {error}")
+            note(f"warning: {unit.variant} will fail: {error}")
     return todo
 
 
@@ -124,7 +124,7 @@ def run_stage(
 def write_records(units: Sequence[Unit], failed: Failed, data: Data, output: Path) -> list[Record]:
     """Write the record of every row that the units belong to, and say what failed."""
     from benchmark.records import RECORD, write_record
-    from benchmark.run.record import begun, make_record
+    from benchmark.running.record import begun, make_record
 
     records = []
     for folder in dict.fromkeys(output / unit.record_folder for unit in units):
@@ -144,14 +144,14 @@ def _run(
     units: Sequence[Unit], todo: Sequence[Unit], data: Data, init: Mapping[str, Path], options: argparse.Namespace
 ) -> Failed:
     from benchmark.cli.progress import RunProgress
-    from benchmark.run.presets import preset_of_unit, resolved
-    from benchmark.run.run import run_units
+    from benchmark.running.run import run_units
+    from benchmark.units.presets import preset_of_unit, resolved
 
     machine, jobs = _machine(data, init, options)
-    epochs = {unit.row: preset_of_unit(unit).epochs for unit in todo}
-    for unit in {unit.row: unit for unit in todo if unit.source is None}.values():
+    epochs = {unit.variant: preset_of_unit(unit).epochs for unit in todo}
+    for unit in {unit.variant: unit for unit in todo if unit.source is None}.values():
         preset, rate = preset_of_unit(unit), resolved(unit)["learning_rate"]
-        note(f"{unit.row}: batches of {preset.batch_size}, learning rate {rate:.4g}, {preset.epochs} epochs")
+        note(f"{unit.variant}: batches of {preset.batch_size}, learning rate {rate:.4g}, {preset.epochs} epochs")
     for plan in _cache_plans(todo, data, machine.cache):
         note(str(plan))
     note(f"{len(units)} units, {len(units) - len(todo)} finished before; results in {options.output}")
@@ -161,7 +161,7 @@ def _run(
 
 def _machine(data: Data, init: Mapping[str, Path], options: argparse.Namespace) -> tuple[Machine, int]:
     """The run-time choices of this machine, and how many units run at a time. Only now is torch imported."""
-    from benchmark.run.execute import Machine
+    from benchmark.running.steps import Machine
     from benchmark.training.unit import use_device
     from benchmark.video.cache import cache_folder
 
@@ -185,8 +185,8 @@ def _machine(data: Data, init: Mapping[str, Path], options: argparse.Namespace) 
 
 def _cache_plans(todo: Sequence[Unit], data: Data, folder: Path) -> list[CachePlan]:
     """What the units will write to the frame cache, by the size at which they decode."""
-    from benchmark.run.data import clip_paths
-    from benchmark.run.presets import preset_of_unit
+    from benchmark.planning.data import clip_paths
+    from benchmark.units.presets import preset_of_unit
     from benchmark.video.cache import plan_cache
 
     # Windows of frames that are labelled one by one are not cached.
@@ -198,10 +198,10 @@ def _cache_plans(todo: Sequence[Unit], data: Data, folder: Path) -> list[CachePl
 
 def _try_initial(unit: Unit, machine: Machine) -> None:
     """Say what of the initial weights does not fit, once for all units of a row; their logs name every tensor."""
-    from benchmark.training.initial import try_initial
+    from benchmark.training.initial_weights import try_initial
 
     for network, report in try_initial(unit, machine).items():
-        note(f"{unit.row}: {network} starts from {machine.init[network]}: {report.summary}")
+        note(f"{unit.variant}: {network} starts from {machine.init[network]}: {report.summary}")
         if report.classifier:
             note(
                 f"warning: {machine.init[network]} brings a classifier that has already learned these emotions: if "

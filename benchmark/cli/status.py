@@ -21,7 +21,7 @@ def add_commands(commands: Any) -> None:
 
 def show_status(options: argparse.Namespace) -> None:
     """`benchmark status [RUN]`."""
-    from benchmark.run.state import STATE, read_state
+    from benchmark.units.state import STATE, read_state
 
     if not options.run.is_dir():
         raise UsageError(f"{options.run}: no such folder of runs")

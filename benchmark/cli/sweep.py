@@ -14,8 +14,8 @@ from benchmark.cli.stages import add_run_options, check_stage, data_root, number
 from benchmark.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchmark.run.sweep import Sweep
-    from benchmark.run.sweep_plan import Choices, Plan
+    from benchmark.planning.sweep_file import Sweep
+    from benchmark.planning.sweep_plan import Choices, Plan
 
 FOLDER = "sweeps"
 NONE = "none"
@@ -58,24 +58,24 @@ def add_commands(commands: Any) -> None:
 
 def sweep_command(options: argparse.Namespace) -> int:
     """`benchmark sweep`: plan, run what is missing, write the table."""
-    from benchmark.run.sweep_plan import plan_sweep, sweep_protocols
+    from benchmark.planning.sweep_plan import plan_sweep, sweep_protocols
 
     sweep, choices = _sweep(options), _choices(options)
     plan = plan_sweep(sweep, choices, data_root(options, sweep_protocols(sweep)))
-    todo = [check_stage(stage.protocol, stage.data, stage.units, stage.init, options) for stage in plan.stages]
+    todo = [check_stage(group.protocol, group.data, group.units, group.init, options) for group in plan.groups]
     if options.dry_run:
         _print_plan(sweep, plan, options)
         return 0
     failed = [
-        run_stage(stage.data, stage.units, left, stage.init, options)
-        for stage, left in zip(plan.stages, todo, strict=True)
+        run_stage(group.data, group.units, left, group.init, options)
+        for group, left in zip(plan.groups, todo, strict=True)
     ]
-    for stage, failures in zip(plan.stages, failed, strict=True):
-        write_records(stage.units, failures, stage.data, options.output)
+    for group, failures in zip(plan.groups, failed, strict=True):
+        write_records(group.units, failures, group.data, options.output)
     _report(sweep, plan, options)
     lost = sum(map(len, failed))
     if lost:
-        note(f"{lost} of {sum(len(stage.units) for stage in plan.stages)} units failed; the same command tries again")
+        note(f"{lost} of {sum(len(group.units) for group in plan.groups)} units failed; the same command tries again")
     return 1 if lost else 0
 
 
@@ -83,11 +83,11 @@ def _report(sweep: Sweep, plan: Plan, options: argparse.Namespace) -> None:
     """The pages over everything, the sweep's table as a file, and the table on stdout."""
     from benchmark.cli.sweep_text import sweep_document, sweep_text
     from benchmark.files import write_text
+    from benchmark.finished.sweep_table import table_rows
     from benchmark.leaderboard import overview
-    from benchmark.run.sweep_table import table_rows
 
     overview(options.output)
-    rows = table_rows(sweep, plan.lines, options.output)
+    rows = table_rows(sweep, plan.rows, options.output)
     text = sweep_text(sweep, rows)
     path = options.output / FOLDER / f"{sweep.name}.md"
     write_text(path, text + "\n")
@@ -99,7 +99,7 @@ def _report(sweep: Sweep, plan: Plan, options: argparse.Namespace) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> Sweep:
-    from benchmark.run.sweep import find_sweep, make_sweep, shipped_sweeps
+    from benchmark.planning.sweep_file import find_sweep, make_sweep, shipped_sweeps
 
     if options.file:
         given = [name for name in GRID_OPTIONS if getattr(options, name)]
@@ -122,7 +122,7 @@ def _sweep(options: argparse.Namespace) -> Sweep:
 
 
 def _alternatives(settings: list[str]) -> dict[str, list[Any]]:
-    from benchmark.run.plan import parse_settings
+    from benchmark.planning.settings import parse_settings
 
     values: dict[str, list[Any]] = {}
     for setting in settings:
@@ -132,8 +132,8 @@ def _alternatives(settings: list[str]) -> dict[str, list[Any]]:
 
 
 def _choices(options: argparse.Namespace) -> Choices:
-    from benchmark.run.plan import parse_settings
-    from benchmark.run.sweep_plan import Choices
+    from benchmark.planning.settings import parse_settings
+    from benchmark.planning.sweep_plan import Choices
 
     if options.file and len(parse_settings(options.settings)) < len(options.settings):
         raise UsageError("--set: a key is given twice; alternatives belong into the sweep file")
@@ -149,7 +149,7 @@ def _choices(options: argparse.Namespace) -> Choices:
 
 def _init(values: list[str]) -> Mapping[str, Mapping[str, Path]]:
     """Weight files by method and network."""
-    from benchmark.run.init import parse_init
+    from benchmark.units.initial_weights import parse_init
 
     files: dict[str, list[str]] = {}
     for value in values:
@@ -162,10 +162,12 @@ def _init(values: list[str]) -> Mapping[str, Mapping[str, Path]]:
 
 def _print_plan(sweep: Sweep, plan: Plan, options: argparse.Namespace) -> None:
     """Every row with its cost, and the sum, in which units that rows share count once."""
-    from benchmark.run.sweep_plan import works_of
+    from benchmark.planning.sweep_plan import works_of
 
     works = works_of(plan, options.output)
-    rows = [{"row": line.cell.label, "protocol": line.units[0].protocol.name, **asdict(work)} for line, work in works]
+    rows = [
+        {"row": line.variant.label, "protocol": line.units[0].protocol.name, **asdict(work)} for line, work in works
+    ]
     once = list({tuple(unit.identity for unit in line.units): work for line, work in works}.values())
     measured = [work.seconds for work in once if work.seconds is not None]
     total = {

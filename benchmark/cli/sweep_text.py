@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.cli.compare_text import SYNTHETIC, difference_cells, p_text
-from benchmark.leaderboard.building import metric_titles
-from benchmark.leaderboard.cells import marks
+from benchmark.finished.sweep_table import ScoredRow
+from benchmark.leaderboard.columns import marks
 from benchmark.leaderboard.markdown import escape, percent, render_table
+from benchmark.leaderboard.rendering import metric_titles
 from benchmark.leaderboard.reported import DISCLAIMER, read_table, render_reported, shipped_tables
+from benchmark.planning.sweep_file import Sweep
 from benchmark.records import RECORD, Summary
-from benchmark.run.sweep import Sweep
-from benchmark.run.sweep_table import Row
 
 LEGEND = """\
 Scores are percent, means over the finished units with their 95 % interval. Differences are points, the row minus its
@@ -23,7 +23,7 @@ that of seeds where both rows have several for every fold. p is corrected after 
 baseline, for each metric on its own."""
 
 
-def sweep_text(sweep: Sweep, rows: Sequence[Row]) -> str:
+def sweep_text(sweep: Sweep, rows: Sequence[ScoredRow]) -> str:
     """The table with what must be known to read it."""
     titles = {name: escape(metric_titles().get(name, name)) for name in sweep.metrics}
     header = ["Row", "Protocol"]
@@ -52,7 +52,7 @@ def paper_text(name: str) -> str:
     return f"## In the paper\n\n{DISCLAIMER}\n\n{render_reported([read_table(path)])}"
 
 
-def sweep_document(sweep: Sweep, rows: Sequence[Row]) -> dict[str, Any]:
+def sweep_document(sweep: Sweep, rows: Sequence[ScoredRow]) -> dict[str, Any]:
     """Everything that the table shows, as a JSON value; rows are named by their labels."""
     return {
         "sweep": sweep.name,
@@ -61,15 +61,15 @@ def sweep_document(sweep: Sweep, rows: Sequence[Row]) -> dict[str, Any]:
         "synthetic": any(is_synthetic(row) for row in rows),
         "rows": [
             {
-                "row": row.line.cell.label,
-                "protocol": row.line.protocol.name,
-                "method": row.line.cell.method,
-                "preset": row.line.units[0].preset,
-                "augment": list(row.line.cell.augment),
-                "labels": row.line.cell.labels,
-                "set": row.line.units[0].overrides,
-                "record": str(row.line.units[0].record_folder / RECORD) if row.record else None,
-                "units": {"asked": len(row.line.units), "finished": row.finished, "paired": row.paired},
+                "row": row.planned.variant.label,
+                "protocol": row.planned.protocol.name,
+                "method": row.planned.variant.method,
+                "preset": row.planned.units[0].preset,
+                "augment": list(row.planned.variant.augment),
+                "labels": row.planned.variant.labels,
+                "set": row.planned.units[0].overrides,
+                "record": str(row.planned.units[0].record_folder / RECORD) if row.record else None,
+                "units": {"asked": len(row.planned.units), "finished": row.finished, "paired": row.paired},
                 "scores": {name: _summary(row.score(name)) for name in sweep.metrics},
                 "groupings": {
                     grouping: {name: _summary(row.score(name, grouping)) for name in sweep.metrics}
@@ -85,9 +85,9 @@ def sweep_document(sweep: Sweep, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def is_synthetic(row: Row) -> bool:
+def is_synthetic(row: ScoredRow) -> bool:
     """Whether the row's numbers come from generated clips."""
-    return row.line.data.synthetic
+    return row.planned.data.synthetic
 
 
 def escape_long(text: str) -> str:
@@ -95,8 +95,8 @@ def escape_long(text: str) -> str:
     return " ".join(escape(word) for word in text.split())
 
 
-def _cells(sweep: Sweep, rows: Sequence[Row], row: Row) -> list[str]:
-    cells = [escape(row.line.cell.label), escape(row.line.protocol.name)]
+def _cells(sweep: Sweep, rows: Sequence[ScoredRow], row: ScoredRow) -> list[str]:
+    cells = [escape(row.planned.variant.label), escape(row.planned.protocol.name)]
     for name in sweep.metrics:
         found = row.differences.get(name)
         cells.append(_score(row.score(name)))
@@ -106,26 +106,26 @@ def _cells(sweep: Sweep, rows: Sequence[Row], row: Row) -> list[str]:
     if other is None:
         baseline = "itself"
     else:
-        moved = other["protocol"] != row.line.protocol.name
+        moved = other["protocol"] != row.planned.protocol.name
         baseline = escape(f"{other['row']} ({other['protocol']})" if moved else other["row"])
     return [*cells, baseline, _units(row), "; ".join(map(escape, _marks(row))) or "-"]
 
 
-def _units(row: Row) -> str:
+def _units(row: ScoredRow) -> str:
     """Finished of those asked for, and how many of them the test is over where it is not all."""
-    text = f"{row.finished} of {len(row.line.units)}"
+    text = f"{row.finished} of {len(row.planned.units)}"
     return f"{text}, {row.paired} paired" if row.differences and row.paired < row.finished else text
 
 
-def _marks(row: Row) -> list[str]:
+def _marks(row: ScoredRow) -> list[str]:
     return marks(row.record) if row.record else (["synthetic"] if is_synthetic(row) else [])
 
 
-def _baseline(rows: Sequence[Row], row: Row) -> dict[str, str] | None:
-    if row.line.baseline is None:
+def _baseline(rows: Sequence[ScoredRow], row: ScoredRow) -> dict[str, str] | None:
+    if row.planned.baseline is None:
         return None
-    other = rows[row.line.baseline].line
-    return {"row": other.cell.label, "protocol": other.protocol.name}
+    other = rows[row.planned.baseline].planned
+    return {"row": other.variant.label, "protocol": other.protocol.name}
 
 
 def _score(summary: Summary | None) -> str:

@@ -139,7 +139,7 @@ def _lines(match: dict[str, Any]) -> list[tuple[str, str]]:
 
 def import_file(options: argparse.Namespace) -> None:
     """`benchmark weights import`."""
-    from benchmark.run.init import network_of
+    from benchmark.units.initial_weights import network_of
 
     method: MethodSpec = registry().find("methods", options.method)
     if options.preset not in method.presets:
@@ -175,7 +175,7 @@ def import_file(options: argparse.Namespace) -> None:
 
 def _network_among(matches: Sequence[Match], method: MethodSpec) -> str:
     """The network that the file looks like; else the one that classifies, or the only one."""
-    from benchmark.run.init import MODEL
+    from benchmark.units.initial_weights import MODEL
 
     found = [match.name for match in matches if match.method.name == method.name]
     if found:

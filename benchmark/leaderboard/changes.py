@@ -10,8 +10,8 @@ from typing import Any
 
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.leaderboard.attestations import ATTESTATIONS
-from benchmark.leaderboard.building import PAGES, SCHEMA
-from benchmark.leaderboard.entries import RECORDS
+from benchmark.leaderboard.entry_files import RECORDS
+from benchmark.leaderboard.rendering import PAGES, SCHEMA
 from benchmark.leaderboard.ties import COMPARISONS
 
 # What is published for good, and what `build` writes from it; everything else in a repository is code.

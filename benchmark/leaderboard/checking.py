@@ -12,8 +12,8 @@ from typing import Any
 from benchmark.errors import IntegrityError
 from benchmark.files import read_bounded, read_text
 from benchmark.leaderboard.attestations import ATTESTATIONS, files_of_attestations
-from benchmark.leaderboard.building import PAGES, REPORTED, rendered
-from benchmark.leaderboard.entries import (
+from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.entry_files import (
     RECORDS,
     LabelsOf,
     files_of,
@@ -22,8 +22,8 @@ from benchmark.leaderboard.entries import (
     read_entries,
     verify,
 )
-from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.facts import check_facts
+from benchmark.leaderboard.rendering import PAGES, REPORTED, rendered
 from benchmark.leaderboard.reported import check_arithmetic, load_reported
 from benchmark.leaderboard.ties import (
     COMPARISONS,

@@ -17,14 +17,14 @@ import jinja2
 from markupsafe import Markup, escape
 
 from benchmark.files import write_text
-from benchmark.leaderboard.cells import Column, name_columns, summary_of
-from benchmark.leaderboard.entries import entry_id
+from benchmark.leaderboard.columns import Column, name_columns, summary_of
 from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.entry_files import entry_id
+from benchmark.leaderboard.interval_scale import Interval, fit, interval_of
 from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import percent
 from benchmark.leaderboard.record_page import record_view
 from benchmark.leaderboard.reported import DISCLAIMER, SELECTIONS, ReportedTable
-from benchmark.leaderboard.scale import Interval, fit, interval_of
 from benchmark.leaderboard.sections import Section, sections
 from benchmark.leaderboard.ties import Ranks
 from benchmark.records import Record

@@ -11,9 +11,9 @@ import numpy as np
 import yaml
 from markupsafe import Markup
 
-from benchmark.leaderboard.cells import marks, summary_of
+from benchmark.leaderboard.columns import marks, summary_of
 from benchmark.leaderboard.entry import Entry
-from benchmark.leaderboard.scale import Interval, fit, interval_of
+from benchmark.leaderboard.interval_scale import Interval, fit, interval_of
 from benchmark.protocol import Protocol
 from benchmark.records import Record, Summary, protocol_of
 from benchmark.scoring.metrics import per_class_f1, per_class_precision, per_class_recall

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.errors import IntegrityError
-from benchmark.leaderboard.building import metric_titles, ranks_of
-from benchmark.leaderboard.cells import marks, name_columns, summary_of
 from benchmark.leaderboard.changes import Changes, changes_since, check_changes, has_commit
 from benchmark.leaderboard.checking import check
-from benchmark.leaderboard.entries import LabelsOf, known_protocol
+from benchmark.leaderboard.columns import marks, name_columns, summary_of
 from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.entry_files import LabelsOf, known_protocol
 from benchmark.leaderboard.markdown import escape, percent
+from benchmark.leaderboard.rendering import metric_titles, ranks_of
 from benchmark.leaderboard.sections import Section, ranking_score, sections
 from benchmark.leaderboard.ties import Comparisons, difference_of, rankings, read_comparisons
 from benchmark.records import RECORD, Record, protocol_of

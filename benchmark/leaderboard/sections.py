@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from benchmark.leaderboard.cells import (
+from benchmark.leaderboard.columns import (
     Column,
     cost_columns,
     name_columns,

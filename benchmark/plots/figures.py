@@ -11,17 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.datasets.votes import vote_shares
 from benchmark.errors import IntegrityError, UsageError
+from benchmark.planning.data import Data
 from benchmark.plots.bars import posterior_figure, recall_figure
 from benchmark.plots.curves import Curve, curves_figure
 from benchmark.plots.matrices import coexistence_figure, confusion_figure
 from benchmark.protocol import Protocol
 from benchmark.records import Record, UnitRecord, clip_sets, referenced_file
 from benchmark.registry import registry
-from benchmark.run.data import Data
-from benchmark.run.state import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.scores import recall_interval
 from benchmark.specs import Clip
+from benchmark.units.state import METRICS
 
 
 class _Epoch(BaseModel):

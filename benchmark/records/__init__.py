@@ -1,9 +1,10 @@
 """Records: the JSON that describes a finished run, with every number recomputable from the predictions beside it."""
 
-from benchmark.records.aggregates import Aggregates, Summary, aggregate, clip_sets
+from benchmark.records.aggregates import aggregate, clip_sets
 from benchmark.records.assemble import assemble_record, incomplete_reasons, unofficial_reasons
 from benchmark.records.model import (
     RECORD,
+    Aggregates,
     AugmentationUse,
     CodeState,
     Cost,
@@ -19,6 +20,7 @@ from benchmark.records.model import (
     Record,
     Splits,
     SplitUse,
+    Summary,
     UnitRecord,
     UnitScores,
     read_record,

@@ -6,47 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field
 
 from benchmark.errors import IntegrityError
 from benchmark.protocol import Protocol
+from benchmark.records.model import Aggregates, Summary
 from benchmark.scoring.clipsets import ClipSet, Compute, spread_of_mean
 from benchmark.scoring.intervals import interval
 from benchmark.scoring.metrics import per_class_recall
-from benchmark.scoring.scores import FileModel, SplitScores, in_groups, metric_functions, rounded
+from benchmark.scoring.scores import SplitScores, in_groups, metric_functions, rounded
 from benchmark.specs import MetricSpec
 
 if TYPE_CHECKING:
     from benchmark.records.model import UnitRecord
-
-
-class Summary(FileModel):
-    """One metric over all units of a record.
-
-    mean, std: over units, every (seed, fold) counting once; `std` is the sample one (n - 1), None for a single unit.
-    low, high: 95 % interval of the mean, for the sampling of test clips (or of whole clusters of them), and for that of
-        seeds where every fold was run with several.
-    pooled: the metric on the sum of the units' confusions.
-    """
-
-    mean: float = Field(ge=0, le=1)
-    std: float | None = Field(ge=0, le=1)
-    low: float = Field(ge=0, le=1)
-    high: float = Field(ge=0, le=1)
-    pooled: float = Field(ge=0, le=1)
-
-
-class Aggregates(FileModel):
-    """What the leaderboard shows of a record.
-
-    recall: per class the mean over the units in which the class has test clips, None if there are none.
-    collapsed: classes that have test clips, none of which was recognised in any unit.
-    """
-
-    metrics: dict[str, Summary]
-    recall: dict[str, float | None]
-    groupings: dict[str, dict[str, Summary]]
-    collapsed: list[str]
 
 
 def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence[MetricSpec]) -> Aggregates:

@@ -21,7 +21,6 @@ from pydantic import (
 
 from benchmark.errors import IntegrityError
 from benchmark.files import read_bounded, write_json
-from benchmark.records.aggregates import Aggregates
 from benchmark.scoring.scores import FileModel, SplitScores
 from benchmark.specs import LabelMode
 
@@ -286,3 +285,32 @@ def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(set(keys)) != len(keys):
         raise ValueError(f"a key is given twice: {sorted({key for key in keys if keys.count(key) > 1})}")
     return dict(pairs)
+
+
+class Summary(FileModel):
+    """One metric over all units of a record.
+
+    mean, std: over units, every (seed, fold) counting once; `std` is the sample one (n - 1), None for a single unit.
+    low, high: 95 % interval of the mean, for the sampling of test clips (or of whole clusters of them), and for that of
+        seeds where every fold was run with several.
+    pooled: the metric on the sum of the units' confusions.
+    """
+
+    mean: float = Field(ge=0, le=1)
+    std: float | None = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    pooled: float = Field(ge=0, le=1)
+
+
+class Aggregates(FileModel):
+    """What the leaderboard shows of a record.
+
+    recall: per class the mean over the units in which the class has test clips, None if there are none.
+    collapsed: classes that have test clips, none of which was recognised in any unit.
+    """
+
+    metrics: dict[str, Summary]
+    recall: dict[str, float | None]
+    groupings: dict[str, dict[str, Summary]]
+    collapsed: list[str]

@@ -2,7 +2,7 @@
 
 What is independent is a *resampling unit*: a clip, or all clips (or frames) that share a video, subject or source where
 the protocol names one. Each is left out once, and how much the score moves says how uncertain it is: no random numbers,
-so that anyone finds a stored interval again. Coverage is measured in `benchmarks/intervals.py`.
+so that anyone finds a stored interval again. Coverage is measured in `timings/intervals.py`.
 """
 
 from __future__ import annotations

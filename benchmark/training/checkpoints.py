@@ -10,9 +10,9 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from benchmark.errors import IntegrityError
-from benchmark.run.init import network_of
 from benchmark.specs import MethodSpec, Network, load_object
 from benchmark.training.weights import WeightFile, read_weight_file
+from benchmark.units.initial_weights import network_of
 
 HEAD = "cls_head."
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from benchmark.errors import UsageError
 from benchmark.fence import fenced
 from benchmark.registry import registry
-from benchmark.run.presets import PRESET_KEYS, RATE, is_preset_key, preset_of_unit
-from benchmark.run.rows import TEST, TRAIN, WATCHED
-from benchmark.run.settings import check_setting, types_in
-from benchmark.run.state import SPLITS
-from benchmark.run.units import Unit
 from benchmark.specs import Preset, Recipe, build_augmentation, make_recipe
 from benchmark.training.seeds import derive_seed
+from benchmark.units.presets import PRESET_KEYS, RATE, is_preset_key, preset_of_unit
+from benchmark.units.samples import TEST, TRAIN, WATCHED
+from benchmark.units.setting_rules import check_setting, types_in
+from benchmark.units.state import SPLIT_FILES
+from benchmark.units.unit import Unit
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -77,7 +77,7 @@ def config_values(
     order = unit.protocol.frames.order
 
     def loader(rows: str, root: Path, train: bool) -> dict[str, Any]:
-        reading = Reading(folder / SPLITS / f"{rows}.json", root, cache, workers, unit.random_seed, order)
+        reading = Reading(folder / SPLIT_FILES / f"{rows}.json", root, cache, workers, unit.random_seed, order)
         return clip_loader(preset, reading, learning if train else evaluating, train)
 
     config: dict[str, Any] = {

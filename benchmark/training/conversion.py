@@ -9,11 +9,11 @@ from torch import Tensor
 
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
-from benchmark.run.init import network_of
 from benchmark.specs import MethodSpec, load_object
 from benchmark.training.checkpoints import LoadReport, heads_of, in_our_names, load_file, our_names
 from benchmark.training.model import build_recognizer
 from benchmark.training.weights import Origin, WeightFile
+from benchmark.units.initial_weights import network_of
 
 # For a file without a classifier any number does.
 DEFAULT_CLASSES = 7

@@ -17,10 +17,10 @@ from mmengine.registry import FUNCTIONS
 from torch.utils.data import WeightedRandomSampler
 
 from benchmark.processes import follow_reader
-from benchmark.run.names import read_names
 from benchmark.specs import Sampling
 from benchmark.training.randomness import clip_stream
 from benchmark.training.seeds import derive_seed
+from benchmark.units.clip_names import read_names
 from benchmark.video.cache import open_cached, resize
 from benchmark.video.clip import FrameReader, UnreadableClip
 from benchmark.video.frames import open_clip, open_numbered, open_shared
@@ -29,7 +29,7 @@ from benchmark.video.sampling import nearest, reorder, sample_frames
 
 @DATASETS.register_module()
 class ClipDataset(BaseDataset):
-    """Clips of one split, listed in an MMEngine annotation file (see `benchmark.run.rows`).
+    """Clips of one split, listed in an MMEngine annotation file (see `benchmark.units.samples`).
 
     An index may be a triple (epoch, index, copy): the clip's random stream is then that of (seed, epoch, clip id) and
     of which copy it is in its epoch, whichever worker or process reads it, and however often the run was resumed.

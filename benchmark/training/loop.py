@@ -55,10 +55,10 @@ def initialise(runner: UnitRunner) -> None:
 
 def _no_larger_than_its_split(loader: Mapping[str, Any]) -> dict[str, Any]:
     """Training drops its last, incomplete batch; a split smaller than one batch is used as a whole instead."""
-    inputs = len(rows_of(loader)) * loader["sampler"]["copies"]
+    inputs = len(samples_of(loader)) * loader["sampler"]["copies"]
     return {**loader, "batch_size": min(loader["batch_size"], inputs)}
 
 
-def rows_of(loader: Mapping[str, Any]) -> list[dict[str, Any]]:
+def samples_of(loader: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of the split file that a loader reads."""
     return read_json(Path(loader["dataset"]["ann_file"]))["data_list"]

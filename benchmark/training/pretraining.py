@@ -12,11 +12,6 @@ from mmengine.registry import init_default_scope
 
 from benchmark.files import hash_file, write_json, write_text
 from benchmark.registry import registry
-from benchmark.run.guard import closed
-from benchmark.run.names import NAMES, hide, read_names, write_names
-from benchmark.run.presets import changed_preset
-from benchmark.run.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
-from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS
 from benchmark.specs import MethodSpec, Preset, load_object, make_recipe
 from benchmark.training.adapter import close_logger, import_mmaction
 from benchmark.training.checkpoints import load_networks
@@ -32,6 +27,11 @@ from benchmark.training.config import (
 )
 from benchmark.training.registered import check_registered
 from benchmark.training.weights import Origin, read_checkpoint, write_weights
+from benchmark.units.clip_names import NAMES, hide, read_names, write_names
+from benchmark.units.guard import closed
+from benchmark.units.presets import changed_preset
+from benchmark.units.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
+from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS
 
 # The modules below subclass MMAction2's parts, whose import needs the adapter first.
 import_mmaction()

@@ -10,8 +10,8 @@ from mmengine.registry import Registry
 
 from benchmark.errors import UsageError
 from benchmark.registry import unknown_name
-from benchmark.run.settings import types_in
 from benchmark.training.adapter import import_mmaction
+from benchmark.units.setting_rules import types_in
 
 
 def check_registered(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:

@@ -23,14 +23,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmark.errors import EnvironmentProblem, UnitFailed
 from benchmark.files import replacing, write_text
 from benchmark.registry import registry
-from benchmark.run.init import MODEL
-from benchmark.run.names import read_names
-from benchmark.run.presets import preset_of_unit
-from benchmark.run.state import CHECKPOINTS, CONFIG, METRICS, SPLITS
-from benchmark.run.units import Unit
 from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
 from benchmark.training.config import build_config
+from benchmark.units.clip_names import read_names
+from benchmark.units.initial_weights import MODEL
+from benchmark.units.presets import preset_of_unit
+from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS, SPLITS
+from benchmark.units.unit import Unit
 
 # Plugins and the modules below subclass MMAction2's parts, whose import needs the adapter first.
 import_mmaction()
@@ -52,7 +52,7 @@ from benchmark.training.hooks import (  # noqa: E402
     predictions_of,
     scored,
 )
-from benchmark.training.loop import initialise, make_runner, rows_of  # noqa: E402
+from benchmark.training.loop import initialise, make_runner, samples_of  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
 from benchmark.training.views import averaged, viewed  # noqa: E402
 from benchmark.training.weights import ORIGIN, Origin, read_checkpoint  # noqa: E402
@@ -131,7 +131,9 @@ def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable
         hooks.append(PartStatistics(clips))
     metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
     last = checkpoints / LAST
-    watching = WatchedScores(rows_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None
+    watching = (
+        WatchedScores(samples_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None
+    )
     runner = make_runner(config, job.folder, hooks, last, watching)
     if config.train_cfg.max_epochs == 0:
         return _untrained(runner, job, checkpoints / (BEST if select else LAST), origin)
@@ -175,7 +177,7 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     results: dict[str, Predictions] = {}
     operations = 0
     for split, loader in loaders.items():
-        frames = frames_of(rows_of(config[f"{split}_dataloader"]))
+        frames = frames_of(samples_of(config[f"{split}_dataloader"]))
         scores: list[tuple[str, np.ndarray]] = []
         with plain_clip_errors(), torch.inference_mode():
             for batch in loader:
@@ -205,7 +207,7 @@ def count_operations(model: BaseModel, batch: Mapping[str, Any]) -> int:
 
 def _start_from(runner: UnitRunner, job: Job) -> None:
     """Load initial weights, written to the log with everything that did not fit."""
-    from benchmark.training.initial import load_initial
+    from benchmark.training.initial_weights import load_initial
 
     initialise(runner)
     for network, report in load_initial(runner.model, job.unit, job.init).items():

@@ -12,7 +12,7 @@ from mmaction.registry import TRANSFORMS
 
 from benchmark.files import write_json
 from benchmark.specs import Sampling, Views
-from benchmark.training.loop import rows_of
+from benchmark.training.loop import samples_of
 from benchmark.video.frames import open_clip
 from benchmark.video.sampling import view_frames
 
@@ -50,7 +50,7 @@ def viewed(loader: Mapping[str, Any], views: Views, sampling: Sampling) -> tuple
     dataset = dict(loader["dataset"])
     crops = views.crops if any(step["type"] == "CenterCrop" for step in dataset["pipeline"]) else 1
     rows, weights = [], []
-    for row in rows_of(loader):
+    for row in samples_of(loader):
         clip = open_clip(Path(dataset["pipeline"][0]["data_root"]) / row["path"])
         runs = [tuple(map(int, run)) for run in view_frames(clip.count, sampling, views.segments)]
         height, width = clip.read([0])[0].shape[:2] if crops > 1 else (1, 1)

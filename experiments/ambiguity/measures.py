@@ -12,7 +12,7 @@ from scipy.special import softmax
 from scipy.stats import t
 
 from benchmark.datasets.synthetic.emotions import EMOTIONS
-from benchmark.run.rescoring import read_finished
+from benchmark.finished.rescoring import read_finished
 from benchmark.scoring.distributions import kl
 from experiments.ambiguity.clips import MIXTURES
 

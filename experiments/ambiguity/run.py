@@ -19,10 +19,10 @@ from pathlib import Path
 from benchmark.cli.main import main as benchmark
 from benchmark.cli.progress import counting
 from benchmark.files import write_text
+from benchmark.finished.rescoring import read_finished
+from benchmark.planning.sweep_file import expand, find_sweep
 from benchmark.plots.style import svg_text
 from benchmark.records import RECORD
-from benchmark.run.rescoring import read_finished
-from benchmark.run.sweep import expand, find_sweep
 from experiments.ambiguity.clips import MIXTURES, synthesize
 from experiments.ambiguity.measures import measure, read_mixtures, references, undo_softmax
 from experiments.ambiguity.results import results_figure, results_text
@@ -63,7 +63,7 @@ def experiment(place: Path, out: Path, parts: dict[str, int], *options: str) -> 
 def write_results(out: Path) -> None:
     """The page and the figure, from the records, predictions and mixtures in `out` alone."""
     mixtures = read_mixtures(out)
-    records = {cell.label: out / RECORDS / folder_of(cell.label) for cell in expand(find_sweep(str(SWEEP)))}
+    records = {variant.label: out / RECORDS / folder_of(variant.label) for variant in expand(find_sweep(str(SWEEP)))}
     measured = [measure(label, record, mixtures) for label, record in records.items()]
     measured.append(measure("MIDAS, softmax undone", records["MIDAS"], mixtures, undo_softmax))
     tested = read_finished(records["MIDAS"], "test").predictions[0].ids

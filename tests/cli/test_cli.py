@@ -44,7 +44,7 @@ def test_listing_and_showing_never_import_torch(arguments):
 
 
 def test_methods_are_listed_at_once():
-    """The promise is half a second, of which imports are nearly all; `benchmarks/startup.py` measures it.
+    """The promise is half a second, of which imports are nearly all; `timings/startup.py` measures it.
 
     So nothing is imported but our own modules and pluggy, and few of what Python brings: about 240 in all.
     """

@@ -133,8 +133,8 @@ def test_audit_passes_where_nothing_leaks(capsys, dfew):
 
 
 def test_audit_under_a_protocol_looks_across_its_val_too(capsys, dfew):
-    from benchmark.run.data import load_data
-    from benchmark.run.plan import find_protocol
+    from benchmark.planning.data import load_data
+    from benchmark.planning.request import find_protocol
 
     fold = load_data(find_protocol("dfew-5fold"), dfew, votes=False).folds[1]
     train, val = fold.train[0].id, fold.val[0].id

@@ -19,9 +19,9 @@ from benchmark.datasets.scored import scored_labels
 from benchmark.datasets.splits import hash_ids
 from benchmark.files import hash_file
 from benchmark.leaderboard import entry_id
+from benchmark.planning.data import load_data
 from benchmark.protocol import Protocol
 from benchmark.records import DataUse, read_record
-from benchmark.run.data import load_data
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, write_predictions
 from benchmark.scoring.scores import score_split

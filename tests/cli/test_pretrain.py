@@ -15,8 +15,8 @@ from safetensors.torch import load_file, safe_open
 
 from benchmark.cli.main import main
 from benchmark.datasets.synthetic.raf_db import synthesize
+from benchmark.planning.pretraining_sources import datasets_around
 from benchmark.registry import registry
-from benchmark.run.pretraining import datasets_around
 
 OPTIONS = ("--method", "videomae", "--preset", "small", "--set", "epochs=3", "--limit", "16")
 

@@ -140,12 +140,12 @@ def test_status_shows_every_unit(run):
 
 def test_a_failing_unit_exits_1_and_the_rest_is_kept(synthetic_root, tmp_path):
     root = shutil.copytree(synthetic_root, tmp_path / "DFEW")
-    from benchmark.run.data import load_data
-    from benchmark.run.plan import find_protocol
+    from benchmark.planning.data import load_data
+    from benchmark.planning.request import find_protocol
 
     folds = load_data(find_protocol("dfew-5fold"), root, votes=False).folds
     # Limited to four clips per split, fold 2 can do without one that fold 1 needs.
-    from benchmark.run.execute import limited
+    from benchmark.units.samples import limited
 
     used = {n: {c.id for s in ("train", "val", "test") for c in limited(folds[n], 12).split(s)} for n in (1, 2)}
     victim = sorted(used[1] - used[2])[0]

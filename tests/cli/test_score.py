@@ -17,9 +17,9 @@ from sklearn import metrics as sklearn
 
 from benchmark.cli.main import main
 from benchmark.datasets.scored import scored_labels
+from benchmark.planning.data import load_data
 from benchmark.protocol import load_protocol
 from benchmark.records import DataUse, read_record
-from benchmark.run.data import load_data
 from benchmark.scoring.intervals import wilson_interval
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.probabilities import ece
@@ -267,7 +267,7 @@ def test_changed_predictions_exit_4(mine, score, tmp_path):
 
 
 def test_the_demos_data_are_found_for_synthetic_runs_alone(mine, score, monkeypatch):
-    monkeypatch.setattr("benchmark.run.data.demo_root", lambda: mine / "data")
+    monkeypatch.setattr("benchmark.planning.data.demo_root", lambda: mine / "data")
     assert "left out" not in score(mine / "synthetic-run")[2]
     assert "left out" in score(mine / "run")[2]
 

@@ -10,10 +10,10 @@ import pytest
 from benchmark.cli.main import main
 from benchmark.cli.sweep_text import paper_text
 from benchmark.leaderboard.reported import DISCLAIMER
-from benchmark.run.data import load_data
-from benchmark.run.execute import limited
-from benchmark.run.plan import find_protocol
+from benchmark.planning.data import load_data
+from benchmark.planning.request import find_protocol
 from benchmark.scoring.comparison import holm
+from benchmark.units.samples import limited
 from tests.conftest import benchmark
 
 FILE = """

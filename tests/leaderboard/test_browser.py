@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from benchmark.leaderboard import Entry
-from benchmark.leaderboard.entries import place_of
+from benchmark.leaderboard.entry_files import place_of
 from benchmark.leaderboard.html import write_site
 from benchmark.leaderboard.reported import load_reported
 from benchmark.records import MethodUse

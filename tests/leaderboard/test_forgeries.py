@@ -26,7 +26,7 @@ from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 from benchmark.files import hash_file
 from benchmark.leaderboard import add, build, check, read_entries, review
 from benchmark.leaderboard.attestations import attest
-from benchmark.leaderboard.entries import place_of
+from benchmark.leaderboard.entry_files import place_of
 from benchmark.protocol import load_protocol, override
 from benchmark.records import Record, aggregate, protocol_of, read_record, write_record
 from benchmark.registry import registry

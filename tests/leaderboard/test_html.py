@@ -19,9 +19,9 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from benchmark.leaderboard import Entry, entry_id
 from benchmark.leaderboard.attestations import Level
-from benchmark.leaderboard.entries import place_of
+from benchmark.leaderboard.entry_files import place_of
 from benchmark.leaderboard.html import render_index, write_site
-from benchmark.leaderboard.pages import render_page
+from benchmark.leaderboard.markdown_pages import render_page
 from benchmark.leaderboard.reported import load_reported
 from benchmark.records import Overrides, Record
 

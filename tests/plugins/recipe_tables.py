@@ -9,9 +9,9 @@ import numpy as np
 
 import benchmark_plugins
 from benchmark.registry import registry
-from benchmark.run.facts import recipe_facts
-from benchmark.run.presets import chosen_preset
 from benchmark.specs import Preset, load_object
+from benchmark.units.presets import chosen_preset
+from benchmark.units.recipe_text import recipe_facts
 from benchmark.video.sampling import sample_frames
 
 PLUGINS = Path(next(iter(benchmark_plugins.__path__)))

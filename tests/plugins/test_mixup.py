@@ -6,8 +6,8 @@ import torch
 from scipy import stats
 
 from benchmark.errors import UsageError
-from benchmark.run.data import load_data
-from benchmark.run.plan import Request, Row, make_units, parse_augmentation, resolve_protocol
+from benchmark.planning.data import load_data
+from benchmark.planning.request import Request, Variant, make_units, parse_augmentation, resolve_protocol
 from benchmark.specs import load_object
 from benchmark.training.config import build_config
 from benchmark_plugins.mixup import AUGMENTATION
@@ -74,7 +74,7 @@ def test_the_global_seed_fixes_the_mixing():
 
 def test_a_recipes_own_mixing_gives_way_and_can_be_switched_off(synthetic_root):
     def unit(*augmentations, settings=()):
-        rows = (Row("videomae", tuple(map(parse_augmentation, augmentations))),)
+        rows = (Variant("videomae", tuple(map(parse_augmentation, augmentations))),)
         request = Request("dfew-5fold", rows, folds=(1,), settings=settings)
         protocol = resolve_protocol(request)
         return make_units(request, protocol, load_data(protocol, synthetic_root, votes=False))[0]

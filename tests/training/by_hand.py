@@ -19,15 +19,15 @@ import torch
 import torch.nn.functional as F
 from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
+from tests.run.test_execute import Silent
 from torch import Tensor, nn
 
 import benchmark.training.unit
-from benchmark.run.data import load_data
-from benchmark.run.execute import Machine, run_unit
-from benchmark.run.plan import Request, Row, make_units, resolve_protocol
+from benchmark.planning.data import load_data
+from benchmark.planning.request import Request, Variant, make_units, resolve_protocol
+from benchmark.running.steps import Machine, run_unit
 from benchmark.training.config import build_config
 from benchmark.training.loop import make_runner
-from tests.run.test_execute import Silent
 
 BATCH, STEPS, EPOCHS = 8, 4, 5
 
@@ -80,7 +80,7 @@ def by_the_harness(
     given = {"epochs": EPOCHS, "batch_size": BATCH, **settings}
     request = Request(
         protocol="dfew-5fold",
-        rows=(Row(method),),
+        rows=(Variant(method),),
         preset="small",
         folds=(1,),
         settings=tuple(f"{key}={value}" for key, value in given.items()),

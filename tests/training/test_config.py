@@ -10,9 +10,9 @@ import pytest
 from benchmark.errors import UsageError
 from benchmark.protocol import load_protocol, override
 from benchmark.registry import registry
-from benchmark.run.units import ChosenAugmentation, Unit
 from benchmark.specs import AugmentationSpec, MethodSpec, Preset, Recipe, Sampling, load_object
 from benchmark.training.config import build_config
+from benchmark.units.unit import ChosenAugmentation, Unit
 
 DFEW = load_protocol(registry().find("protocols", "dfew-fold1"))
 # A legacy protocol scores the test split after every epoch; the last epoch of the other is taken unseen.

@@ -10,8 +10,8 @@ from torch import nn
 
 from benchmark.errors import UsageError
 from benchmark.registry import registry
-from benchmark.run.presets import chosen_preset
 from benchmark.training.statistics import PartStatistics
+from benchmark.units.presets import chosen_preset
 
 
 def network():

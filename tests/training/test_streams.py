@@ -11,11 +11,11 @@ from mmengine.dataset import sampler
 from mmengine.runner import Runner
 from scipy import stats
 
-from benchmark.run.data import load_data
-from benchmark.run.execute import Machine, _prepare, job_of
-from benchmark.run.plan import Request, Row, check_request, make_units, parse_augmentation, resolve_protocol
-from benchmark.run.state import UnitState
+from benchmark.planning.data import load_data
+from benchmark.planning.request import Request, Variant, check_request, make_units, parse_augmentation, resolve_protocol
+from benchmark.running.steps import Machine, _prepare, job_of
 from benchmark.training.adapter import import_mmaction
+from benchmark.units.state import UnitState
 
 import_mmaction()
 
@@ -36,7 +36,7 @@ def job_for(synthetic_root, tmp_path):
     def make(*augmentations, method="tsm", workers=0, name="runs", batch_size=4, settings=()):
         request = Request(
             protocol="dfew-5fold",
-            rows=(Row(method, tuple(map(parse_augmentation, augmentations)), "soft"),),
+            rows=(Variant(method, tuple(map(parse_augmentation, augmentations)), "soft"),),
             preset="small",
             folds=(1,),
             settings=("epochs=2", f"batch_size={batch_size}", *settings),

@@ -5,19 +5,19 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from tests.run.test_execute import Silent
 
 from benchmark.errors import UsageError
 from benchmark.files import read_json, write_json
+from benchmark.planning.data import load_data
+from benchmark.planning.request import Request, Variant, check_request, make_units, resolve_protocol
 from benchmark.records import verify_record
-from benchmark.run.data import load_data
-from benchmark.run.execute import Machine, run_unit
-from benchmark.run.plan import Request, Row, check_request, make_units, resolve_protocol
-from benchmark.run.record import make_record
-from benchmark.run.state import CHECKPOINTS
+from benchmark.running.record import make_record
+from benchmark.running.steps import Machine, run_unit
 from benchmark.specs import Sampling, Views
 from benchmark.training.adapter import import_mmaction
+from benchmark.units.state import CHECKPOINTS
 from benchmark.video.sampling import view_frames
-from tests.run.test_execute import Silent
 
 import_mmaction()
 
@@ -90,7 +90,7 @@ def test_probabilities_are_averaged_by_how_many_views_are_alike():
 def test_a_trained_checkpoint_is_tested_again_over_views_and_never_ranked(synthetic_root, tmp_path):
     settings = ("epochs=1", "sampling.clips=1", "sampling.length=8")
     request = Request(
-        "dfew-5fold", (Row("videomae"),), preset="small", folds=(1,), settings=settings, limit=16, views="official"
+        "dfew-5fold", (Variant("videomae"),), preset="small", folds=(1,), settings=settings, limit=16, views="official"
     )
     protocol = resolve_protocol(request)
     check_request(request)
@@ -115,7 +115,7 @@ def test_a_trained_checkpoint_is_tested_again_over_views_and_never_ranked(synthe
 
 def test_views_of_a_method_that_has_one_are_refused():
     with pytest.raises(UsageError, match="looks at a clip once"):
-        check_request(Request("dfew-5fold", (Row("tsm"),), views="official"))
+        check_request(Request("dfew-5fold", (Variant("tsm"),), views="official"))
 
 
 def test_weights_are_tested_as_they_are_where_no_epoch_is_trained(synthetic_root, tmp_path):
@@ -128,7 +128,7 @@ def test_weights_are_tested_as_they_are_where_no_epoch_is_trained(synthetic_root
     save_file(build_model("tsm", "small").state_dict(), weights)
     request = Request(
         "dfew-5fold",
-        (Row("tsm"),),
+        (Variant("tsm"),),
         preset="small",
         folds=(1,),
         settings=("epochs=0",),
@@ -153,4 +153,4 @@ def test_weights_are_tested_as_they_are_where_no_epoch_is_trained(synthetic_root
 
 def test_without_weights_no_epoch_is_refused():
     with pytest.raises(UsageError, match="the weights of --init"):
-        check_request(Request("dfew-5fold", (Row("tsm"),), settings=("epochs=0",)))
+        check_request(Request("dfew-5fold", (Variant("tsm"),), settings=("epochs=0",)))

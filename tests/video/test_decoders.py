@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from benchmark.errors import IntegrityError
-from benchmark.run.data import load_data
-from benchmark.run.plan import Request, Row, make_units, resolve_protocol
-from benchmark.run.state import load_state, save_state
+from benchmark.planning.data import load_data
+from benchmark.planning.request import Request, Variant, make_units, resolve_protocol
+from benchmark.units.state import load_state, save_state
 from benchmark.video import decoders
 from benchmark.video.decoders import decoder_of
 from tests.video.test_folders import frames
@@ -31,7 +31,7 @@ def test_images_and_videos_have_their_own_decoders(tmp_path):
 def units_for(synthetic_root):
     def make(source: str):
         settings = (f"protocol.frames.source={source}",)
-        request = Request("dfew-5fold", (Row("tsm"),), "small", (1,), settings=settings, unofficial=True)
+        request = Request("dfew-5fold", (Variant("tsm"),), "small", (1,), settings=settings, unofficial=True)
         protocol = resolve_protocol(request)
         return make_units(request, protocol, load_data(protocol, synthetic_root, votes=False))
 

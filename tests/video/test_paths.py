@@ -14,7 +14,7 @@ from benchmark.datasets.check import Report, check_dataset
 from benchmark.datasets.inspection import inspect_clips
 from benchmark.datasets.layouts.table import LAYOUT as TABLE
 from benchmark.datasets.similarity import KIND, hash_clip
-from benchmark.run.pretraining import videos
+from benchmark.planning.pretraining_sources import videos
 from benchmark.training.adapter import import_mmaction
 from benchmark.video import videos as video_files
 from benchmark.video.sampling import sample_frames

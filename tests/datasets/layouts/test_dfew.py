@@ -12,12 +12,12 @@ from benchmark.errors import EnvironmentProblem, IntegrityError
 TEST_SIZES = (2341, 2341, 2340, 2339, 2336)
 
 
-def write_lists(root, rows_of, folder="{part}(single-labeled)"):
+def write_lists(root, samples_of, folder="{part}(single-labeled)"):
     for fold in range(1, 6):
         for part in ("train", "test"):
             path = root / "EmoLabel_DataSplit" / folder.format(part=part) / f"set_{fold}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
-            lines = [f"{name},{label}" for name, label in rows_of(fold, part)]
+            lines = [f"{name},{label}" for name, label in samples_of(fold, part)]
             path.write_text("\n".join(["video_name,label", *lines]) + "\n")
 
 

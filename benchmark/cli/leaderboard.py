@@ -1,0 +1,102 @@
+"""`benchmark leaderboard ...`: publish a record, render the pages, verify everything."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.cli import attesting
+from benchmark.cli.output import note, positive
+
+if TYPE_CHECKING:
+    from benchmark.leaderboard.entry_files import LabelsOf
+    from benchmark.leaderboard.ties import Labels
+    from benchmark.records import Record
+
+
+def add_commands(commands: Any) -> None:
+    """Declare the commands of this module."""
+    board = commands.add_parser("leaderboard", help="publish records and verify what is published")
+    actions = board.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(board))
+    for name, function, text in (
+        ("add", add_entry, "verify a run's record, copy it with its predictions, render the pages"),
+        ("build", build_pages, "render the pages from the records"),
+        ("check", check_entries, "recompute every score, compare every page; exit 4 at the first difference"),
+        ("review", review_changes, "judge what a branch changes: refused with exit 4, or a summary for the reviewer"),
+    ):
+        action = actions.add_parser(name, help=text)
+        if name == "add":
+            action.add_argument("run", type=Path, metavar="RUN", help="a record.json, or the folder that holds it")
+        if name == "build":
+            action.add_argument("--html", type=Path, metavar="DIR", help="also write a static site there")
+        if name == "review":
+            action.add_argument("--base", required=True, metavar="REF", help="what it is to be merged into")
+        if name in ("check", "review"):
+            action.add_argument("--workers", type=positive, default=os.cpu_count() or 1)
+        action.add_argument("--dir", type=Path, default=Path("leaderboard"), metavar="DIR", help="default: leaderboard")
+        action.add_argument(
+            "--data-root", type=Path, metavar="DIR", help="where your datasets are: their labels are joined again"
+        )
+        action.set_defaults(function=function)
+    attesting.add_actions(actions)
+
+
+def add_entry(options: argparse.Namespace) -> None:
+    """`benchmark leaderboard add RUN`."""
+    from benchmark.leaderboard import add, build
+
+    labels_of = labels_from(options)
+    entry = add(options.run, options.dir, labels_of)
+    build(options.dir, labels_of)
+    note(f"added {options.dir / entry.path}: {entry.verified}; a maintainer's attestation raises the level")
+
+
+def build_pages(options: argparse.Namespace) -> None:
+    """`benchmark leaderboard build`."""
+    from benchmark.leaderboard import build, write_html
+
+    written = build(options.dir, labels_from(options))
+    if options.html:
+        written += write_html(options.dir, options.html)
+    for path in written:
+        note(f"wrote {path}")
+
+
+def check_entries(options: argparse.Namespace) -> None:
+    """`benchmark leaderboard check`."""
+    from benchmark.cli.progress import counting
+    from benchmark.leaderboard import check
+
+    with counting("checking records") as report:
+        checked = check(options.dir, labels_from(options), options.workers, report)
+    note(
+        f"{len(checked.entries)} records in {options.dir}: every score follows from its predictions "
+        f"({len(checked.with_labels)} of them with the labels joined again), every page is current"
+    )
+
+
+def review_changes(options: argparse.Namespace) -> None:
+    """`benchmark leaderboard review --base REF`."""
+    from benchmark.cli.progress import counting
+    from benchmark.leaderboard import review
+
+    with counting("checking records") as report:
+        summary = review(options.dir, options.base, labels_from(options), options.workers, report)
+    print(summary, end="")
+
+
+def labels_from(options: argparse.Namespace) -> LabelsOf:
+    """Labels from the user's own data, read once for all records of the same clips."""
+    from benchmark.finished.labels import known_labels
+
+    known: dict[tuple[str, ...], Any] = {}
+
+    def of(record: Record) -> Labels | None:
+        key = (record.protocol.hash, *(unit.splits.test.sha256 for unit in record.units))
+        if key not in known:
+            known[key] = known_labels(record, options.data_root)
+        return known[key]
+
+    return of

@@ -1,0 +1,46 @@
+"""The labels of finished runs' clips, from the user's own copy of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
+from benchmark.datasets.splits import hash_ids
+from benchmark.errors import EnvironmentProblem, UsageError
+from benchmark.planning.data import default_root, load_data
+from benchmark.planning.demo import demo_root
+from benchmark.records import Record, protocol_of
+
+
+def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, str]] | None:
+    """The labels of a record's val and test, by split and clip id, from the user's own copy of its data.
+
+    Where the protocol's clips are not independent, `clusters` holds what each of them belongs to.
+    None if the data are not there, or are not those that the record was made from.
+    """
+    protocol = protocol_of(record)
+    try:
+        data = load_data(protocol, root_for([record], data_root), votes=False)
+    except (EnvironmentProblem, UsageError):
+        return None
+    for unit in record.units:
+        fold = data.folds.get(unit.fold)
+        if fold is None or hash_ids(scored_ids(fold.test)) != unit.splits.test.sha256:
+            return None
+    known: dict[str, dict[str, str]] = {"val": {}, "test": {}}
+    for fold in data.folds.values():
+        for split in ("val", "test"):
+            clips = fold.split(split)
+            known[split].update(scored_labels(clips))
+            if protocol.clustered_by:
+                known.setdefault("clusters", {}).update(scored_clusters(clips, protocol.clustered_by))
+    return known
+
+
+def root_for(records: Sequence[Record], data_root: Path | None) -> Path | None:
+    """The data root of finished runs: `--data-root`, the environment's, or the demo's for synthetic runs; or None."""
+    root = default_root(data_root)
+    if root is None and all(record.data.synthetic for record in records) and demo_root().is_dir():
+        return demo_root()
+    return root

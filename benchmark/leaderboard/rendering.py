@@ -1,0 +1,108 @@
+"""Rendering a leaderboard's pages from its entries; equal entries give equal bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from benchmark.files import write_text
+from benchmark.leaderboard.entry import Entry
+from benchmark.leaderboard.entry_files import LabelsOf, read_entries
+from benchmark.leaderboard.markdown_pages import render_page, render_terminal
+from benchmark.leaderboard.reported import load_reported
+from benchmark.leaderboard.ties import (
+    Comparisons,
+    Ranks,
+    compare_rivals,
+    places,
+    rankings,
+    read_comparisons,
+    write_comparisons,
+)
+from benchmark.records import RECORD, Record, read_record
+from benchmark.registry import registry
+
+PAGES = {"README.md": False, "SYNTHETIC.md": True}
+SCHEMA = "record.schema.json"
+REPORTED = "reported"
+
+
+def build(folder: Path, labels_of: LabelsOf | None = None) -> list[Path]:
+    """Compare new rows of the rankings, and write the comparisons, the pages and the records' JSON Schema.
+
+    labels_of: gives the labels of a record whose dataset the user has; it is compared over the same clips.
+    """
+    entries = read_entries(folder)
+    stored = read_comparisons(folder)
+    comparisons = []
+    for rivals in rankings(entries):
+        known = next((one for one in stored if not set(rivals.paths).isdisjoint(one.entries)), None)
+        comparisons.append(compare_rivals(folder, rivals, labels_of, known))
+    written = write_comparisons(folder, comparisons)
+    return [written, *_write(folder, rendered(folder, entries, comparisons))]
+
+
+def overview(runs: Path) -> list[Path]:
+    """Write the same pages over the records of one's own runs, wherever they lie below `runs`.
+
+    Nothing is verified: the runs' scores were computed here, from predictions and labels.
+    """
+    places = sorted(path.parent for path in runs.rglob(RECORD))
+    entries = [Entry(PurePosixPath(place.relative_to(runs)), read_record(place / RECORD)) for place in places]
+    comparisons = [compare_rivals(runs, rivals, labels_of=None) for rivals in rankings(entries)]
+    pages = rendered(runs, entries, comparisons)
+    return _write(runs, {name: text for name, text in pages.items() if name in PAGES})
+
+
+def rendered(folder: Path, entries: Sequence[Entry], comparisons: Sequence[Comparisons]) -> dict[str, str]:
+    """The text of every generated file that `build` writes beside the comparisons, by name."""
+    ranks = ranks_of(entries, comparisons)
+    reported = load_reported(folder / REPORTED)
+    pages = {
+        name: render_page(
+            [entry for entry in entries if entry.record.marks.synthetic == synthetic],
+            metric_titles(),
+            synthetic,
+            ranks,
+            () if synthetic else reported,
+        )
+        for name, synthetic in PAGES.items()
+    }
+    return {**pages, SCHEMA: json.dumps(Record.model_json_schema(), indent=2, sort_keys=True) + "\n"}
+
+
+def write_html(folder: Path, out: Path) -> list[Path]:
+    """Write the static site of a leaderboard whose pages `build` has written, see `write_site`."""
+    from benchmark.leaderboard.html import write_site
+
+    entries = read_entries(folder)
+    ranks = ranks_of(entries, read_comparisons(folder))
+    return write_site(entries, metric_titles(), out, ranks, load_reported(folder / REPORTED))
+
+
+def ranks_of(entries: Sequence[Entry], comparisons: Sequence[Comparisons]) -> Ranks:
+    """The places that each ranked entry may have, from the comparisons of its ranking."""
+    by_entries = {one.entries: one for one in comparisons}
+    return {
+        path: interval
+        for rivals in rankings(entries)
+        if rivals.paths in by_entries
+        for path, interval in places(rivals, by_entries[rivals.paths]).items()
+    }
+
+
+def table(records: Sequence[Record]) -> str:
+    """Records under one protocol as markdown tables for the terminal, the best record first."""
+    return render_terminal(records, metric_titles())
+
+
+def metric_titles() -> dict[str, str]:
+    """The installed metrics' titles by name."""
+    return {name: spec.title for name, spec in registry().metrics.items()}
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]

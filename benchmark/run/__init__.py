@@ -1,1 +1,0 @@
-"""Runs: which units a command asks for, their state on disk, and doing what is still missing."""

@@ -1,0 +1,1 @@
+"""Running units, step by step, and the record of what was run."""

@@ -1,0 +1,123 @@
+"""A run: every unit asked for, one after the other or several at a time; a unit that fails costs only itself."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmark.datasets.splits import Fold
+from benchmark.errors import EnvironmentProblem
+from benchmark.failures import explain, reason_of, stops_everything
+from benchmark.fence import from_outside, prints_apart
+from benchmark.planning.data import Data
+from benchmark.processes import follow_parent, worker_pool
+from benchmark.running.steps import Machine, Watcher, run_unit
+from benchmark.units.unit import Unit
+
+DIED = (
+    "a worker process died, perhaps for lack of memory; nothing finished is lost: run the same command again, with a "
+    "smaller --jobs"
+)
+
+
+@dataclass
+class Outcome:
+    """Which units are finished, and why the others are not."""
+
+    done: list[Unit] = field(default_factory=list)
+    failed: list[tuple[Unit, str]] = field(default_factory=list)
+
+
+def run_units(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int = 1) -> Outcome:
+    """Run every unit, `jobs` at a time, each in a process of its own when there are several.
+
+    An interrupt ends the run, and so does what every unit would meet (a full disk); everything else only the unit.
+    """
+    outcome = Outcome()
+    results = _in_parallel if jobs > 1 else _one_by_one
+    for unit, reason in results(todo, data, machine, watcher, jobs):
+        if reason is None:
+            outcome.done.append(unit)
+        else:
+            watcher.failed(unit, reason)
+            outcome.failed.append((unit, reason))
+    return outcome
+
+
+Result = tuple[Unit, str | None]
+
+
+def _one_by_one(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
+    for unit in todo:
+        yield unit, _attempt(unit, data.folds[unit.fold], machine, watcher)
+
+
+def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
+    events = multiprocessing.get_context("spawn").SimpleQueue()
+    with _listening(events, watcher), worker_pool(jobs, _start_worker, (events,), died=DIED) as pool:
+        futures = {pool.submit(_work, unit, data.folds[unit.fold], machine): unit for unit in todo}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str | None:
+    """Run the unit; the reason if it failed."""
+    try:
+        # Whatever a plugin or a library prints: stdout carries results.
+        with prints_apart():
+            run_unit(unit, fold, machine, watcher)
+    # A unit runs foreign code (plugins, models): whatever it raises must not stop the others.
+    except BaseException as error:
+        if from_outside(error):
+            raise
+        if stops_everything(error):
+            raise EnvironmentProblem(explain(error).message) from error
+        return reason_of(error)
+    return None
+
+
+class _Sender:
+    """A watcher in a worker that sends what it is told to the process at the terminal."""
+
+    def __init__(self, events: Any) -> None:
+        self._events = events
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self._events.put((name, arguments))
+
+
+_sender: _Sender
+
+
+def _start_worker(events: Any) -> None:
+    global _sender
+    _sender = _Sender(events)
+    follow_parent()
+    # Data loaders fork, as everywhere on Linux; a spawned process would otherwise spawn them too, which takes seconds.
+    multiprocessing.set_start_method("fork", force=True)
+
+
+def _work(unit: Unit, fold: Fold, machine: Machine) -> str | None:
+    return _attempt(unit, fold, machine, _sender)
+
+
+@contextlib.contextmanager
+def _listening(events: Any, watcher: Watcher) -> Iterator[None]:
+    """Pass on what the workers send, in a thread, until the block ends."""
+
+    def listen() -> None:
+        while (event := events.get()) is not None:
+            name, arguments = event
+            getattr(watcher, name)(*arguments)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    yield
+    # Not after an error: a worker that was killed while it sent something has left the queue unusable.
+    events.put(None)
+    listener.join()

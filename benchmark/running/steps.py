@@ -1,0 +1,277 @@
+"""Running one unit: every step that is still missing, each leaving its result on disk before the next begins."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
+from benchmark.datasets.splits import SPLITS, Fold, hash_ids
+from benchmark.errors import IntegrityError, UnitFailed
+from benchmark.failures import keep_trace, reason_of
+from benchmark.fence import from_outside
+from benchmark.files import hash_file, remove_leftovers, replacing, write_json
+from benchmark.locks import exclusive
+from benchmark.planning.data import list_files
+from benchmark.registry import registry
+from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
+from benchmark.scoring.scores import SplitScores, score_split
+from benchmark.specs import Clip
+from benchmark.units.clip_names import NAMES, hide, read_names, write_names
+from benchmark.units.guard import check_trace, closed
+from benchmark.units.samples import TEST, TRAIN, WATCHED, limited, train_samples, unlabelled_samples, watched_samples
+from benchmark.units.state import (
+    CHECKPOINTS,
+    LOG,
+    SCORES,
+    SPLIT_FILES,
+    Selected,
+    SplitFacts,
+    UnitState,
+    is_done,
+    load_state,
+    predictions_name,
+    read_state,
+    save_state,
+)
+from benchmark.units.unit import Unit
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Run-time choices: where data and results lie, and what computes. They never change a result's identity.
+
+    dataset_root, test_root: where the train and val clips lie, and the test clips. init: weight files by network.
+    """
+
+    runs: Path
+    dataset_root: Path
+    test_root: Path
+    cache: Path
+    device: str = "auto"
+    threads: int = 1
+    workers: int = 0
+    init: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Watcher(Protocol):
+    """Told what happens, to show it."""
+
+    def started(self, unit: Unit, done: int) -> None:
+        """The unit begins, or resumes after `done` epochs."""
+
+    def step(self, unit: Unit, epoch: int, iteration: int, iterations: int) -> None:
+        """One training iteration is over; all are counted from 1."""
+
+    def epoch(self, unit: Unit, row: Mapping[str, Any]) -> None:
+        """One epoch is over; the row goes to metrics.jsonl."""
+
+    def predicting(self, unit: Unit, done: int, total: int) -> None:
+        """Batches of val and test predicted so far."""
+
+    def scored(self, unit: Unit, scores: SplitScores) -> None:
+        """The unit is finished, with its test scores."""
+
+    def failed(self, unit: Unit, reason: str) -> None:
+        """The unit failed; the others go on."""
+
+
+def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> UnitState:
+    """Bring the unit to `scored`, starting at its first unfinished step; raises when a step fails."""
+    folder = machine.runs / unit.folder
+    state = load_state(folder, unit)
+    if is_done(folder, state):
+        return state
+    with exclusive(folder):
+        state = load_state(folder, unit)
+        if is_done(folder, state):  # by another process, while this one waited
+            return state
+        remove_leftovers(folder)
+        state.attempts += 1
+        state.error = None
+        watcher.started(unit, state.epoch)
+        try:
+            fold = _prepare(state, unit, fold, machine, folder)
+            if state.selected is None and unit.source is not None:
+                _take_over(state, unit, machine, folder)
+            elif state.selected is None:
+                _train(state, unit, machine, folder, watcher)
+            if set(state.predictions) != set(unit.protocol.predicted_splits):
+                _predict(state, unit, fold, machine, folder, watcher)
+            scores = _score(state, unit, fold, folder)
+        except BaseException as error:
+            if from_outside(error):
+                raise
+            keep_trace(error, folder / LOG)
+            state.status, state.error = "failed", reason_of(error)
+            save_state(folder, state)
+            raise
+    watcher.scored(unit, scores["test"])
+    return state
+
+
+def _prepare(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path) -> Fold:
+    """Write the split files: labels and targets for train, labels for the watched split, none for test.
+
+    Clips have opaque names in them.
+    """
+    check_trace(folder)
+    fold = limited(fold, unit.limit)
+    state.splits = {
+        name: SplitFacts(clips=len(ids), sha256=hash_ids(ids))
+        for name in SPLITS
+        if (ids := scored_ids(fold.split(name)))
+    }
+    if unit.protocol.frames.unreadable == "drop-train":
+        state.dropped = _unreadable(fold.train, unit, machine)
+    rows = {
+        TRAIN: train_samples([clip for clip in fold.train if clip.id not in set(state.dropped)], unit),
+        TEST: unlabelled_samples(fold.test, unit.protocol),
+    }
+    if unit.protocol.watched_split:
+        rows[WATCHED] = watched_samples(fold.split(unit.protocol.watched_split), unit.protocol)
+    hidden, names = hide(rows)
+    write_names(folder / SPLIT_FILES, names)
+    for name, data_list in hidden.items():
+        write_json(folder / SPLIT_FILES / f"{name}.json", {"metainfo": {"split": name}, "data_list": data_list})
+    return fold
+
+
+def _closed_files(unit: Unit, machine: Machine, folder: Path) -> list[Path]:
+    """What a plugin's code may not read: the lists of the unit's datasets, and what its clips' names stand for."""
+    datasets = [(unit.protocol.dataset, machine.dataset_root)]
+    if unit.protocol.test_on is not None:
+        datasets.append((unit.protocol.test_on.dataset, machine.test_root))
+    lists = [path for name, root in datasets for path in list_files(registry().find("datasets", name), root)]
+    read_names(folder / SPLIT_FILES)  # before it is closed
+    return [*lists, folder / SPLIT_FILES / NAMES]
+
+
+def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str]:
+    from benchmark.video.clip import UnreadableClip
+    from benchmark.video.frames import open_clip
+
+    dropped = []
+    for clip in clips:
+        try:
+            reader = open_clip(machine.dataset_root / clip.frames[unit.protocol.frames.source])
+            for index in range(reader.count):
+                reader.read([index])
+        except UnreadableClip:
+            dropped.append(clip.id)
+    return dropped
+
+
+def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher: Watcher) -> None:
+    from benchmark.training.unit import train, use_device
+
+    state.status = "training"
+    state.cost.device = use_device(machine.device, machine.threads)
+    save_state(folder, state)
+    clock = time.monotonic()
+
+    def on_epoch(row: Mapping[str, Any]) -> None:
+        nonlocal clock
+        now = time.monotonic()
+        state.test_looks += unit.protocol.watched_split == "test"
+        state.cost.train_seconds += now - clock
+        clock, state.epoch = now, row["epoch"]
+        save_state(folder, state)
+        watcher.epoch(unit, row)
+
+    with closed(_closed_files(unit, machine, folder), folder):
+        trained = train(job_of(unit, machine, folder), partial(watcher.step, unit), on_epoch)
+    state.selected = Selected(
+        epoch=trained.epoch, epochs=trained.epochs, value=trained.value, sha256=hash_file(trained.checkpoint)
+    )
+    state.status = "selected"
+    save_state(folder, state)
+
+
+def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> None:
+    """What a unit that only tests has from the one that was trained: selected checkpoint and val predictions."""
+    source_folder = _source_folder(unit, machine)
+    source = read_state(source_folder)
+    if source is None or source.status != "scored" or source.selected is None:
+        raise UnitFailed(f"its model was not trained: see {source_folder}")
+    if source.identity != unit.source:
+        raise IntegrityError(f"{source_folder}: is not the unit whose checkpoint is to be tested; run it again")
+    if "val" in source.predictions:
+        val = predictions_name("val")
+        with replacing(folder / val) as temporary:
+            shutil.copyfile(source_folder / val, temporary)
+        if hash_file(folder / val) != source.predictions["val"]:
+            raise IntegrityError(
+                f"{source_folder / val}: is not what was scored; delete {source_folder} to run it again"
+            )
+        state.predictions["val"] = source.predictions["val"]
+    state.selected, state.epoch, state.cost.device = source.selected, source.epoch, source.cost.device
+    state.status = "selected"
+    save_state(folder, state)
+
+
+def _source_folder(unit: Unit, machine: Machine) -> Path:
+    """Where the unit's training took place: its own folder, or that of the unit whose checkpoint it tests."""
+    return machine.runs / (unit.source_folder or unit.folder)
+
+
+def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path, watcher: Watcher) -> None:
+    from benchmark.training.hooks import BEST, LAST
+    from benchmark.training.unit import predict, use_device
+
+    assert state.selected is not None
+    trained_in = _source_folder(unit, machine)
+    checkpoint = trained_in / CHECKPOINTS / (LAST if unit.protocol.selection.policy == "last" else BEST)
+    if not checkpoint.is_file() or hash_file(checkpoint) != state.selected.sha256:
+        raise IntegrityError(
+            f"{checkpoint}: is missing or not the one selected; delete {trained_in} to run the unit again"
+        )
+    use_device(machine.device, machine.threads)
+    clock = time.monotonic()
+    missing = [split for split in unit.protocol.predicted_splits if split not in state.predictions]
+    job = job_of(unit, machine, folder)
+    with closed(_closed_files(unit, machine, folder), folder):
+        predicted = predict(job, checkpoint, missing, partial(watcher.predicting, unit))
+    state.parameters, state.gflops = predicted.parameters, round(predicted.gflops, 6)
+    for split, values in predicted.predictions.items():
+        path = folder / predictions_name(split)
+        write_predictions(path, _with_clusters(values, fold.split(split), unit), unit.protocol.classes)
+        state.predictions[split] = hash_file(path)
+    state.cost.predict_seconds += time.monotonic() - clock
+    state.status = "predicted"
+    save_state(folder, state)
+
+
+def _with_clusters(predictions: Predictions, clips: Sequence[Clip], unit: Unit) -> Predictions:
+    """The predictions, with what each clip belongs to where the protocol's clips are not independent."""
+    if unit.protocol.clustered_by is None:
+        return predictions
+    clusters = scored_clusters(clips, unit.protocol.clustered_by)
+    return replace(predictions, clusters=tuple(clusters[clip_id] for clip_id in predictions.ids))
+
+
+def _score(state: UnitState, unit: Unit, fold: Fold, folder: Path) -> dict[str, SplitScores]:
+    """Join predictions with labels: the only place where test labels are used, and each use is counted."""
+    metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
+    state.test_looks += 1
+    save_state(folder, state)
+    scores = {}
+    for split in unit.protocol.predicted_splits:
+        predictions = read_predictions(folder / predictions_name(split), unit.protocol.classes)
+        scores[split] = score_split(predictions, scored_labels(fold.split(split)), unit.protocol, metrics)
+    write_json(folder / SCORES, {split: value.model_dump(mode="json") for split, value in scores.items()})
+    state.status = "scored"
+    save_state(folder, state)
+    return scores
+
+
+def job_of(unit: Unit, machine: Machine, folder: Path) -> Any:
+    """The unit with what of this machine's choices training needs: a `Job`, whose module imports torch."""
+    from benchmark.training.unit import Job
+
+    return Job(unit, folder, machine.dataset_root, machine.test_root, machine.cache, machine.workers, machine.init)

@@ -1,0 +1,1 @@
+"""Units of work as values: what determines a result, the preset, the files and the states on disk."""

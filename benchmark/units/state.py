@@ -1,0 +1,131 @@
+"""A unit's state on disk: which step it has reached, and what it cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.errors import IntegrityError
+from benchmark.files import hash_file, read_text, write_text
+from benchmark.units.unit import Unit
+
+STATE = "state.json"
+SPLIT_FILES = "splits"
+CHECKPOINTS = "checkpoints"
+METRICS = "metrics.jsonl"
+CONFIG = "config.py"
+LOG = "log.txt"
+SCORES = "scores.json"
+
+Status = Literal["pending", "training", "selected", "predicted", "scored", "failed"]
+
+
+def predictions_name(split: str) -> str:
+    """File name of a split's predictions inside a unit's folder."""
+    return f"predictions.{split}.csv.gz"
+
+
+class Selected(BaseModel):
+    """The checkpoint that is reported."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    epoch: int
+    epochs: int
+    value: float | None
+    sha256: str
+
+
+class SplitFacts(BaseModel):
+    """Size and identity of a split's id list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clips: int
+    sha256: str
+
+
+class Cost(BaseModel):
+    """Summed over resumes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    train_seconds: float = 0.0
+    predict_seconds: float = 0.0
+    device: str = ""
+
+
+class UnitState(BaseModel):
+    """`state.json`: pending -> training -> selected -> predicted -> scored, or failed with the reason."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    identity: str
+    unit: Unit
+    status: Status = "pending"
+    heartbeat: float = 0.0
+    attempts: int = 0
+    epoch: int = 0
+    error: str | None = None
+    splits: dict[str, SplitFacts] = {}
+    dropped: list[str] = []
+    selected: Selected | None = None
+    parameters: int | None = None
+    gflops: float | None = None
+    predictions: dict[str, str] = {}
+    test_looks: int = 0
+    cost: Cost = Cost()
+
+
+def load_state(folder: Path, unit: Unit) -> UnitState:
+    """The unit's state, or a new one; a folder that holds another unit's work is refused."""
+    state = read_state(folder)
+    if state is None:
+        return UnitState(identity=unit.identity, unit=unit)
+    if state.identity != unit.identity:
+        changed = ", ".join(state.unit.differences(unit)) or "identity version"
+        raise IntegrityError(
+            f"{folder}: holds a unit that differs in: {changed}; nothing was changed. "
+            "Use another --output, or delete that folder to start again"
+        )
+    return state
+
+
+def read_state(folder: Path) -> UnitState | None:
+    """The state written in `folder`, or None where there is none yet."""
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    try:
+        return UnitState.model_validate_json(read_text(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise IntegrityError(f"{path}: is not a unit's state: {where}: {first['msg']}") from error
+
+
+def save_state(folder: Path, state: UnitState) -> None:
+    """Write the state, whole or not at all, with the time as heartbeat."""
+    state.heartbeat = time.time()
+    write_text(folder / STATE, state.model_dump_json(indent=2, by_alias=True) + "\n")
+
+
+def is_done(folder: Path, state: UnitState) -> bool:
+    """Whether the unit is scored and its predictions are still the ones that were scored."""
+    if state.status != "scored" or not (folder / SCORES).is_file():
+        return False
+    for split, expected in state.predictions.items():
+        path = folder / predictions_name(split)
+        if not path.is_file() or hash_file(path) != expected:
+            raise IntegrityError(f"{path}: is missing or not what was scored; delete {folder} to run the unit again")
+    return True
+
+
+def unfinished(units: Sequence[Unit], runs: Path) -> list[Unit]:
+    """The units that still have something to do; raises IntegrityError for a folder that holds other work."""
+    return [unit for unit in units if not is_done(runs / unit.folder, load_state(runs / unit.folder, unit))]

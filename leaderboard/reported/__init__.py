@@ -1,1 +1,0 @@
-"""Tables of published papers, transcribed; installed as `benchmark.literature`."""

@@ -1,1 +1,0 @@
-"""Protocols, groupings and label maps as data; this package holds YAML only."""
