@@ -18,10 +18,12 @@ test: check ## set up everything, check style and types, run the tests
 test-slow: check ## everything `test` does, and the checks that take minutes
 	$(PYTEST) -m "slow or not slow"
 
-check: venv ## style and types
+check: venv ## style, types, and the rules of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	PYTHONPATH=. $(BIN)/python .ci/check_names.py
 
 fix: venv ## mend what ruff can mend by itself, and format
 	$(BIN)/ruff check --fix .
@@ -38,7 +40,7 @@ ambiguity: venv ## the experiment on blended emotions: half an hour on two cores
 	$(BIN)/python -m experiments.ambiguity.run
 
 venv: .venv/.ready ## set up .venv with exact versions
-.venv/.ready: requirements.txt requirements-dev.txt pyproject.toml setup.py
+.venv/.ready: requirements.txt requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements.txt -r requirements-dev.txt

@@ -1,15 +1,69 @@
-"""A benchmark for dynamic facial expression recognition (DFER)."""
+"""A benchmark for dynamic facial expression recognition (DFER): any method, one honest protocol, one leaderboard.
 
+The functions below are what the command line, the tests and notebooks use. Each is imported when it is first asked for,
+so that nobody pays for torch who does not train.
+"""
+
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
 from benchmark.hookspecs import hookimpl
+from benchmark.version import __version__
 
 if TYPE_CHECKING:
+    from benchmark.library.compare import compare
+    from benchmark.library.load import load
+    from benchmark.library.plot import plot
+    from benchmark.library.predict import predict
+    from benchmark.library.pretrain import PretrainingRequest, pretrain
+    from benchmark.library.run import run
+    from benchmark.library.score import score
+    from benchmark.library.sweep import sweep
+    from benchmark.planning.request import Request, Variant
+    from benchmark.planning.sweep_plan import Choices
+    from benchmark.running.machine import Resources
     from benchmark.training.model import build_model, logits
+    from benchmark.watcher import Watcher
 
-__all__ = ["__version__", "build_model", "hookimpl", "logits"]
-__version__ = "0.2.0.dev0"
+_PLACES = {
+    "Choices": "benchmark.planning.sweep_plan",
+    "PretrainingRequest": "benchmark.library.pretrain",
+    "Request": "benchmark.planning.request",
+    "Resources": "benchmark.running.machine",
+    "Variant": "benchmark.planning.request",
+    "Watcher": "benchmark.watcher",
+    "build_model": "benchmark.training.model",
+    "compare": "benchmark.library.compare",
+    "load": "benchmark.library.load",
+    "logits": "benchmark.training.model",
+    "plot": "benchmark.library.plot",
+    "predict": "benchmark.library.predict",
+    "pretrain": "benchmark.library.pretrain",
+    "run": "benchmark.library.run",
+    "score": "benchmark.library.score",
+    "sweep": "benchmark.library.sweep",
+}
+__all__ = [
+    "Choices",
+    "PretrainingRequest",
+    "Request",
+    "Resources",
+    "Variant",
+    "Watcher",
+    "__version__",
+    "build_model",
+    "compare",
+    "hookimpl",
+    "load",
+    "logits",
+    "plot",
+    "predict",
+    "pretrain",
+    "run",
+    "score",
+    "sweep",
+]
 
 # OpenCV asks once, when it is first imported, how many pixels it may decode: a small file can promise billions.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
@@ -17,9 +71,10 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        # Only those who build a model pay for importing torch.
-        if name in ("build_model", "logits"):
-            from benchmark.training import model
-
-            return getattr(model, name)
+        if name in _PLACES:
+            return getattr(importlib.import_module(_PLACES[name]), name)
         raise AttributeError(f"module 'benchmark' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

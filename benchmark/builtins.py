@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 import benchmark.datasets.layouts
-import benchmark.protocols
 import benchmark_plugins
+from benchmark.files import shipped
 from benchmark.hookspecs import hookimpl
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
 
@@ -54,4 +54,4 @@ def benchmark_metrics() -> list[MetricSpec]:
 @hookimpl
 def benchmark_protocols() -> list[Path]:
     """The YAML files in `protocols/`."""
-    return sorted(Path(next(iter(benchmark.protocols.__path__))).glob("*.yaml"))
+    return sorted(shipped("protocols").glob("*.yaml"))

@@ -202,6 +202,16 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+def shipped(folder: str) -> Path:
+    """Where the data files of `folder` lie that ship with the benchmark, such as `protocols`.
+
+    Inside the package where it was installed from a wheel, at the top of the checkout otherwise.
+    """
+    package = Path(__file__).parent
+    inside = package / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
 def canonical_json(value: Any) -> str:
     """One spelling for one value: sorted keys, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -158,6 +158,6 @@ def _add(result: Registry, kind: str, expected: type[Any], value: Any, plugin: P
 
 
 def _own_version() -> str:
-    from benchmark import __version__
+    from benchmark.version import __version__
 
     return __version__

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-import benchmark.protocols
 from benchmark.datasets.splits import hash_ids
-from benchmark.files import hash_file
+from benchmark.files import hash_file, shipped
 from benchmark.leaderboard.entry import Entry
 from benchmark.protocol import Protocol, load_protocol
 from benchmark.records import (
@@ -43,7 +42,7 @@ from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, write_predictions
 from benchmark.scoring.scores import score_split
 
-DFEW = load_protocol(Path(next(iter(benchmark.protocols.__path__))) / "dfew-5fold.yaml")
+DFEW = load_protocol(shipped("protocols") / "dfew-5fold.yaml")
 
 
 @dataclass(frozen=True)

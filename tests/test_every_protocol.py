@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from benchmark import protocols
+from benchmark.files import shipped
 from tests.conftest import benchmark
 
-PROTOCOLS = sorted(path.stem for path in Path(next(iter(protocols.__path__))).glob("*.yaml"))
+PROTOCOLS = sorted(path.stem for path in shipped("protocols").glob("*.yaml"))
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmark.cli.run import DEMO_ROWS
+from benchmark.planning import demo as demonstration
 from tests.conftest import benchmark
 
 CHANCE = 1 / 7
@@ -14,7 +14,7 @@ CHANCE = 1 / 7
 pytestmark = pytest.mark.slow
 
 
-def uar(out, *arguments: str) -> list[float]:
+def uar(out, *arguments: str) -> list[list[float]]:
     """Test UAR of every row and fold of a demo run."""
     done = benchmark("run", "--protocol", "dfew-5fold", "--demo", "-o", out, "--json", *arguments)
     assert done.returncode == 0, done.stderr
@@ -32,7 +32,7 @@ def demo(tmp_path_factory):
 
 def test_every_demo_row_beats_chance_clearly(demo):
     _, rows = demo
-    assert len(rows) == len(DEMO_ROWS)
+    assert len(rows) == len(demonstration.demo().rows)
     for values in rows:
         assert len(values) == 5
         mean = sum(values) / 5

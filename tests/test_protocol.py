@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-import benchmark.protocols
 from benchmark.errors import UsageError
+from benchmark.files import shipped
 from benchmark.protocol import Protocol, load_protocol, override
 
-DFEW_5FOLD = Path(next(iter(benchmark.protocols.__path__))) / "dfew-5fold.yaml"
+DFEW_5FOLD = shipped("protocols") / "dfew-5fold.yaml"
 
 
 @pytest.fixture

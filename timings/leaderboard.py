@@ -36,6 +36,7 @@ from benchmark.records import (
     UnitRecord,
     UnitScores,
     assemble_record,
+    protocol_of,
     read_record,
     write_record,
 )
@@ -92,7 +93,7 @@ def _timed(work) -> float:
 def _publish(run: Path, board: Path, number: int) -> None:
     """Add a copy of the run under a title, and with a first clip, of its own."""
     record = read_record(run / "record.json")
-    classes = record.protocol.definition["classes"]
+    classes = protocol_of(record).classes
     units = []
     for unit in record.units:
         path = run / unit.predictions.test.path

@@ -10,6 +10,7 @@ would write it first: two scaled copies of the batch and their sum.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import statistics
 import time
@@ -44,8 +45,13 @@ def mixers(labels: torch.Tensor) -> dict[str, Callable[[torch.Tensor], object]]:
             for module in spec.imports:
                 importlib.import_module(module)
             blending = MODELS.build(load_object(spec.build)(num_classes=CLASSES, **spec.options))
-            works[name] = lambda clips, blending=blending: blending(clips, samples(labels))
+            works[name] = functools.partial(blend, blending, labels)
     return works
+
+
+def blend(blending: Callable[..., object], labels: torch.Tensor, clips: torch.Tensor) -> object:
+    """The clips as the plugin mixes them."""
+    return blending(clips, samples(labels))
 
 
 def samples(labels: torch.Tensor) -> list[ActionDataSample]:

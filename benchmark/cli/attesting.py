@@ -60,7 +60,7 @@ def add_actions(actions: Any) -> None:
 
 def attest_entry(options: argparse.Namespace) -> None:
     """`benchmark leaderboard attest RECORD`."""
-    from benchmark.cli.leaderboard import labels_from
+    from benchmark.finished.labels import labels_from
     from benchmark.finished.retraining import compare_training
     from benchmark.leaderboard.entry_files import verify
     from benchmark.records import read_record, record_path
@@ -68,7 +68,7 @@ def attest_entry(options: argparse.Namespace) -> None:
     _check_signer(options)
     entry = _published(options)
     _data_of(entry, options)
-    labels = labels_from(options)(entry.record)
+    labels = labels_from(options.data_root)(entry.record)
     if labels is None:
         raise EnvironmentProblem("its labels are not here: --data-root must hold the data that it was made from")
     verify(entry.record, options.dir / entry.path, labels)
@@ -155,7 +155,7 @@ def _check_signer(options: argparse.Namespace) -> None:
 
 
 def _sign(entry: Entry, level: Attested, tolerance: float, how: str, options: argparse.Namespace) -> None:
-    from benchmark.cli.leaderboard import labels_from
+    from benchmark.finished.labels import labels_from
     from benchmark.leaderboard import build
     from benchmark.leaderboard.attestations import attest
 
@@ -163,7 +163,7 @@ def _sign(entry: Entry, level: Attested, tolerance: float, how: str, options: ar
         note("nothing was signed: with --key and --by the record's level is raised")
         return
     path = attest(options.dir, entry.path, entry.record, level, tolerance, how, options.by, options.key)
-    build(options.dir, labels_from(options))
+    build(options.dir, labels_from(options.data_root))
     note(f"signed: {path}")
 
 

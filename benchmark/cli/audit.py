@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.data import SHOWN, print_some
-from benchmark.cli.output import note, print_json, print_table
+from benchmark.cli.output import SHOWN, note, print_json, print_some, print_table
 from benchmark.cli.progress import counting
 from benchmark.datasets.audit import Audit, Candidate, Pair, Side, audit
 from benchmark.datasets.clips import read_clips

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.output import add_json, note, positive, print_json, print_table
+from benchmark.cli.output import add_json, note, positive, print_json, print_some, print_table
 from benchmark.errors import UsageError
 from benchmark.registry import registry
+from benchmark.resources import cores
 from benchmark.specs import DatasetLayout, load_object
 
 if TYPE_CHECKING:
     from benchmark.datasets.check import Problem, Report
-
-# Lines shown of one kind; --json has them all.
-SHOWN = 20
 
 
 def add_commands(commands: Any) -> None:
@@ -39,7 +36,7 @@ def add_commands(commands: Any) -> None:
     check.add_argument("name")
     check.add_argument("--root", type=Path, required=True, metavar="DIR")
     check.add_argument("--source", action="append", metavar="NAME", help="frame source to decode; default: all present")
-    check.add_argument("--workers", type=positive, default=os.cpu_count() or 1)
+    check.add_argument("--workers", type=positive, default=cores())
     add_json(check)
     check.set_defaults(function=check_data)
 
@@ -61,7 +58,7 @@ def add_commands(commands: Any) -> None:
         metavar="BITS",
         help="bits of 64 in which the perceptual hashes of near duplicates differ at most (default: 4)",
     )
-    audit.add_argument("--workers", type=positive, default=os.cpu_count() or 1)
+    audit.add_argument("--workers", type=positive, default=cores())
     add_json(audit)
     audit.set_defaults(function=_audit)
 
@@ -176,14 +173,6 @@ def _print_report(result: Report) -> None:
     decoded = f", decoded: {', '.join(result.sources)}" if result.sources else ""
     clips = f"{result.clips:,} clips" if result.clips else "no clip could be read"
     print(f"{clips} in {result.root}{' (synthetic)' if result.synthetic else ''}{decoded}: {verdict}")
-
-
-def print_some(title: str, lines: Sequence[str]) -> None:
-    """The first lines of one kind, each with its title, and how many more there are."""
-    for line in lines[:SHOWN]:
-        print(f"{title}: {line}")
-    if len(lines) > SHOWN:
-        print(f"{title}: and {len(lines) - SHOWN:,} more (--json lists them all)")
 
 
 def _print_counts(folds: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> None:

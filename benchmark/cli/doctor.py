@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from benchmark.registry import registry
+from benchmark.resources import cores, memory
 from benchmark.running.provenance import PACKAGES
 from benchmark.video.cache import cache_folder
 from benchmark.video.decoders import DECORD_BUILDS, OPENCV_BUILDS, package_version
@@ -59,9 +60,7 @@ def _mmaction() -> Check:
 
 def _device() -> Check:
     try:
-        import torch
+        from benchmark.training.devices import device_found
     except ImportError as error:
         return Check("device", False, str(error))
-    if torch.cuda.is_available():
-        return Check("device", True, torch.cuda.get_device_name(0))
-    return Check("device", True, f"cpu, {os.cpu_count()} cores")
+    return Check("device", True, f"{device_found()}; {cores()} cores and {memory() / 2**30:.0f} GiB of memory to use")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli import attesting
 from benchmark.cli.output import note, positive
+from benchmark.finished.labels import labels_from
+from benchmark.resources import cores
 
 if TYPE_CHECKING:
-    from benchmark.leaderboard.entry_files import LabelsOf
-    from benchmark.leaderboard.ties import Labels
-    from benchmark.records import Record
+    pass
 
 
 def add_commands(commands: Any) -> None:
@@ -34,7 +33,7 @@ def add_commands(commands: Any) -> None:
         if name == "review":
             action.add_argument("--base", required=True, metavar="REF", help="what it is to be merged into")
         if name in ("check", "review"):
-            action.add_argument("--workers", type=positive, default=os.cpu_count() or 1)
+            action.add_argument("--workers", type=positive, default=cores())
         action.add_argument("--dir", type=Path, default=Path("leaderboard"), metavar="DIR", help="default: leaderboard")
         action.add_argument(
             "--data-root", type=Path, metavar="DIR", help="where your datasets are: their labels are joined again"
@@ -47,7 +46,7 @@ def add_entry(options: argparse.Namespace) -> None:
     """`benchmark leaderboard add RUN`."""
     from benchmark.leaderboard import add, build
 
-    labels_of = labels_from(options)
+    labels_of = labels_from(options.data_root)
     entry = add(options.run, options.dir, labels_of)
     build(options.dir, labels_of)
     note(f"added {options.dir / entry.path}: {entry.verified}; a maintainer's attestation raises the level")
@@ -57,7 +56,7 @@ def build_pages(options: argparse.Namespace) -> None:
     """`benchmark leaderboard build`."""
     from benchmark.leaderboard import build, write_html
 
-    written = build(options.dir, labels_from(options))
+    written = build(options.dir, labels_from(options.data_root))
     if options.html:
         written += write_html(options.dir, options.html)
     for path in written:
@@ -70,7 +69,7 @@ def check_entries(options: argparse.Namespace) -> None:
     from benchmark.leaderboard import check
 
     with counting("checking records") as report:
-        checked = check(options.dir, labels_from(options), options.workers, report)
+        checked = check(options.dir, labels_from(options.data_root), options.workers, report)
     note(
         f"{len(checked.entries)} records in {options.dir}: every score follows from its predictions "
         f"({len(checked.with_labels)} of them with the labels joined again), every page is current"
@@ -83,20 +82,5 @@ def review_changes(options: argparse.Namespace) -> None:
     from benchmark.leaderboard import review
 
     with counting("checking records") as report:
-        summary = review(options.dir, options.base, labels_from(options), options.workers, report)
+        summary = review(options.dir, options.base, labels_from(options.data_root), options.workers, report)
     print(summary, end="")
-
-
-def labels_from(options: argparse.Namespace) -> LabelsOf:
-    """Labels from the user's own data, read once for all records of the same clips."""
-    from benchmark.finished.labels import known_labels
-
-    known: dict[tuple[str, ...], Any] = {}
-
-    def of(record: Record) -> Labels | None:
-        key = (record.protocol.hash, *(unit.splits.test.sha256 for unit in record.units))
-        if key not in known:
-            known[key] = known_labels(record, options.data_root)
-        return known[key]
-
-    return of

@@ -14,11 +14,24 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
-from benchmark import __version__
-from benchmark.cli import board, compare, data, listing, plot, predict, pretrain, run, score, status, sweep, weights
+from benchmark.cli import (
+    compare,
+    data,
+    leaderboard,
+    list_show,
+    plot,
+    predict,
+    pretrain,
+    run,
+    score,
+    status,
+    sweep,
+    weights,
+)
 from benchmark.cli.output import note, printing_plainly
 from benchmark.failures import DEBUG, Interrupted, explain, show_trace
 from benchmark.registry import registry
+from benchmark.version import __version__
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -48,7 +61,7 @@ def build_parser() -> Parser:
     parser = Parser(prog="benchmark", description="A benchmark for dynamic facial expression recognition.")
     parser.add_argument("--version", action="version", version=f"benchmark {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (listing, data, pretrain, run, sweep, predict, status, score, compare, plot, board, weights):
+    for module in (list_show, data, pretrain, run, sweep, predict, status, score, compare, plot, leaderboard, weights):
         module.add_commands(commands)
     return parser
 
@@ -72,7 +85,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             sys.stdout.flush()
         except BaseException as error:
             code = _told(error)
-    if options.function is not listing.examine:
+    if options.function is not list_show.examine:
         _warn_of_plugins()
     return code
 

@@ -88,3 +88,15 @@ def note(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         # Bars of progress take the place of stderr while they are shown.
         print(printable(message), file=sys.stderr, flush=True)
+
+
+# Lines shown of one kind; --json has them all.
+SHOWN = 20
+
+
+def print_some(title: str, lines: Sequence[str]) -> None:
+    """The first lines of one kind, each with its title, and how many more there are."""
+    for line in lines[:SHOWN]:
+        print(f"{title}: {line}")
+    if len(lines) > SHOWN:
+        print(f"{title}: and {len(lines) - SHOWN:,} more (--json lists them all)")

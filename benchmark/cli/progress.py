@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from rich.console import Console
@@ -22,7 +23,9 @@ from rich.progress import (
 from benchmark.cli.output import note, printable, terminal
 from benchmark.scoring.scores import SplitScores
 from benchmark.specs import ReportProgress
+from benchmark.units.pretraining import PretrainingUnit
 from benchmark.units.unit import Unit
+from benchmark.watcher import Watcher
 
 
 def _bars() -> Progress:
@@ -56,27 +59,60 @@ def counting(what: str) -> Iterator[ReportProgress]:
     yield report
 
 
-class RunProgress:
+class Terminal(Watcher):
     """Watches a run: one bar over all units, one for each unit at work, one line per finished unit."""
 
-    def __init__(self, units: int, epochs: Mapping[str, int], metric: str) -> None:
-        self._units = units
-        self._epochs = epochs
-        self._metric = metric
+    def __init__(self) -> None:
+        self._asked = 0
+        self._todo = 0
         self._finished = 0
+        self._failed: list[tuple[Unit, str]] = []
+        self._epochs: Mapping[str, int] = {}
         self._best: dict[str, float] = {}
         self._rows: dict[str, TaskID] = {}
-        self._bars = _bars() if sys.stderr.isatty() else None
-        self._all = self._bars.add_task("units", total=units) if self._bars else TaskID(0)
+        self._bars: Progress | None = None
+        self._all = TaskID(0)
 
-    def __enter__(self) -> RunProgress:
-        if self._bars:
-            self._bars.start()
+    def __enter__(self) -> Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.ended()
+
+    def exit_code(self) -> int:
+        """1 if a unit failed, which is also said."""
+        for unit, reason in self._failed:
+            note(f"failed: {unit.folder}: {reason}")
+        if self._failed:
+            note(f"{len(self._failed)} of {self._asked} units failed; the same command tries them again")
+        return 1 if self._failed else 0
+
+    def note(self, message: str) -> None:
+        """On stderr, above the bars."""
+        if self._bars:
+            self._bars.console.print(message, highlight=False, markup=False)
+        else:
+            note(message)
+
+    def counting(self, what: str) -> AbstractContextManager[ReportProgress]:
+        """A bar, or lines in a log."""
+        return counting(what)
+
+    def planned(self, units: Sequence[Unit], todo: Sequence[Unit], epochs: Mapping[str, int]) -> None:
+        """The bar over all units begins."""
+        self._asked += len(units)
+        self._todo, self._finished, self._epochs = len(todo), 0, epochs
+        if sys.stderr.isatty():
+            self._bars = _bars()
+            self._all = self._bars.add_task("units", total=len(todo))
+            self._bars.start()
+
+    def ended(self) -> None:
+        """The bars end."""
         if self._bars:
             self._bars.stop()
+            self._bars = None
+            self._rows.clear()
 
     def started(self, unit: Unit, done: int) -> None:
         """The unit begins, or resumes after `done` epochs."""
@@ -88,26 +124,28 @@ class RunProgress:
     def step(self, unit: Unit, epoch: int, iteration: int, iterations: int) -> None:
         """One training iteration is over."""
         if self._bars:
-            total = self._epochs[unit.variant]
+            total = self._epochs[unit.identity]
             best = self._best.get(unit.identity)
+            metric = unit.protocol.selection.metric
             self._bars.update(
                 self._rows[unit.identity],
                 description=f"{_name(unit)} epoch {epoch}/{total}"
-                + (f" {unit.protocol.watched_split} {self._metric} {100 * best:.1f}" if best is not None else ""),
+                + (f" {unit.protocol.watched_split} {metric} {100 * best:.1f}" if best is not None else ""),
                 completed=(epoch - 1) * iterations + iteration,
                 total=total * iterations,
             )
 
     def epoch(self, unit: Unit, row: Mapping[str, Any]) -> None:
         """One epoch is over."""
-        value = row["val"].get(self._metric)
+        metric = unit.protocol.selection.metric
+        value = row["val"].get(metric)
         split = unit.protocol.watched_split
         if value is not None:
             self._best[unit.identity] = max(value, self._best.get(unit.identity, 0.0))
         if not self._bars:
-            score = f"{split} {self._metric} {100 * value:.2f}  " if value is not None else ""
+            score = f"{split} {metric} {100 * value:.2f}  " if value is not None else ""
             note(
-                f"{_name(unit)}: epoch {row['epoch']}/{self._epochs[unit.variant]}  loss {row['loss']:.3f}  "
+                f"{_name(unit)}: epoch {row['epoch']}/{self._epochs[unit.identity]}  loss {row['loss']:.3f}  "
                 f"{score}{row['seconds']:.1f} s"
             )
 
@@ -123,12 +161,17 @@ class RunProgress:
         self._finish(unit, f"{_name(unit)}: test {values}")
 
     def failed(self, unit: Unit, reason: str) -> None:
-        """The unit failed; the others go on."""
+        """The unit failed; the others continue."""
+        self._failed.append((unit, reason))
         self._finish(unit, f"{_name(unit)}: FAILED: {reason}")
+
+    def pretraining_epoch(self, unit: PretrainingUnit, row: Mapping[str, Any], epochs: int) -> None:
+        """A line."""
+        note(f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.4f}  {row['seconds']:.1f} s")
 
     def _finish(self, unit: Unit, text: str) -> None:
         self._finished += 1
-        text = f"[{self._finished}/{self._units}] {text}"
+        text = f"[{self._finished}/{self._todo}] {text}"
         if not self._bars:
             note(text)
             return

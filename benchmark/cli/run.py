@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import note, print_json, print_table
-from benchmark.cli.stages import (
-    Failed,
-    add_run_options,
-    check_stage,
-    data_root,
-    numbers,
-    preset_of,
-    run_stage,
-    write_records,
-)
-from benchmark.registry import registry
-from benchmark.specs import LabelMode
+from benchmark.cli.run_options import add_run_options, numbers, preset_of, resources_of
 
 if TYPE_CHECKING:
-    from benchmark.planning.data import Data
+    from benchmark.library.run import PlannedUnit
     from benchmark.planning.request import Request
-    from benchmark.protocol import Protocol
-    from benchmark.units.unit import Unit
-
-# The demo: three kinds of model, and one of them again with votes and mixing.
-DEMO_ROWS: tuple[tuple[str, tuple[str, ...], LabelMode], ...] = (
-    ("tsm", (), "hard"),
-    ("former-dfer", (), "hard"),
-    ("videomae", (), "hard"),
-    ("videomae", ("midas",), "soft"),
-)
 
 
 def add_commands(commands: Any) -> None:
@@ -60,53 +38,39 @@ def add_commands(commands: Any) -> None:
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """`benchmark run`: one stage, or two when a cross-dataset protocol needs units of another protocol first."""
-    from benchmark.planning.data import load_data
-    from benchmark.planning.request import check_request, make_units, protocols_to_run, resolve_protocol
+    """`benchmark run`."""
+    from benchmark.cli.progress import Terminal
+    from benchmark.leaderboard import page_of, terminal_table
+    from benchmark.library.run import plan, run
 
     request = _request(options)
-    check_request(request)
-    protocol = resolve_protocol(request)
-    root = data_root(options, [protocol])
-    votes = any(row.labels == "soft" for row in request.rows)
-    plan: list[tuple[Protocol, Data, list[Unit]]] = []
-    for stage in protocols_to_run(protocol):
-        data = load_data(stage, root, votes)
-        plan.append((stage, data, make_units(request, stage, data, plan[-1][2] if plan else ())))
-    if request.views:
-        # Beside the row that is tested as the protocol says: the same checkpoints, looked at otherwise.
-        units = make_units(request, protocol, plan[-1][1], plan[0][2], request.views)
-        plan.append((protocol, plan[-1][1], units))
-    todo = [check_stage(*stage, request.init, options) for stage in plan]
-    if options.dry_run:
-        _print_plan(
-            [unit for *_, units in plan for unit in units], {u.identity for left in todo for u in left}, options
-        )
-        return 0
-    failed = [
-        run_stage(data, units, left, request.init, options) for (_, data, units), left in zip(plan, todo, strict=True)
-    ]
-    outcomes = [(units, failures, data) for (_, data, units), failures in zip(plan, failed, strict=True)]
-    return max(_report(*stage, options, last=stage is outcomes[-1]) for stage in outcomes)
+    where = {"data_root": options.data_root, "demo": options.demo, "runs": options.output}
+    with Terminal() as terminal:
+        if options.dry_run:
+            _print_plan(plan(request, **where, resources=resources_of(options), watcher=terminal), options)
+            return 0
+        records = run(request, **where, resources=resources_of(options), watcher=terminal)
+    if options.json:
+        print_json([record.canonical() for record in records])
+    else:
+        print(terminal_table(records))
+    note(f"leaderboard: {options.output / page_of(records[-1])}")
+    return terminal.exit_code()
 
 
 def _request(options: argparse.Namespace) -> Request:
-    from benchmark.planning.request import Request, Variant, find_protocol, parse_augmentation
+    from benchmark.planning.request import Request, Variant, parse_augmentation
+    from benchmark.registry import registry
     from benchmark.units.initial_weights import parse_init
 
-    init = parse_init(options.init)
-    chosen = options.method or options.augment or options.labels
-    if options.demo and not chosen:
-        votes = registry().find("datasets", find_protocol(options.protocol).dataset).votes
-        chosen_rows = [row for row in DEMO_ROWS if votes or row[2] == "hard"]
-        rows = [Variant(m, tuple(map(parse_augmentation, a)), labels) for m, a, labels in chosen_rows]
-    else:
+    variants: tuple[Variant, ...] = ()
+    if options.method or options.augment or options.labels or not options.demo:
         augmentations = tuple(map(parse_augmentation, options.augment))
         methods = dict.fromkeys(options.method or sorted(registry().methods))
-        rows = [Variant(method, augmentations, options.labels or "hard") for method in methods]
+        variants = tuple(Variant(method, augmentations, options.labels or "hard") for method in methods)
     return Request(
         protocol=options.protocol,
-        rows=tuple(rows),
+        variants=variants,
         preset=preset_of(options),
         folds=options.folds,
         seeds=options.seeds,
@@ -114,39 +78,21 @@ def _request(options: argparse.Namespace) -> Request:
         unofficial=options.unofficial,
         limit=options.limit,
         views=options.views,
-        init=init,
+        init=parse_init(options.init),
     )
 
 
-def _print_plan(units: Sequence[Unit], waiting: Collection[str], options: argparse.Namespace) -> None:
-    """waiting: identities of the units that still have something to do."""
+def _print_plan(planned: list[PlannedUnit], options: argparse.Namespace) -> None:
     rows = [
         {
-            "unit": str(unit.folder),
-            "identity": unit.identity[:12],
-            "to do": "yes" if unit.identity in waiting else "finished",
+            "unit": str(each.unit.folder),
+            "identity": each.unit.identity[:12],
+            "to do": "finished" if each.finished else "yes",
         }
-        for unit in units
+        for each in planned
     ]
     if options.json:
         print_json(rows)
     else:
         print_table([list(row.values()) for row in rows], list(rows[0]))
-        note(f"{len(units)} units, {len(waiting)} to do")
-
-
-def _report(units: Sequence[Unit], failed: Failed, data: Data, options: argparse.Namespace, last: bool) -> int:
-    """Write a stage's records; after the last one, render the pages over everything and print its table."""
-    from benchmark.leaderboard import overview, table
-
-    records = write_records(units, failed, data, options.output)
-    if last:
-        overview(options.output)
-        if options.json:
-            print_json([record.canonical() for record in records])
-        else:
-            print(table(records))
-        note(f"leaderboard: {options.output / ('SYNTHETIC.md' if data.synthetic else 'README.md')}")
-    if failed:
-        note(f"{len(failed)} of {len(units)} units failed; the same command tries them again")
-    return 1 if failed else 0
+        note(f"{len(planned)} units, {sum(not each.finished for each in planned)} to do")

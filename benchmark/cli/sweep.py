@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import note, print_json, print_table
-from benchmark.cli.stages import add_run_options, check_stage, data_root, numbers, preset_of, run_stage, write_records
+from benchmark.cli.run_options import add_run_options, numbers, preset_of, resources_of
 from benchmark.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmark.planning.sweep_file import Sweep
     from benchmark.planning.sweep_plan import Choices, Plan
 
-FOLDER = "sweeps"
 NONE = "none"
 # What only a sweep without a file is made of; `--set` and `--seeds` change one that has a file as well.
 GRID_OPTIONS = ("protocol", "method", "augment", "labels", "name")
@@ -58,44 +57,24 @@ def add_commands(commands: Any) -> None:
 
 def sweep_command(options: argparse.Namespace) -> int:
     """`benchmark sweep`: plan, run what is missing, write the table."""
-    from benchmark.planning.sweep_plan import plan_sweep, sweep_protocols
+    from benchmark.cli.progress import Terminal
+    from benchmark.library.sweep import plan_table, sweep
+    from benchmark.reports.sweep import sweep_document
 
-    sweep, choices = _sweep(options), _choices(options)
-    plan = plan_sweep(sweep, choices, data_root(options, sweep_protocols(sweep)))
-    todo = [check_stage(group.protocol, group.data, group.units, group.init, options) for group in plan.groups]
-    if options.dry_run:
-        _print_plan(sweep, plan, options)
-        return 0
-    failed = [
-        run_stage(group.data, group.units, left, group.init, options)
-        for group, left in zip(plan.groups, todo, strict=True)
-    ]
-    for group, failures in zip(plan.groups, failed, strict=True):
-        write_records(group.units, failures, group.data, options.output)
-    _report(sweep, plan, options)
-    lost = sum(map(len, failed))
-    if lost:
-        note(f"{lost} of {sum(len(group.units) for group in plan.groups)} units failed; the same command tries again")
-    return 1 if lost else 0
-
-
-def _report(sweep: Sweep, plan: Plan, options: argparse.Namespace) -> None:
-    """The pages over everything, the sweep's table as a file, and the table on stdout."""
-    from benchmark.cli.sweep_text import sweep_document, sweep_text
-    from benchmark.files import write_text
-    from benchmark.finished.sweep_table import table_rows
-    from benchmark.leaderboard import overview
-
-    overview(options.output)
-    rows = table_rows(sweep, plan.rows, options.output)
-    text = sweep_text(sweep, rows)
-    path = options.output / FOLDER / f"{sweep.name}.md"
-    write_text(path, text + "\n")
+    what, choices = _sweep(options), _choices(options)
+    where = {"data_root": options.data_root, "demo": options.demo, "runs": options.output}
+    with Terminal() as terminal:
+        where |= {"resources": resources_of(options), "watcher": terminal}
+        if options.dry_run:
+            _print_plan(*plan_table(what, choices, **where), options)
+            return 0
+        done = sweep(what, choices, **where)
     if options.json:
-        print_json(sweep_document(sweep, rows))
+        print_json(sweep_document(done.sweep, done.rows))
     else:
-        print(text)
-    note(f"table: {path}")
+        print(done.text)
+    note(f"table: {done.path}")
+    return terminal.exit_code()
 
 
 def _sweep(options: argparse.Namespace) -> Sweep:

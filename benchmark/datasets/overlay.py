@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import column_name, emotion, read_table, refuse_repeated, vote_row
+from benchmark.datasets.list_files import column_name, emotion, read_table, refuse_repeated, vote_row
 from benchmark.errors import EnvironmentProblem, IntegrityError
 
 ID = "clip_id"

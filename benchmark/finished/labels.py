@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
@@ -44,3 +44,16 @@ def root_for(records: Sequence[Record], data_root: Path | None) -> Path | None:
     if root is None and all(record.data.synthetic for record in records) and demo_root().is_dir():
         return demo_root()
     return root
+
+
+def labels_from(data_root: Path | None) -> Callable[[Record], dict[str, dict[str, str]] | None]:
+    """Gives the labels of a record, see `known_labels`; read once for all records of the same clips."""
+    known: dict[tuple[str, ...], dict[str, dict[str, str]] | None] = {}
+
+    def of(record: Record) -> dict[str, dict[str, str]] | None:
+        key = (record.protocol.hash, *(unit.splits.test.sha256 for unit in record.units))
+        if key not in known:
+            known[key] = known_labels(record, data_root)
+        return known[key]
+
+    return of

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-import benchmark.protocols
 from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import hash_ids
 from benchmark.datasets.votes import vote_shares
 from benchmark.errors import IntegrityError, UsageError
+from benchmark.files import shipped
 from benchmark.planning.data import Data, load_data
 from benchmark.protocol import Grouping, Protocol
 from benchmark.protocol.reading import read_grouping, validated
 from benchmark.records import (
     RECORD,
+    SCORED_SPLITS,
     Record,
+    ScoredSplit,
     UnitRecord,
     clip_sets,
     protocol_of,
@@ -41,9 +42,6 @@ from benchmark.scoring.probabilities import summed_group_confusion
 from benchmark.scoring.scores import SplitScores, recall_interval
 from benchmark.specs import Clip, MetricSpec
 
-SplitName = Literal["val", "test"]
-PREDICTED_SPLITS: tuple[SplitName, ...] = ("val", "test")
-
 
 @dataclass(frozen=True)
 class FinishedSplit:
@@ -52,7 +50,7 @@ class FinishedSplit:
     path: Path
     record: Record
     protocol: Protocol
-    split: SplitName
+    split: ScoredSplit
     predictions: tuple[Predictions, ...]
     confusions: np.ndarray
 
@@ -97,7 +95,7 @@ class ClassScores:
     f1: float
 
 
-def read_finished(run: Path, split: SplitName) -> FinishedSplit:
+def read_finished(run: Path, split: ScoredSplit) -> FinishedSplit:
     """The record at `run` (a file, or the folder that holds it), verified against the predictions beside it.
 
     Raises IntegrityError for a record that does not agree with its predictions, UsageError if it has no such split.
@@ -110,8 +108,8 @@ def read_finished(run: Path, split: SplitName) -> FinishedSplit:
         raise UsageError(f"{path}: has no finished unit, so there is nothing to score")
     if split not in protocol.predicted_splits:
         raise UsageError(f"--split {split}: protocol {protocol.name} holds out no clips for validation")
-    stored: list[SplitScores] = [getattr(unit.scores, split) for unit in record.units]
-    files = [path.parent / getattr(unit.predictions, split).path for unit in record.units]
+    stored: list[SplitScores] = [unit.scores.of(split) for unit in record.units]
+    files = [path.parent / unit.predictions.of(split).path for unit in record.units]
     return FinishedSplit(
         path=path,
         record=record,
@@ -122,7 +120,7 @@ def read_finished(run: Path, split: SplitName) -> FinishedSplit:
     )
 
 
-def find_run(path: Path, split: SplitName) -> FinishedSplit:
+def find_run(path: Path, split: ScoredSplit) -> FinishedSplit:
     """The run at `path`, or the one unit and split of a run whose predictions file that is; see `read_finished`.
 
     Raises UsageError for a predictions file that belongs to no record in the folders above it.
@@ -133,9 +131,9 @@ def find_run(path: Path, split: SplitName) -> FinishedSplit:
     if place is None:
         raise UsageError(f"{path}: is not part of a finished run: there is no {RECORD} in the folders above it")
     whole = read_record(place / RECORD)
-    for name in PREDICTED_SPLITS:
+    for name in SCORED_SPLITS:
         for number, unit in enumerate(whole.units):
-            reference = getattr(unit.predictions, name)
+            reference = unit.predictions[name]
             if reference is not None and place / reference.path == path.resolve():
                 run = read_finished(place, name)
                 record = run.record.model_copy(update={"units": [run.units[number]]})
@@ -200,7 +198,7 @@ def find_grouping(text: str, protocol: Protocol) -> Grouping:
     for grouping in protocol.groupings:
         if grouping.name == text:
             return grouping
-    built_in = Path(next(iter(benchmark.protocols.__path__))) / "groupings"
+    built_in = shipped("protocols") / "groupings"
     path = Path(text) if text.endswith((".yaml", ".yml")) else built_in / f"{text}.yaml"
     if not path.is_file():
         known = sorted({*(file.stem for file in built_in.glob("*.yaml")), *(g.name for g in protocol.groupings)})
@@ -257,7 +255,7 @@ def confusions_by_sum(run: FinishedSplit, labels: Sequence[np.ndarray], grouping
 
 def _same_clips(run: FinishedSplit, unit: UnitRecord, data: Data) -> tuple[Clip, ...]:
     clips = data.folds[unit.fold].split(run.split)
-    if hash_ids(scored_ids(clips)) != getattr(unit.splits, run.split).sha256:
+    if hash_ids(scored_ids(clips)) != unit.splits.of(run.split).sha256:
         root = data.test_root if run.split == "test" else data.root
         raise IntegrityError(
             f"{run.path}: seed {unit.seed}, fold {unit.fold}: the data in {root} have other {run.split} clips than "

@@ -3,7 +3,19 @@
 from benchmark.leaderboard.checking import check
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import add, entry_id, read_entries
-from benchmark.leaderboard.rendering import build, overview, table, write_html
+from benchmark.leaderboard.rendering import build, overview, page_of, terminal_table, write_html
 from benchmark.leaderboard.review import review
 
-__all__ = ["Entry", "add", "build", "check", "entry_id", "overview", "read_entries", "review", "table", "write_html"]
+__all__ = [
+    "Entry",
+    "add",
+    "build",
+    "check",
+    "entry_id",
+    "overview",
+    "page_of",
+    "read_entries",
+    "review",
+    "terminal_table",
+    "write_html",
+]

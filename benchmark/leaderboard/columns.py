@@ -113,6 +113,7 @@ def marks(record: Record) -> list[str]:
     collapsed = record.aggregates.collapsed if record.aggregates else []
     looks = max((unit.test_looks for unit in record.units), default=0)
     dropped = sum(len(unit.dropped) for unit in record.units)
+    kept = sum(bool(unit.kept) for unit in record.units)
     notes = {
         "synthetic": record.marks.synthetic,
         "unofficial": record.marks.unofficial,
@@ -123,9 +124,15 @@ def marks(record: Record) -> list[str]:
         f"recipe changed: {', '.join(sorted(record.overrides.recipe))}": record.overrides.recipe,
         f"{looks} test looks": looks > 1,
         f"{dropped} train clips dropped": dropped,
-        "uncommitted code": record.code.dirty,
+        f"{kept} units kept from older code": kept,
+        "uncommitted code": record.code.dirty or _uncommitted_plugin(record),
     }
     return [note for note, holds in notes.items() if holds]
+
+
+def _uncommitted_plugin(record: Record) -> bool:
+    plugins = [record.method.plugin, *(used.plugin for used in record.augmentations)]
+    return any(plugin is not None and plugin.dirty for plugin in plugins)
 
 
 def _policy(record: Record) -> str:

@@ -92,7 +92,12 @@ def ranks_of(entries: Sequence[Entry], comparisons: Sequence[Comparisons]) -> Ra
     }
 
 
-def table(records: Sequence[Record]) -> str:
+def page_of(record: Record) -> str:
+    """The file name of the page that shows a record."""
+    return next(name for name, synthetic in PAGES.items() if synthetic == record.marks.synthetic)
+
+
+def terminal_table(records: Sequence[Record]) -> str:
     """Records under one protocol as markdown tables for the terminal, the best record first."""
     return render_terminal(records, metric_titles())
 

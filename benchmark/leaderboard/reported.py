@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from benchmark.emotions import EMOTIONS
 from benchmark.errors import IntegrityError
-from benchmark.files import read_yaml
+from benchmark.files import read_yaml, shipped
 from benchmark.leaderboard.markdown import LONGEST, escape, render_table
 from benchmark.protocol import Protocol
 from benchmark.records import AugmentationUse
@@ -178,9 +178,7 @@ class Quotation:
 
 def shipped_tables() -> Path:
     """The folder of tables that comes with the benchmark, installed or not."""
-    import benchmark.literature
-
-    return Path(next(iter(benchmark.literature.__path__)))
+    return shipped("leaderboard/reported")
 
 
 def load_reported(folder: Path) -> list[ReportedTable]:

@@ -15,7 +15,7 @@ from benchmark.files import is_clutter
 from benchmark.planning.data import find_root, list_files
 from benchmark.registry import registry
 from benchmark.specs import DatasetLayout, load_object
-from benchmark.units.pretraining import Source, _datasets_around
+from benchmark.units.pretraining import Source
 from benchmark.units.samples import Sample
 from benchmark.video.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
@@ -30,9 +30,9 @@ def videos(folder: Path) -> Source:
             f"--videos {folder}: holds no video file ({', '.join(VIDEO_SUFFIXES)}) and no folder of images "
             f"({', '.join(IMAGE_SUFFIXES)})"
         )
-    rows = tuple({"clip_id": name, "path": name} for name in names)
+    samples = tuple({"clip_id": name, "path": name} for name in names)
     lists = [path for layout, root in _datasets_around(folder) for path in list_files(layout, root)]
-    return Source(folder.resolve().name, folder, rows, (), any(_marked(folder)), tuple(lists))
+    return Source(folder.resolve().name, folder, samples, (), any(_marked(folder)), tuple(lists))
 
 
 def _clips_under(folder: Path) -> Iterator[str]:
@@ -78,7 +78,7 @@ def images(datasets: Sequence[str], data_root: Path | None) -> Source:
         raise UsageError(f"--dataset: {', '.join(datasets)} do not share two classes to learn")
     together = len(datasets) > 1
     common = Path(os.path.commonpath([root.resolve() for root in roots])) if together else roots[0]
-    rows: list[Sample] = []
+    samples: list[Sample] = []
     left_out = 0
     for layout, root in zip(layouts, roots, strict=True):
         clips = [clip for clip in read_clips(layout, root, votes=False) if "train" in clip.parts.values()]
@@ -86,7 +86,7 @@ def images(datasets: Sequence[str], data_root: Path | None) -> Source:
             raise IntegrityError(f"{root}: {layout.title} has no clip in its train part")
         left_out += sum(clip.label not in classes for clip in clips)
         place = root.resolve().relative_to(common).as_posix() + "/" if together else ""
-        rows += [
+        samples += [
             {
                 "clip_id": f"{layout.name}/{clip.id}" if together else clip.id,
                 "path": place + clip.frames[layout.frame_sources[0]],
@@ -98,4 +98,11 @@ def images(datasets: Sequence[str], data_root: Path | None) -> Source:
         ]
     synthetic = any(is_synthetic(root) for root in roots)
     lists = tuple(path for layout, root in zip(layouts, roots, strict=True) for path in list_files(layout, root))
-    return Source("+".join(datasets), common, tuple(rows), classes, synthetic, lists, left_out)
+    return Source("+".join(datasets), common, tuple(samples), classes, synthetic, lists, left_out)
+
+
+def _datasets_around(folder: Path) -> Iterator[tuple[DatasetLayout, Path]]:
+    folder = folder.resolve()
+    for layout in registry().datasets.values():
+        roots = {root for place in (folder, *folder.parents) if (root := _root_in(layout, place))}
+        yield from ((layout, r) for r in sorted(roots) if folder.is_relative_to(r) or r.is_relative_to(folder))

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from benchmark.errors import UsageError
 from benchmark.fence import PluginFault
-from benchmark.planning.data import Data, decoder_of_data
+from benchmark.planning.data import Data, decoder_of_data, load_data
 from benchmark.planning.settings import PROTOCOL_PREFIX, _locked, parse_settings
 from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
 from benchmark.specs import AugmentationSpec, LabelMode, Preset, build_augmentation
+from benchmark.units.description import described
 from benchmark.units.initial_weights import hash_files, network_of
 from benchmark.units.presets import chosen_preset
 from benchmark.units.unit import ChosenAugmentation, Unit
@@ -25,7 +26,7 @@ ViewsMode = Literal["official"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of a leaderboard: a method with its augmentations and the labels it learns from."""
+    """What a row of a leaderboard is about: a method with its augmentations and the labels that it learns from."""
 
     method: str
     augmentations: tuple[ChosenAugmentation, ...] = ()
@@ -34,10 +35,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Request:
-    """What `benchmark run` was asked for; `init` holds a weight file for each network that starts from one, by name."""
+    """What is to be run; `init` holds a weight file for each network that starts from one, by name.
+
+    settings: as for `--set`, `key=value` with a YAML value. unofficial: whether they may change the protocol, which
+    takes the rank away. limit: at most so many clips of each split.
+    """
 
     protocol: str
-    rows: tuple[Variant, ...]
+    variants: tuple[Variant, ...]
     preset: str = "paper"
     folds: tuple[int, ...] | None = None
     seeds: tuple[int, ...] = (0,)
@@ -46,6 +51,16 @@ class Request:
     limit: int | None = None
     views: ViewsMode | None = None
     init: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """Units under one protocol, whose models start from the same files."""
+
+    protocol: Protocol
+    data: Data
+    units: tuple[Unit, ...]
+    init: Mapping[str, Path]
 
 
 def find_protocol(name: str) -> Protocol:
@@ -64,6 +79,24 @@ def find_protocol(name: str) -> Protocol:
                 "could show it; `benchmark score` computes it for a finished run"
             )
     return protocol
+
+
+def plan_run(request: Request, protocol: Protocol, data_root: Path | None) -> list[UnitGroup]:
+    """The units asked for, with their data: one group, or two where a cross-dataset protocol trains on another.
+
+    With `views` one more group tests the same checkpoints otherwise. protocol: `resolve_protocol(request)`.
+    """
+    votes = any(variant.labels == "soft" for variant in request.variants)
+    groups: list[UnitGroup] = []
+    for step in protocols_to_run(protocol):
+        data = load_data(step, data_root, votes)
+        units = make_units(request, step, data, groups[-1].units if groups else ())
+        groups.append(UnitGroup(step, data, tuple(units), request.init))
+    if request.views:
+        data = groups[-1].data
+        units = make_units(request, protocol, data, groups[0].units, request.views)
+        groups.append(UnitGroup(protocol, data, tuple(units), request.init))
+    return groups
 
 
 def make_units(
@@ -87,14 +120,14 @@ def make_units(
     units = [
         Unit(
             protocol=protocol,
-            method=row.method,
-            method_version=registry().find("methods", row.method).version,
+            method=variant.method,
+            method_version=registry().find("methods", variant.method).version,
             preset=request.preset,
-            augmentations=in_order(row.augmentations),
-            labels=row.labels,
+            augmentations=in_order(variant.augmentations),
+            labels=variant.labels,
             seed=seed,
             fold=fold,
-            data=data.fingerprints[row.labels],
+            data=data.fingerprints[variant.labels],
             decoder=decoder,
             synthetic=data.synthetic,
             overrides=overrides,
@@ -103,12 +136,22 @@ def make_units(
             limit=request.limit,
             views=views,
         )
-        for row in request.rows
+        for variant in request.variants
         for seed in request.seeds
         for fold in folds
     ]
+    known: dict[str, Unit] = {}
+    for unit in units:
+        if unit.variant not in known:
+            known[unit.variant] = described(unit)
     return [
-        unit.model_copy(update={"source": trained[unit.source_folder]}) if unit.source_folder else unit
+        unit.model_copy(
+            update={
+                "recipe": known[unit.variant].recipe,
+                "code": known[unit.variant].code,
+                **({"source": trained[unit.source_folder]} if unit.source_folder else {}),
+            }
+        )
         for unit in units
     ]
 
@@ -170,32 +213,32 @@ def check_request(request: Request) -> None:
     classes = len(protocol.classes)
     if request.views and protocol.windows:
         raise UsageError(f"--views: {protocol.name} cuts videos into windows, which are the views")
-    for row in request.rows:
-        preset = _check_row(row, request.preset, parse_settings(request.settings), protocol.dataset)
+    for variant in request.variants:
+        preset = _check_variant(variant, request.preset, parse_settings(request.settings), protocol.dataset)
         if preset.epochs == 0 and not request.init:
             raise UsageError("--set epochs=0 tests the weights of --init as they are: give them")
         if request.views and preset.views is None:
             raise UsageError(
-                f"--views {request.views}: {row.method}'s official evaluation looks at a clip once (preset "
+                f"--views {request.views}: {variant.method}'s official evaluation looks at a clip once (preset "
                 f"{request.preset}), as every run does"
             )
-        for chosen in row.augmentations:
+        for chosen in variant.augmentations:
             # The plugin itself knows which values its options can have; one that is broken costs only its rows, later.
             with contextlib.suppress(PluginFault):
                 build_augmentation(registry().find("augmentations", chosen.name), classes, chosen.options)
         for network in request.init:
-            network_of(registry().find("methods", row.method), network)
+            network_of(registry().find("methods", variant.method), network)
 
 
-def _check_row(row: Variant, preset: str, settings: Mapping[str, Any], dataset: str) -> Preset:
-    method = registry().find("methods", row.method)
+def _check_variant(variant: Variant, preset: str, settings: Mapping[str, Any], dataset: str) -> Preset:
+    method = registry().find("methods", variant.method)
     chosen = chosen_preset(method, preset, settings, dataset)
-    if row.labels not in method.label_modes:
+    if variant.labels not in method.label_modes:
         raise UsageError(
-            f"{method.name} cannot learn from {row.labels} labels; it accepts: {', '.join(method.label_modes)}"
+            f"{method.name} cannot learn from {variant.labels} labels; it accepts: {', '.join(method.label_modes)}"
         )
-    specs = [registry().find("augmentations", chosen.name) for chosen in row.augmentations]
-    mixers = [chosen.name for chosen in row.augmentations if _mixes(chosen)]
+    specs = [registry().find("augmentations", chosen.name) for chosen in variant.augmentations]
+    mixers = [chosen.name for chosen in variant.augmentations if _mixes(chosen)]
     if len(mixers) > 1:
         raise UsageError(f"{' and '.join(mixers)} both mix the batch; only one of them can be used")
     soft = [spec.name for spec in specs if "targets" in spec.touches]

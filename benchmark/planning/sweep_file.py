@@ -11,9 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-import benchmark.sweeps
 from benchmark.errors import UsageError
-from benchmark.files import canonical_json
+from benchmark.files import canonical_json, shipped
 from benchmark.protocol.reading import read_mapping
 from benchmark.registry import registry, unknown_name
 from benchmark.specs import LabelMode
@@ -130,8 +129,7 @@ def find_sweep(name: str) -> Sweep:
 
 def shipped_sweeps() -> dict[str, Path]:
     """The files that ship with the benchmark, by name."""
-    folder = Path(next(iter(benchmark.sweeps.__path__)))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(shipped("sweeps").glob("*.yaml"))}
 
 
 def read_sweep(path: Path) -> Sweep:
@@ -192,7 +190,7 @@ def expand(sweep: Sweep) -> list[NamedVariant]:
 def baseline_of(
     sweep: Sweep, variants: Sequence[NamedVariant], variant: NamedVariant, protocol: str
 ) -> tuple[NamedVariant, str]:
-    """The variant that `variant` is compared with under `protocol`, which may be itself, and the protocol it is run under."""
+    """What `variant` is compared with under `protocol`, which may be itself, and the protocol that it is run under."""
     compare = sweep.compare or Baseline(row=variants[0].label)
     where = compare.protocol or protocol
     if where not in sweep.protocols:

@@ -13,6 +13,7 @@ from benchmark.errors import UsageError
 from benchmark.planning.data import Data, load_data
 from benchmark.planning.request import (
     Request,
+    UnitGroup,
     Variant,
     check_request,
     find_protocol,
@@ -61,16 +62,6 @@ class PlannedRow:
     units: tuple[Unit, ...]
     trained: tuple[Unit, ...] = ()
     baseline: int | None = None
-
-
-@dataclass(frozen=True)
-class UnitGroup:
-    """Units under one protocol, whose models start from the same files."""
-
-    protocol: Protocol
-    data: Data
-    units: tuple[Unit, ...]
-    init: Mapping[str, Path]
 
 
 @dataclass(frozen=True)
@@ -156,7 +147,7 @@ def works_of(plan: Plan, runs: Path) -> list[tuple[PlannedRow, Work]]:
 
 def work_of(units: Sequence[Unit], data: Data, runs: Path) -> Work:
     """The cost of units of one row under one protocol; what finished before is read from the folder of all runs."""
-    todo = {unit.identity for unit in unfinished(units, runs)}
+    todo = {unit.identity for unit in unfinished(units, runs, changed="again", dry=True)}
     done = [unit for unit in units if unit.identity not in todo]
     states = [state for unit in done if (state := read_state(runs / unit.folder)) is not None]
     first = units[0]
@@ -196,7 +187,7 @@ def _check_settings(variants: Sequence[NamedVariant], choices: Choices) -> None:
 def _request(variant: NamedVariant, protocol: str, sweep: Sweep, choices: Choices) -> Request:
     return Request(
         protocol=protocol,
-        rows=(Variant(variant.method, tuple(map(parse_augmentation, variant.augment)), variant.labels),),
+        variants=(Variant(variant.method, tuple(map(parse_augmentation, variant.augment)), variant.labels),),
         preset=sweep.presets.get(variant.method, PAPER) if choices.preset == PAPER else choices.preset,
         folds=choices.folds,
         seeds=choices.seeds or sweep.seeds,

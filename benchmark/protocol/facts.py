@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-import benchmark.protocols
+from benchmark.files import shipped
 from benchmark.protocol.model import Protocol
 
-FOLDER = Path(next(iter(benchmark.protocols.__path__))) / "facts"
+FOLDER = shipped("protocols") / "facts"
 
 
 class _Strict(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark.emotions import canonical
 from benchmark.errors import IntegrityError, UsageError
-from benchmark.files import read_yaml
+from benchmark.files import read_yaml, shipped
 from benchmark.protocol.model import TAKEN_OVER, Protocol
 
 # Tags of the model's unions, which are not keys of the file.
@@ -113,9 +113,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 def _find(path: Path, folder: str, name: str) -> Path:
     """The file `name`.yaml in `folder` beside the protocol at `path`, or among the built-in ones."""
-    import benchmark.protocols
-
-    places = [path.parent / folder, Path(next(iter(benchmark.protocols.__path__))) / folder]
+    places = [path.parent / folder, shipped("protocols") / folder]
     for place in places:
         if (place / f"{name}.yaml").is_file():
             return place / f"{name}.yaml"

@@ -4,6 +4,7 @@ from benchmark.records.aggregates import aggregate, clip_sets
 from benchmark.records.assemble import assemble_record, incomplete_reasons, unofficial_reasons
 from benchmark.records.model import (
     RECORD,
+    SCORED_SPLITS,
     Aggregates,
     AugmentationUse,
     CodeState,
@@ -15,9 +16,11 @@ from benchmark.records.model import (
     Marks,
     MethodUse,
     Overrides,
+    PluginUse,
     PredictionFiles,
     ProtocolUse,
     Record,
+    ScoredSplit,
     Splits,
     SplitUse,
     Summary,
@@ -31,6 +34,7 @@ from benchmark.records.verify import protocol_of, referenced_file, verify_record
 
 __all__ = [
     "RECORD",
+    "SCORED_SPLITS",
     "Aggregates",
     "AugmentationUse",
     "CodeState",
@@ -42,9 +46,11 @@ __all__ = [
     "Marks",
     "MethodUse",
     "Overrides",
+    "PluginUse",
     "PredictionFiles",
     "ProtocolUse",
     "Record",
+    "ScoredSplit",
     "SplitUse",
     "Splits",
     "Summary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -27,7 +27,12 @@ from benchmark.specs import LabelMode
 RECORD = "record.json"
 MOST_RECORD = 16 * 2**20
 # Of a method's use, what came after the first records were published.
-LATER_KEYS = ("recipe", "views")
+LATER_KEYS = ("recipe", "plugin", "views")
+
+T = TypeVar("T")
+# The splits that may be predicted and scored.
+ScoredSplit = Literal["val", "test"]
+SCORED_SPLITS: tuple[ScoredSplit, ...] = ("val", "test")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -51,6 +56,20 @@ class ProtocolUse(FileModel):
     definition: dict[str, JsonValue]
 
 
+class PluginUse(FileModel):
+    """Whose code it was: the plugin, its distribution and version, and the hash of the code behind the unit.
+
+    commit, dirty: of the repository that the code lies in, where git knows, and whether it had changes.
+    """
+
+    name: Name
+    distribution: Name
+    version: Name
+    code_sha256: Sha256 | None
+    commit: str | None
+    dirty: bool | None
+
+
 class MethodUse(FileModel):
     """The method; `pretraining` is the declared one.
 
@@ -69,6 +88,7 @@ class MethodUse(FileModel):
     gflops: float | None = Field(ge=0)
     official_evaluation: str
     recipe: dict[str, JsonValue] | None = None
+    plugin: PluginUse | None = None
     views: str | None = None
 
     @model_serializer(mode="wrap")
@@ -83,6 +103,7 @@ class AugmentationUse(FileModel):
     name: Name
     version: Name
     options: dict[str, JsonValue]
+    plugin: PluginUse | None = None
 
 
 class Overrides(FileModel):
@@ -111,6 +132,23 @@ class DataUse(FileModel):
         return {key: value for key, value in plain(self).items() if key != "decoder" or value is not None}
 
 
+class _BySplit(FileModel, Generic[T]):
+    """Something of val (if the protocol holds any out) and of test."""
+
+    val: T | None = None
+    test: T
+
+    def __getitem__(self, split: ScoredSplit) -> T | None:
+        return self.val if split == "val" else self.test
+
+    def of(self, split: ScoredSplit) -> T:
+        """What there is of a split; IntegrityError if the record holds nothing of it."""
+        found = self[split]
+        if found is None:
+            raise IntegrityError(f"the record holds nothing of {split}")
+        return found
+
+
 class SplitUse(FileModel):
     """The clips (or labelled frames) of one split: how many, and `hash_ids` of their ids."""
 
@@ -118,12 +156,10 @@ class SplitUse(FileModel):
     sha256: Sha256
 
 
-class Splits(FileModel):
+class Splits(_BySplit[SplitUse]):
     """The clips that were trained on, selected on (if the protocol holds any out) and tested on."""
 
     train: SplitUse
-    val: SplitUse | None = None
-    test: SplitUse
 
 
 class FileReference(FileModel):
@@ -133,27 +169,26 @@ class FileReference(FileModel):
     sha256: Sha256
 
 
-class PredictionFiles(FileModel):
+class PredictionFiles(_BySplit[FileReference]):
     """The predictions files of a unit."""
 
-    val: FileReference | None = None
-    test: FileReference
 
-
-class UnitScores(FileModel):
+class UnitScores(_BySplit[SplitScores]):
     """The scores of a unit, from its predictions files."""
-
-    val: SplitScores | None = None
-    test: SplitScores
 
 
 class Cost(FileModel):
-    """What a unit took, summed over all its attempts."""
+    """What a unit took, summed over all its attempts, and on what.
+
+    threads: those of the processor. hardware: the processor, and of an accelerator its driver, CUDA and cuDNN.
+    """
 
     train_seconds: Seconds
     predict_seconds: Seconds
     attempts: int = Field(ge=1)
     device: str
+    threads: int = Field(default=1, ge=1)
+    hardware: dict[str, str] = Field(default_factory=dict)
 
 
 class UnitRecord(FileModel):
@@ -163,6 +198,7 @@ class UnitRecord(FileModel):
     selection_value: the selection metric at the selected epoch on the split that training watched.
     test_looks: how often scoring has joined this unit's test labels.
     dropped: ids of train clips that could not be read and that the protocol allows to leave out.
+    kept: in what it differs from what its code and recipe would be at the time of the record, if it was kept (--keep).
     """
 
     seed: int
@@ -178,6 +214,7 @@ class UnitRecord(FileModel):
     cost: Cost
     test_looks: int = Field(ge=0)
     dropped: list[str]
+    kept: list[str] = Field(default_factory=list)
 
 
 class FailedUnit(FileModel):

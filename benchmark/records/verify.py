@@ -16,7 +16,7 @@ from benchmark.files import hash_file, hash_value
 from benchmark.protocol import Protocol
 from benchmark.records.aggregates import aggregate
 from benchmark.records.assemble import incomplete_reasons, is_eligible, unofficial_reasons
-from benchmark.records.model import RECORD, FileReference, Record, UnitRecord
+from benchmark.records.model import RECORD, SCORED_SPLITS, FileReference, Record, UnitRecord
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.scores import DECIMALS, SplitScores, check_clusters, score_confusion, score_split
@@ -82,15 +82,14 @@ def _verify_unit(
     here = f"{folder / RECORD}: seed {unit.seed}, fold {unit.fold}"
     seen: dict[str, str] = {}
     digest = ""
-    for split in ("val", "test"):
-        reference, use = getattr(unit.predictions, split), getattr(unit.splits, split)
-        stored: SplitScores = getattr(unit.scores, split)
+    for split in SCORED_SPLITS:
         expected = split in protocol.predicted_splits
-        for what, value in (("predictions", reference), ("splits", use), ("scores", stored)):
-            _same(value is not None, expected, f"{here}: {what} has {split}, which")
+        for what, found in (("predictions", unit.predictions), ("splits", unit.splits), ("scores", unit.scores)):
+            _same(found[split] is not None, expected, f"{here}: {what} has {split}, which")
         if not expected:
             continue
-        path = referenced_file(folder, reference)
+        use, stored = unit.splits.of(split), unit.scores.of(split)
+        path = referenced_file(folder, unit.predictions.of(split))
         predictions = read_predictions(path, protocol.classes)
         if split == "test":
             digest = predictions.digest

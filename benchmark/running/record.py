@@ -6,7 +6,6 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark import __version__
 from benchmark.errors import IntegrityError
 from benchmark.files import read_text
 from benchmark.planning.data import Data
@@ -29,10 +28,11 @@ from benchmark.records import (
     assemble_record,
 )
 from benchmark.registry import registry
-from benchmark.running.provenance import git_state, package_versions, platform_name
+from benchmark.running.provenance import git_state, package_versions, platform_name, plugin_use
 from benchmark.units.presets import preset_of_unit, resolved
 from benchmark.units.recipe_text import views_text
 from benchmark.units.state import SCORES, STATE, UnitState, predictions_name, read_state
+from benchmark.version import __version__
 
 
 def begun(folder: Path) -> bool:
@@ -69,10 +69,16 @@ def make_record(folder: Path, data: Data) -> Record:
             gflops=gflops,
             official_evaluation=method.official_evaluation,
             recipe=resolved(unit),
+            plugin=plugin_use("methods", method.name, unit.code),
             views=views_text(preset_of_unit(unit)) if unit.views else None,
         ),
         augmentations=[
-            AugmentationUse(name=spec.name, version=chosen.version, options={**spec.options, **chosen.options})
+            AugmentationUse(
+                name=spec.name,
+                version=chosen.version,
+                options={**spec.options, **chosen.options},
+                plugin=plugin_use("augmentations", spec.name, unit.code),
+            )
             for chosen, spec in augmentations
         ],
         label_mode=unit.labels,
@@ -128,7 +134,10 @@ def _unit_record(path: Path, folder: Path, state: UnitState) -> UnitRecord:
             predict_seconds=round(state.cost.predict_seconds, 3),
             attempts=state.attempts,
             device=state.cost.device,
+            threads=state.cost.threads,
+            hardware=state.cost.hardware,
         ),
         test_looks=state.test_looks,
         dropped=state.dropped,
+        kept=state.kept,
     )

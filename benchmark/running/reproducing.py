@@ -24,7 +24,7 @@ from benchmark.specs import Clip, ReportProgress
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
 from benchmark.units.guard import closed
 from benchmark.units.samples import TEST, unlabelled_samples
-from benchmark.units.state import SPLITS
+from benchmark.units.state import SPLIT_FILES
 from benchmark.units.unit import ChosenAugmentation, Unit
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
@@ -92,7 +92,8 @@ def _match(record: Record, weights: Sequence[Path]) -> list[tuple[UnitRecord, Pa
 def _reproduce_unit(
     record: Record, stated: UnitRecord, folder: Path, data: Data, clips: Sequence[Clip], checkpoint: Path, device: str
 ) -> Reproduced:
-    from benchmark.training.unit import predict, use_device
+    from benchmark.training.devices import use_device
+    from benchmark.training.unit import predict
 
     protocol = protocol_of(record)
     unit = _unit_of(record, stated)
@@ -101,12 +102,12 @@ def _reproduce_unit(
     with tempfile.TemporaryDirectory(prefix="reproduce-") as temporary:
         place = Path(temporary)
         hidden, names = hide({TEST: unlabelled_samples(fold.test, protocol)})
-        write_names(place / SPLITS, names)
-        write_json(place / SPLITS / f"{TEST}.json", {"metainfo": {"split": TEST}, "data_list": hidden[TEST]})
+        write_names(place / SPLIT_FILES, names)
+        write_json(place / SPLIT_FILES / f"{TEST}.json", {"metainfo": {"split": TEST}, "data_list": hidden[TEST]})
         machine = Machine(runs=place, dataset_root=data.root, test_root=data.test_root, cache=place / "frames")
-        read_names(place / SPLITS)
+        read_names(place / SPLIT_FILES)
         layout = registry().find("datasets", protocol.test_on.dataset if protocol.test_on else protocol.dataset)
-        with closed([*list_files(layout, data.test_root), place / SPLITS / NAMES], place):
+        with closed([*list_files(layout, data.test_root), place / SPLIT_FILES / NAMES], place):
             made = predict(job_of(unit, machine, place), checkpoint, [TEST], lambda done, total: None)
     again = made.predictions[TEST]
     published = read_predictions(folder / stated.predictions.test.path, protocol.classes)

@@ -16,8 +16,10 @@ from benchmark.failures import explain, reason_of, stops_everything
 from benchmark.fence import from_outside, prints_apart
 from benchmark.planning.data import Data
 from benchmark.processes import follow_parent, worker_pool
-from benchmark.running.steps import Machine, Watcher, run_unit
+from benchmark.running.machine import Machine
+from benchmark.running.steps import run_unit
 from benchmark.units.unit import Unit
+from benchmark.watcher import Watcher
 
 DIED = (
     "a worker process died, perhaps for lack of memory; nothing finished is lost: run the same command again, with a "
@@ -81,14 +83,26 @@ def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str 
     return None
 
 
-class _Sender:
-    """A watcher in a worker that sends what it is told to the process at the terminal."""
+class _Sender(Watcher):
+    """A watcher in a worker that sends what it is told to the caller's process."""
 
     def __init__(self, events: Any) -> None:
         self._events = events
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda *arguments: self._events.put((name, arguments))
+    def started(self, *arguments: Any) -> None:
+        self._events.put(("started", arguments))
+
+    def step(self, *arguments: Any) -> None:
+        self._events.put(("step", arguments))
+
+    def epoch(self, *arguments: Any) -> None:
+        self._events.put(("epoch", arguments))
+
+    def predicting(self, *arguments: Any) -> None:
+        self._events.put(("predicting", arguments))
+
+    def scored(self, *arguments: Any) -> None:
+        self._events.put(("scored", arguments))
 
 
 _sender: _Sender

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import SPLITS, Fold, hash_ids
@@ -19,6 +19,7 @@ from benchmark.files import hash_file, remove_leftovers, replacing, write_json
 from benchmark.locks import exclusive
 from benchmark.planning.data import list_files
 from benchmark.registry import registry
+from benchmark.running.machine import Machine
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 from benchmark.scoring.scores import SplitScores, score_split
 from benchmark.specs import Clip
@@ -40,45 +41,7 @@ from benchmark.units.state import (
     save_state,
 )
 from benchmark.units.unit import Unit
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Run-time choices: where data and results lie, and what computes. They never change a result's identity.
-
-    dataset_root, test_root: where the train and val clips lie, and the test clips. init: weight files by network.
-    """
-
-    runs: Path
-    dataset_root: Path
-    test_root: Path
-    cache: Path
-    device: str = "auto"
-    threads: int = 1
-    workers: int = 0
-    init: Mapping[str, Path] = field(default_factory=dict)
-
-
-class Watcher(Protocol):
-    """Told what happens, to show it."""
-
-    def started(self, unit: Unit, done: int) -> None:
-        """The unit begins, or resumes after `done` epochs."""
-
-    def step(self, unit: Unit, epoch: int, iteration: int, iterations: int) -> None:
-        """One training iteration is over; all are counted from 1."""
-
-    def epoch(self, unit: Unit, row: Mapping[str, Any]) -> None:
-        """One epoch is over; the row goes to metrics.jsonl."""
-
-    def predicting(self, unit: Unit, done: int, total: int) -> None:
-        """Batches of val and test predicted so far."""
-
-    def scored(self, unit: Unit, scores: SplitScores) -> None:
-        """The unit is finished, with its test scores."""
-
-    def failed(self, unit: Unit, reason: str) -> None:
-        """The unit failed; the others go on."""
+from benchmark.watcher import Watcher
 
 
 def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> UnitState:
@@ -168,10 +131,18 @@ def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str
 
 
 def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher: Watcher) -> None:
-    from benchmark.training.unit import train, use_device
+    from benchmark.training.devices import hardware, use_device
+    from benchmark.training.unit import train
 
+    if state.epoch and state.cost.threads != machine.threads:
+        raise IntegrityError(
+            f"{folder}: its first {state.epoch} epochs were trained with --threads {state.cost.threads}, and another "
+            f"number gives other last digits: continue with that number, or delete {folder} to start again"
+        )
     state.status = "training"
+    state.cost.threads = machine.threads
     state.cost.device = use_device(machine.device, machine.threads)
+    state.cost.hardware = hardware()
     save_state(folder, state)
     clock = time.monotonic()
 
@@ -221,8 +192,9 @@ def _source_folder(unit: Unit, machine: Machine) -> Path:
 
 
 def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path, watcher: Watcher) -> None:
+    from benchmark.training.devices import use_device
     from benchmark.training.hooks import BEST, LAST
-    from benchmark.training.unit import predict, use_device
+    from benchmark.training.unit import predict
 
     assert state.selected is not None
     trained_in = _source_folder(unit, machine)

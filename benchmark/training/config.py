@@ -16,7 +16,7 @@ from benchmark.specs import Preset, Recipe, build_augmentation, make_recipe
 from benchmark.training.seeds import derive_seed
 from benchmark.units.presets import PRESET_KEYS, RATE, is_preset_key, preset_of_unit
 from benchmark.units.samples import TEST, TRAIN, WATCHED
-from benchmark.units.setting_rules import check_setting, types_in
+from benchmark.units.setting_rules import check_allowed, check_setting, types_in
 from benchmark.units.state import SPLIT_FILES
 from benchmark.units.unit import Unit
 
@@ -222,7 +222,7 @@ def apply_overrides(config: Any, overrides: Mapping[str, Any]) -> None:
     for key, value in overrides.items():
         if is_preset_key(key):
             continue
-        check_setting("--set", key, value)
+        check_allowed("--set", key, value)
         target, last = _place(config, key)
         if not hasattr(target, "get") or target.get(last) is None:
             raise UsageError(

@@ -10,7 +10,6 @@ from torch import nn
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
 from benchmark.registry import registry
-from benchmark.running.steps import Machine, job_of
 from benchmark.training.checkpoints import LoadReport, load_networks
 from benchmark.units.unit import Unit
 
@@ -24,13 +23,3 @@ def load_initial(model: nn.Module, unit: Unit, files: Mapping[str, Path]) -> dic
         if hash_file(path) != (unit.init or {}).get(name):
             raise IntegrityError(f"--init {name}={path}: is not the file with which this unit was planned")
     return load_networks(model, registry().find("methods", unit.method), files, unit.protocol.classes)
-
-
-def try_initial(unit: Unit, machine: Machine) -> dict[str, LoadReport]:
-    """What loading the unit's initial weights will report, before anything is trained."""
-    config = job_of(unit, machine, machine.runs / unit.folder).config()
-
-    # Only now is it certain that MMAction2 can be imported.
-    from mmaction.registry import MODELS
-
-    return load_initial(MODELS.build(config.model), unit, machine.init)

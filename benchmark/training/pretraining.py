@@ -97,7 +97,7 @@ def pretrain(
     on_epoch: Callable[[EpochRow], None],
 ) -> None:
     """Train, or go on training, and write the weights that the method starts from; `state` is kept on disk."""
-    hidden, names = hide({"train": job.source.rows})
+    hidden, names = hide({"train": job.source.samples})
     write_names(job.folder, names)
     write_json(job.folder / ROWS, {"metainfo": {"split": "train"}, "data_list": hidden["train"]})
     read_names(job.folder)  # before it is closed

@@ -5,7 +5,6 @@ Neither function is given a test label: the test split's file lists ids and path
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from mmengine.runner import Runner
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmark.errors import EnvironmentProblem, UnitFailed
+from benchmark.errors import UnitFailed
 from benchmark.files import replacing, write_text
 from benchmark.registry import registry
 from benchmark.scoring.predictions import Predictions
@@ -29,7 +28,7 @@ from benchmark.training.config import build_config
 from benchmark.units.clip_names import read_names
 from benchmark.units.initial_weights import MODEL
 from benchmark.units.presets import preset_of_unit
-from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS, SPLITS
+from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS, SPLIT_FILES
 from benchmark.units.unit import Unit
 
 # Plugins and the modules below subclass MMAction2's parts, whose import needs the adapter first.
@@ -37,6 +36,7 @@ import_mmaction()
 
 from mmaction.registry import MODELS  # noqa: E402
 
+from benchmark.training.checkpoints import LoadReport  # noqa: E402
 from benchmark.training.data import plain_clip_errors  # noqa: E402
 from benchmark.training.hooks import (  # noqa: E402
     BEST,
@@ -52,6 +52,7 @@ from benchmark.training.hooks import (  # noqa: E402
     predictions_of,
     scored,
 )
+from benchmark.training.initial_weights import load_initial  # noqa: E402
 from benchmark.training.loop import initialise, make_runner, samples_of  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
 from benchmark.training.views import averaged, viewed  # noqa: E402
@@ -85,23 +86,6 @@ class Trained:
     value: float | None
     epochs: int
     checkpoint: Path
-
-
-def use_device(name: str, threads: int) -> str:
-    """Make `auto`, `cpu`, `cuda` or `cuda:N` the device of this process, and say which it is.
-
-    Must be called before the first use of an accelerator. `threads` is the number that torch computes with on the CPU;
-    it is the caller's to fix, because another number adds in another order and so gives other last digits.
-    """
-    torch.set_num_threads(threads)
-    if name == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    elif name.startswith("cuda:"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = name.removeprefix("cuda:")
-    available = torch.cuda.is_available()
-    if name.startswith("cuda") and not available:
-        raise EnvironmentProblem(f"--device {name}: torch {torch.__version__} sees no such device; try --device cpu")
-    return torch.cuda.get_device_name(0) if available else "cpu"
 
 
 @dataclass(frozen=True)
@@ -157,13 +141,15 @@ def _untrained(runner: UnitRunner, job: Job, checkpoint: Path, origin: Origin) -
     finally:
         close_logger(runner)
     with replacing(checkpoint) as temporary:
-        torch.save({"state_dict": runner.model.state_dict(), "meta": {ORIGIN: origin.metadata()}}, temporary)
+        torch.save(
+            {"state_dict": runner.model.state_dict(), "meta": {"history": [], ORIGIN: origin.metadata()}}, temporary
+        )
     return Trained(epoch=0, value=None, epochs=0, checkpoint=checkpoint)
 
 
 def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]) -> Predicted:
     """Class probabilities of every clip (or labelled frame) of `splits` under the checkpoint."""
-    config, names = job.config(), read_names(job.folder / SPLITS)
+    config, names = job.config(), read_names(job.folder / SPLIT_FILES)
     model = MODELS.build(config.model)
     model.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -171,7 +157,7 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     preset, weights = preset_of_unit(job.unit), {}
     if job.unit.views and preset.views:
         for split, loader in configs.items():
-            configs[split], weights[split] = viewed(loader, preset.views, preset.sampling)
+            configs[split], weights[split] = viewed(loader, preset.views, preset.sampling, names)
     loaders = {split: Runner.build_dataloader(loader) for split, loader in configs.items()}
     total, done = sum(len(loader) for loader in loaders.values()), 0
     results: dict[str, Predictions] = {}
@@ -207,8 +193,11 @@ def count_operations(model: BaseModel, batch: Mapping[str, Any]) -> int:
 
 def _start_from(runner: UnitRunner, job: Job) -> None:
     """Load initial weights, written to the log with everything that did not fit."""
-    from benchmark.training.initial_weights import load_initial
-
     initialise(runner)
     for network, report in load_initial(runner.model, job.unit, job.init).items():
         runner.logger.info(f"initial weights {network}={job.init[network]}: {report}")
+
+
+def try_initial(job: Job) -> dict[str, LoadReport]:
+    """What loading the unit's initial weights will report, before anything is trained."""
+    return load_initial(MODELS.build(job.config().model), job.unit, job.init)

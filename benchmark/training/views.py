@@ -13,6 +13,7 @@ from mmaction.registry import TRANSFORMS
 from benchmark.files import write_json
 from benchmark.specs import Sampling, Views
 from benchmark.training.loop import samples_of
+from benchmark.units.clip_names import Names
 from benchmark.video.frames import open_clip
 from benchmark.video.sampling import view_frames
 
@@ -42,8 +43,12 @@ class ViewCrop:
         return results
 
 
-def viewed(loader: Mapping[str, Any], views: Views, sampling: Sampling) -> tuple[dict[str, Any], list[int]]:
+def viewed(
+    loader: Mapping[str, Any], views: Views, sampling: Sampling, names: Names | None = None
+) -> tuple[dict[str, Any], list[int]]:
     """The config of a loader over every different view of each clip, and how many of the views each of them is.
+
+    names: what the clips' names stand for, where they are opaque.
 
     Views are the same where a clip is too short for other frames, and where nothing is left to crop.
     """
@@ -51,7 +56,8 @@ def viewed(loader: Mapping[str, Any], views: Views, sampling: Sampling) -> tuple
     crops = views.crops if any(step["type"] == "CenterCrop" for step in dataset["pipeline"]) else 1
     rows, weights = [], []
     for row in samples_of(loader):
-        clip = open_clip(Path(dataset["pipeline"][0]["data_root"]) / row["path"])
+        path = names.path_of(row["clip_id"]) if names else row["path"]
+        clip = open_clip(Path(dataset["pipeline"][0]["data_root"]) / path)
         runs = [tuple(map(int, run)) for run in view_frames(clip.count, sampling, views.segments)]
         height, width = clip.read([0])[0].shape[:2] if crops > 1 else (1, 1)
         places = range(crops) if height != width else [0]
@@ -59,9 +65,9 @@ def viewed(loader: Mapping[str, Any], views: Views, sampling: Sampling) -> tuple
         for (run, place), times in looks.items():
             rows.append({**row, "view": {"frames": run, "crop": (place, len(places))}})
             weights.append(times)
-    path = Path(dataset["ann_file"])
-    dataset["ann_file"] = str(path.with_name(f"{path.stem}.views.json"))
-    write_json(Path(dataset["ann_file"]), {"metainfo": {"split": path.stem}, "data_list": rows})
+    split = Path(dataset["ann_file"])
+    dataset["ann_file"] = str(split.with_name(f"{split.stem}.views.json"))
+    write_json(Path(dataset["ann_file"]), {"metainfo": {"split": split.stem}, "data_list": rows})
     dataset["pipeline"] = [
         {"type": "ViewCrop", "crop_size": step["crop_size"]} if step["type"] == "CenterCrop" else step
         for step in dataset["pipeline"]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.files import hash_file, hash_value, read_text, write_text
-from benchmark.planning.pretraining_sources import _root_in
-from benchmark.registry import registry, unknown_name
-from benchmark.specs import DatasetLayout, MethodSpec, Pretraining
+from benchmark.registry import unknown_name
+from benchmark.specs import MethodSpec, Pretraining
+from benchmark.units.identity import KEEPABLE, Changed, Trainable, refusal, set_aside
 from benchmark.units.samples import Sample
 
 STATE, WEIGHTS, ROWS = "pretraining.json", "weights.safetensors", "clips.json"
@@ -21,29 +20,27 @@ STATE, WEIGHTS, ROWS = "pretraining.json", "weights.safetensors", "clips.json"
 
 @dataclass(frozen=True)
 class Source:
-    """What is learned from: the rows that `ClipDataset` reads, relative to `root`.
+    """What is learned from: the samples that `ClipDataset` reads, relative to `root`.
 
-    classes: emotion names, in the order of the rows' `target`; empty where nothing is labelled.
+    classes: emotion names, in the order of the samples' `target`; empty where nothing is labelled.
     lists: annotation files of the datasets that it is, holds or lies in. left_out: how many images are of other
     classes.
     """
 
     name: str
     root: Path
-    rows: tuple[Sample, ...]
+    samples: tuple[Sample, ...]
     classes: tuple[str, ...]
     synthetic: bool
     lists: tuple[Path, ...] = ()
     left_out: int = 0
 
 
-class PretrainingUnit(BaseModel):
-    """All that determines the result of a pre-training. `data` is the fingerprint of its rows.
+class PretrainingUnit(Trainable):
+    """All that determines the result of a pre-training. `data` is the fingerprint of its samples.
 
     `decoder` is what decodes them, with its version; `init` holds the SHA-256 of each network's initial weights.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: str
     method_version: str
@@ -55,7 +52,7 @@ class PretrainingUnit(BaseModel):
     source: str
     classes: tuple[str, ...]
     synthetic: bool
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Any] = Field(default_factory=dict)
     init: dict[str, str] | None = None
 
     @property
@@ -73,7 +70,10 @@ class PretrainingUnit(BaseModel):
 
 
 class PretrainingState(BaseModel):
-    """`pretraining.json`: how far it is, and at the end the SHA-256 of its weights."""
+    """`pretraining.json`: how far it is, and at the end the SHA-256 of its weights.
+
+    kept: in what it differs from what would be trained today, if somebody kept it all the same.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -85,6 +85,7 @@ class PretrainingState(BaseModel):
     seconds: float = 0.0
     device: str = ""
     weights: str | None = None
+    kept: list[str] = []
 
 
 def find_pretraining(method: MethodSpec, name: str | None) -> tuple[str, Pretraining]:
@@ -101,30 +102,37 @@ def find_pretraining(method: MethodSpec, name: str | None) -> tuple[str, Pretrai
     return name, known[name]
 
 
-def _datasets_around(folder: Path) -> Iterator[tuple[DatasetLayout, Path]]:
-    folder = folder.resolve()
-    for layout in registry().datasets.values():
-        roots = {root for place in (folder, *folder.parents) if (root := _root_in(layout, place))}
-        yield from ((layout, r) for r in sorted(roots) if folder.is_relative_to(r) or r.is_relative_to(folder))
-
-
 def read_state(folder: Path, unit: PretrainingUnit) -> PretrainingState:
     """The state written in `folder`, or a new one; a folder that holds another pre-training is refused."""
     path = folder / STATE
     if not path.is_file():
         return PretrainingState(identity=unit.identity, unit=unit)
+    state = _stored(path, folder)
+    if state.identity != unit.identity:
+        raise IntegrityError(refusal(folder, "pre-training", state.unit.differences(unit)))
+    return state
+
+
+def settle(folder: Path, unit: PretrainingUnit, changed: Changed) -> None:
+    """Deal with what another recipe or code made: see `Changed`; what is not to be kept or set aside is refused."""
+    path = folder / STATE
+    if not path.is_file() or changed == "refuse":
+        return
+    state = _stored(path, folder)
+    if state.identity == unit.identity:
+        return
+    if changed == "again":
+        set_aside(folder, state.identity)
+    elif is_done(folder, state) and KEEPABLE.issuperset(state.unit.differing(unit)):
+        kept = sorted({*state.kept, *state.unit.differences(unit)})
+        save_state(folder, state.model_copy(update={"identity": unit.identity, "unit": unit, "kept": kept}))
+
+
+def _stored(path: Path, folder: Path) -> PretrainingState:
     try:
-        state = PretrainingState.model_validate_json(read_text(path))
+        return PretrainingState.model_validate_json(read_text(path))
     except ValidationError as error:
         raise IntegrityError(f"{path}: is not a pre-training's state; delete {folder} to start again") from error
-    if state.identity != unit.identity:
-        mine, theirs = unit.model_dump(), state.unit.model_dump()
-        changed = ", ".join(key for key in mine if mine[key] != theirs[key])
-        raise IntegrityError(
-            f"{folder}: holds a pre-training that differs in: {changed}; nothing was changed. "
-            "Use another --output, or delete that folder to start again"
-        )
-    return state
 
 
 def save_state(folder: Path, state: PretrainingState) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file, read_text, write_text
+from benchmark.units.identity import KEEPABLE, Changed, refusal, set_aside
 from benchmark.units.unit import Unit
 
 STATE = "state.json"
@@ -50,17 +51,22 @@ class SplitFacts(BaseModel):
 
 
 class Cost(BaseModel):
-    """Summed over resumes."""
+    """What it took, summed over resumes, and on what; `threads` are those of the processor and decide last digits."""
 
     model_config = ConfigDict(extra="forbid")
 
     train_seconds: float = 0.0
     predict_seconds: float = 0.0
     device: str = ""
+    threads: int = 1
+    hardware: dict[str, str] = {}
 
 
 class UnitState(BaseModel):
-    """`state.json`: pending -> training -> selected -> predicted -> scored, or failed with the reason."""
+    """`state.json`: pending -> training -> selected -> predicted -> scored, or failed with the reason.
+
+    kept: in what a finished unit differs from what would be run today, if somebody kept it all the same.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -80,6 +86,7 @@ class UnitState(BaseModel):
     predictions: dict[str, str] = {}
     test_looks: int = 0
     cost: Cost = Cost()
+    kept: list[str] = []
 
 
 def load_state(folder: Path, unit: Unit) -> UnitState:
@@ -88,11 +95,7 @@ def load_state(folder: Path, unit: Unit) -> UnitState:
     if state is None:
         return UnitState(identity=unit.identity, unit=unit)
     if state.identity != unit.identity:
-        changed = ", ".join(state.unit.differences(unit)) or "identity version"
-        raise IntegrityError(
-            f"{folder}: holds a unit that differs in: {changed}; nothing was changed. "
-            "Use another --output, or delete that folder to start again"
-        )
+        raise IntegrityError(refusal(folder, "unit", state.unit.differences(unit)))
     return state
 
 
@@ -112,6 +115,10 @@ def read_state(folder: Path) -> UnitState | None:
 def save_state(folder: Path, state: UnitState) -> None:
     """Write the state, whole or not at all, with the time as heartbeat."""
     state.heartbeat = time.time()
+    _write(folder, state)
+
+
+def _write(folder: Path, state: UnitState) -> None:
     write_text(folder / STATE, state.model_dump_json(indent=2, by_alias=True) + "\n")
 
 
@@ -126,6 +133,27 @@ def is_done(folder: Path, state: UnitState) -> bool:
     return True
 
 
-def unfinished(units: Sequence[Unit], runs: Path) -> list[Unit]:
-    """The units that still have something to do; raises IntegrityError for a folder that holds other work."""
-    return [unit for unit in units if not is_done(runs / unit.folder, load_state(runs / unit.folder, unit))]
+def unfinished(units: Sequence[Unit], runs: Path, changed: Changed = "refuse", dry: bool = False) -> list[Unit]:
+    """The units that still have something to do; raises IntegrityError for a folder that holds other work.
+
+    changed: what to do with work that an older recipe or older code made. dry: nothing on disk is changed.
+    """
+    return [unit for unit in units if not _is_finished(runs / unit.folder, unit, changed, dry)]
+
+
+def _is_finished(folder: Path, unit: Unit, changed: Changed, dry: bool) -> bool:
+    state = read_state(folder)
+    if state is None:
+        return False
+    if state.identity == unit.identity or changed == "refuse":
+        return is_done(folder, load_state(folder, unit))
+    if changed == "again":
+        if not dry:
+            set_aside(folder, state.identity)
+        return False
+    if not (is_done(folder, state) and KEEPABLE.issuperset(state.unit.differing(unit))):
+        return is_done(folder, load_state(folder, unit))
+    if not dry:
+        kept = sorted({*state.kept, *state.unit.differences(unit)})
+        _write(folder, state.model_copy(update={"identity": unit.identity, "unit": unit, "kept": kept}))
+    return True

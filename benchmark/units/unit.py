@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from benchmark.files import canonical_json, hash_value
+from benchmark.files import hash_value
 from benchmark.protocol import Protocol, taken_over
 from benchmark.specs import LabelMode
+from benchmark.units.identity import Trainable
 
 # Raised whenever the same unit would give another result for a reason that its fields do not show.
-IDENTITY_VERSION = 3
+IDENTITY_VERSION = 4
 
 
 class ChosenAugmentation(BaseModel):
@@ -25,7 +26,7 @@ class ChosenAugmentation(BaseModel):
     options: dict[str, Any]
 
 
-class Unit(BaseModel):
+class Unit(Trainable):
     """One (protocol, method, augmentations, label mode, seed, fold), with all that determines its result.
 
     Run-time options (device, workers, paths) are not part of it: it can be written down, handed to another machine
@@ -35,8 +36,6 @@ class Unit(BaseModel):
     identity of the unit whose checkpoint a cross-dataset unit tests, or of the unit that was trained where `views` says
     that this one only looks at the test clips otherwise.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     protocol: Protocol
     method: str
@@ -49,9 +48,9 @@ class Unit(BaseModel):
     data: str
     decoder: str | None = None
     synthetic: bool
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Any] = Field(default_factory=dict)
     init: dict[str, str] | None = None
-    protocol_overrides: dict[str, Any] = {}
+    protocol_overrides: dict[str, Any] = Field(default_factory=dict)
     limit: int | None = None
     source: str | None = None
     views: Literal["official"] | None = None
@@ -69,7 +68,7 @@ class Unit(BaseModel):
         return f"{self.seed}/{self.fold}"
 
     @property
-    def row(self) -> str:
+    def variant(self) -> str:
         """The part of the unit that is a row of a leaderboard: method, preset, augmentations and other choices."""
         name = self.method if self.preset == "paper" else f"{self.method}@{self.preset}"
         for augmentation in self.augmentations:
@@ -105,9 +104,4 @@ class Unit(BaseModel):
 
     def _row_folder(self, protocol: Protocol, overrides: dict[str, Any]) -> Path:
         name = f"{protocol.name}~{protocol.hash[:8]}" if overrides else protocol.name
-        return Path(name + ("-synthetic" if self.synthetic else "")) / self.row / self.labels
-
-    def differences(self, other: Unit) -> list[str]:
-        """The fields in which two units differ."""
-        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
-        return [key for key in mine if canonical_json(mine[key]) != canonical_json(theirs[key])]
+        return Path(name + ("-synthetic" if self.synthetic else "")) / self.variant / self.labels

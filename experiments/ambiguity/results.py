@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.cli.compare_text import SYNTHETIC
 from benchmark.leaderboard.markdown import render_table
 from benchmark.plots.style import COLOURS, finish, label_inches, new_figure, styled
+from benchmark.reports.comparison import SYNTHETIC
 from experiments.ambiguity.measures import Interval, Measured, difference, over_seeds
 
 KL, UAR = "KL from the true mixture, nats", "UAR, percent"

@@ -9,15 +9,13 @@ results.svg beside this file. Killed at any moment, the same command goes on.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import json
 import shutil
-import sys
 from pathlib import Path
 
-from benchmark.cli.main import main as benchmark
-from benchmark.cli.progress import counting
+import benchmark
+from benchmark import Choices
+from benchmark.cli.progress import Terminal
+from benchmark.errors import UnitFailed
 from benchmark.files import write_text
 from benchmark.finished.rescoring import read_finished
 from benchmark.planning.sweep_file import expand, find_sweep
@@ -29,6 +27,7 @@ from experiments.ambiguity.results import results_figure, results_text
 
 HERE = Path(__file__).parent
 SWEEP = HERE / "sweep.yaml"
+CHOICES = Choices(preset="small")
 COMMAND = "make ambiguity"
 PARTS = {"train": 490, "val": 140, "test": 350}
 TEXT, FIGURE, RECORDS = "RESULTS.md", "results.svg", "records"
@@ -36,28 +35,24 @@ TEXT, FIGURE, RECORDS = "RESULTS.md", "results.svg", "records"
 KEPT = (RECORD, "predictions.*")
 
 
-def experiment(place: Path, out: Path, parts: dict[str, int], *options: str) -> int:
+def experiment(place: Path, out: Path, parts: dict[str, int], choices: Choices = CHOICES) -> None:
     """Make the clips and the runs in `place`; keep records, predictions and the truth in `out`, and write the results.
 
-    options: further ones of `benchmark sweep`. Returns an exit code.
+    Raises UnitFailed if a unit failed; what was finished is kept in `place`.
     """
-    data, runs = place / "data", place / "runs"
+    data, runs, watcher = place / "data", place / "runs", Terminal()
     if not data.exists():
-        with counting("clips") as report:
+        with watcher.counting("clips") as report:
             synthesize(data, parts, seed=0, report=report)
-    printed = io.StringIO()
-    where = ("--data-root", str(data), "-o", str(runs))
-    with contextlib.redirect_stdout(printed):
-        code = benchmark(["sweep", str(SWEEP), "--preset", "small", *where, "--json", *options])
-    if code:
-        return code
+    table = benchmark.sweep(SWEEP, choices, data_root=data, runs=runs, watcher=watcher)
+    if any(row.finished < len(row.planned.units) for row in table.rows):
+        raise UnitFailed("not every unit was finished; the same command tries them again")
     shutil.rmtree(out / RECORDS, ignore_errors=True)
-    for row in json.loads(printed.getvalue())["rows"]:
-        source = (runs / row["record"]).parent
-        shutil.copytree(source, out / RECORDS / folder_of(row["row"]), ignore=_all_but_kept)
+    for row in table.rows:
+        source = runs / row.planned.units[0].record_folder
+        shutil.copytree(source, out / RECORDS / folder_of(row.planned.variant.label), ignore=_all_but_kept)
     shutil.copyfile(data / MIXTURES, out / MIXTURES)
     write_results(out)
-    return 0
 
 
 def write_results(out: Path) -> None:
@@ -86,4 +81,4 @@ def _all_but_kept(folder: str, names: list[str]) -> list[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/ambiguity"), help="where clips and runs go")
-    sys.exit(experiment(parser.parse_args().output, HERE, PARTS))
+    experiment(parser.parse_args().output, HERE, PARTS)

@@ -41,7 +41,7 @@ ROW = ("--protocol", "dfew-5fold", "--method", "tsm", "--folds", "1", "--limit",
 def finished(tmp_path_factory):
     """The folder of a finished run, and a leaderboard that holds it."""
     run = tmp_path_factory.mktemp("finished") / "run"
-    finish(run)
+    finish(run, synthetic=True)
     board = tmp_path_factory.mktemp("board")
     assert main(["leaderboard", "add", str(run), "--dir", str(board)]) == 0
     return run, board

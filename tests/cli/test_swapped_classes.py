@@ -7,11 +7,11 @@ import pytest
 from finished_run import DFEW, RunMaker
 
 from benchmark.cli.main import main
-from benchmark.cli.swapped_classes import warn_of_exchange
+from benchmark.records.swapped_classes import swapped_classes
 
 
 @pytest.fixture
-def exchanged(tmp_path_factory, monkeypatch):
+def swapped(tmp_path_factory, monkeypatch):
     """A finished run that predicts, in one split, the class after the true one."""
     real = finished_run.predict
 
@@ -27,24 +27,22 @@ def exchanged(tmp_path_factory, monkeypatch):
     return make
 
 
-def test_exchanged_classes_are_named_with_what_to_do(exchanged, capsys):
-    warn_of_exchange(exchanged("val").record)
-    err = capsys.readouterr().err
-    assert "warning: val: classes seem to be swapped: on val" in err
-    assert "'happy' is mostly predicted as 'sad'" in err
-    assert "'fear' is mostly predicted as 'happy'" in err
-    assert "`benchmark weights inspect`" in err
-    assert "`benchmark show dfew-5fold`" in err
+def test_swapped_classes_are_named_with_what_to_do(swapped):
+    warning = swapped_classes(swapped("val").record) or ""
+    assert "warning: val: classes seem to be swapped: on val" in warning
+    assert "'happy' is mostly predicted as 'sad'" in warning
+    assert "'fear' is mostly predicted as 'happy'" in warning
+    assert "`benchmark weights inspect`" in warning
+    assert "`benchmark show dfew-5fold`" in warning
 
 
-def test_test_is_not_looked_at(exchanged, capsys):
-    warn_of_exchange(exchanged("test").record)
-    assert capsys.readouterr().err == ""
+def test_test_is_not_looked_at(swapped):
+    assert swapped_classes(swapped("test").record) is None
 
 
 @pytest.mark.parametrize("split", ["test", "val"])
-def test_score_warns_whatever_split_is_scored(exchanged, capsys, split):
-    run = exchanged("val")
+def test_score_warns_whatever_split_is_scored(swapped, capsys, split):
+    run = swapped("val")
     assert main(["score", str(run.folder), "--metric", "war", "--split", split]) == 0
     done = capsys.readouterr()
     assert "classes seem to be swapped" in done.err

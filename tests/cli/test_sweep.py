@@ -8,10 +8,10 @@ import shutil
 import pytest
 
 from benchmark.cli.main import main
-from benchmark.cli.sweep_text import paper_text
 from benchmark.leaderboard.reported import DISCLAIMER
 from benchmark.planning.data import load_data
 from benchmark.planning.request import find_protocol
+from benchmark.reports.sweep import paper_text
 from benchmark.scoring.comparison import holm
 from benchmark.units.samples import limited
 from tests.conftest import benchmark

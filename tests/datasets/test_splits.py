@@ -1,16 +1,15 @@
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-import benchmark.protocols
 from benchmark.datasets.splits import hash_ids, hold_out, make_folds
 from benchmark.errors import IntegrityError
+from benchmark.files import shipped
 from benchmark.protocol import load_protocol, override
 from benchmark.specs import Clip
 
-PROTOCOL = load_protocol(Path(next(iter(benchmark.protocols.__path__))) / "dfew-5fold.yaml")
+PROTOCOL = load_protocol(shipped("protocols") / "dfew-5fold.yaml")
 
 
 def clip(number: int, label: str = "happy", part: str = "train") -> Clip:

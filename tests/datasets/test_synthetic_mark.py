@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from benchmark.cli import demo
 from benchmark.datasets.synthetic import MARKER, is_synthetic
+from benchmark.planning import demo
 from benchmark.registry import registry
+from benchmark.watcher import Watcher
 
 WRITTEN = []
 
@@ -38,6 +39,6 @@ def test_the_demo_marks_what_a_plugin_leaves_unmarked_and_makes_it_once(tmp_path
     monkeypatch.setattr(demo, "demo_root", lambda: tmp_path / "demo")
     WRITTEN.clear()
     for _ in range(2):
-        root = demo.demo_data(["table"])
+        root = demo.demo_data(["table"], Watcher())
     assert [root / "table"] == WRITTEN
     assert is_synthetic(root / "table") and (root / "table" / MARKER).is_file()

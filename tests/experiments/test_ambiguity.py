@@ -8,6 +8,7 @@ from scipy.special import softmax
 from scipy.stats import entropy, ttest_rel
 from scipy.stats import t as student
 
+from benchmark import Choices
 from benchmark.datasets.layouts import table
 from benchmark.datasets.synthetic.emotions import EMOTIONS
 from benchmark.datasets.synthetic.labels import ANNOTATORS
@@ -91,10 +92,10 @@ def test_the_published_results_are_what_the_published_predictions_say(tmp_path):
 
 @pytest.mark.slow
 def test_one_command_makes_the_table_and_the_figure(tmp_path, capsys):
-    options = ("--seeds", "0,1", "--set", "epochs=1", "--device", "cpu")
+    choices = Choices(preset="small", seeds=(0, 1), settings=("epochs=1",))
     starts = []
     for _ in range(2):
-        assert run.experiment(tmp_path / "runs", tmp_path, {"train": 56, "val": 14, "test": 28}, *options) == 0
+        run.experiment(tmp_path / "runs", tmp_path, {"train": 56, "val": 14, "test": 28}, choices)
         starts.append(capsys.readouterr().err.count("starting"))
     assert starts == [8, 0]
     text = (tmp_path / "RESULTS.md").read_text()

@@ -197,7 +197,7 @@ def test_layer_decay_and_weight_decay_are_the_official_ones(loaded):
     official = official_keys({key: key for key in entries})
     names = {id(parameter): official[name] for name, parameter in model.named_parameters()}
     rules = {
-        names[id(parameter)]: (group["lr"], group["weight_decay"])
+        names[id(parameter)]: (METHOD.presets["paper"].scaled(group["lr"]), group["weight_decay"])
         for group in reference.optimizer(recipe, model).optimizer.param_groups
         for parameter in group["params"]
     }
@@ -209,7 +209,8 @@ def test_layer_decay_and_weight_decay_are_the_official_ones(loaded):
 def test_learning_rate_follows_the_official_schedule():
     recorded = reference.read(OFFICIAL, "golden_optim.json")["schedule_finetune"]
     recipe = load_object(METHOD.recipe)(METHOD.presets["paper"], 7)
-    rate, length = recipe.optim_wrapper["optimizer"]["lr"], recorded["iterations_per_epoch"]
+    rate = METHOD.presets["paper"].scaled(recipe.optim_wrapper["optimizer"]["lr"])
+    length = recorded["iterations_per_epoch"]
     assert rate == pytest.approx(recorded["base_lr"])
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
     schedulers = []

@@ -99,7 +99,8 @@ def test_learning_rate_follows_the_official_schedule(training):
     recorded = reference.read(OFFICIAL, "golden_optim.json")[f"schedule_{training}"]
     spec, classes = (METHOD, 7) if training == "finetune" else (MASKED, 0)
     recipe = load_object(spec.recipe)(spec.presets["paper"], classes)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=recipe.optim_wrapper["optimizer"]["lr"])
+    rate = spec.presets["paper"].scaled(recipe.optim_wrapper["optimizer"]["lr"])
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(recorded["base_lr"])
     schedulers = [_by_iteration(step, optimizer, recorded["iterations_per_epoch"]) for step in recipe.param_scheduler]
     last = max(int(iteration) for iteration in recorded["lr_at_iteration"])

@@ -19,11 +19,10 @@ import yaml
 from finished_run import DFEW as FIVE_FOLDS
 from finished_run import FinishedRun, RunMaker
 
-import benchmark.protocols
 from benchmark.cli.main import main
 from benchmark.datasets.splits import hash_ids
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
-from benchmark.files import hash_file
+from benchmark.files import hash_file, shipped
 from benchmark.leaderboard import add, build, check, read_entries, review
 from benchmark.leaderboard.attestations import attest
 from benchmark.leaderboard.entry_files import place_of
@@ -34,7 +33,7 @@ from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 from benchmark.scoring.scores import score_confusion, score_split
 
-PROTOCOLS = Path(next(iter(benchmark.protocols.__path__)))
+PROTOCOLS = shipped("protocols")
 # One fold, because most forgeries are of one; the ids of another are those of the five folds' second.
 DFEW = load_protocol(PROTOCOLS / "dfew-fold1.yaml")
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"

@@ -13,7 +13,7 @@ import pytest
 from finished_run import DFEW, RunMaker
 
 from benchmark.errors import IntegrityError
-from benchmark.leaderboard import add, build, check, entry_id, overview, table
+from benchmark.leaderboard import add, build, check, entry_id, overview, terminal_table
 from benchmark.leaderboard.markdown import escape
 from benchmark.protocol import override
 from benchmark.records import Overrides, read_record
@@ -239,7 +239,7 @@ def test_escaping(text, safe):
 
 def test_the_terminals_tables_hold_scores_and_recalls_best_first(make_run):
     worse, better = make_run(accuracy=0.2, title="Worse").record, make_run(accuracy=0.9, title="Better").record
-    text = table([worse, better])
+    text = terminal_table([worse, better])
     assert text.index("Better") < text.index("Worse")
     scores, recalls = text.split("\n\n")
     assert f"{100 * better.aggregates.metrics['war'].mean:.2f}" in scores
@@ -344,5 +344,5 @@ def test_the_check_uses_labels_where_there_are_some(make_run, board):
 
 
 def test_the_leaderboard_needs_no_torch():
-    code = "import sys; from benchmark.leaderboard import table; table([]); sys.exit('torch' in sys.modules)"
+    code = "import sys; from benchmark import leaderboard as l; l.terminal_table([]); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

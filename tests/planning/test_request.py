@@ -14,7 +14,7 @@ from benchmark.units.unit import Unit
 @pytest.fixture
 def units_for(synthetic_root):
     def make(**changes) -> list[Unit]:
-        request = Request(**{"protocol": "dfew-5fold", "rows": (Variant("tsm"),), "preset": "small", **changes})
+        request = Request(**{"protocol": "dfew-5fold", "variants": (Variant("tsm"),), "preset": "small", **changes})
         check_request(request)
         protocol = resolve_protocol(request)
         return make_units(request, protocol, load_data(protocol, synthetic_root, votes=True))
@@ -23,14 +23,14 @@ def units_for(synthetic_root):
 
 
 def test_every_row_seed_and_fold_is_one_unit(units_for):
-    units = units_for(rows=(Variant("tsm"), Variant("videomae")), seeds=(0, 1), folds=(2, 5))
+    units = units_for(variants=(Variant("tsm"), Variant("videomae")), seeds=(0, 1), folds=(2, 5))
     assert [(u.method, u.seed, u.fold) for u in units] == [
         (method, seed, fold) for method in ("tsm", "videomae") for seed in (0, 1) for fold in (2, 5)
     ]
 
 
 def test_a_unit_survives_being_written_down(units_for):
-    (unit,) = units_for(rows=(Variant("tsm", (parse_augmentation("midas:alpha=0.4"),), "soft"),), folds=(1,))
+    (unit,) = units_for(variants=(Variant("tsm", (parse_augmentation("midas:alpha=0.4"),), "soft"),), folds=(1,))
     copy = Unit.model_validate_json(unit.model_dump_json(by_alias=True))
     assert copy == unit
     assert copy.identity == unit.identity
@@ -44,7 +44,7 @@ def test_the_identity_holds_what_determines_the_result(units_for):
         units_for(folds=(1,), preset="paper")[0],
         units_for(folds=(1,), settings=("epochs=3",))[0],
         units_for(folds=(1,), limit=5)[0],
-        units_for(folds=(1,), rows=(Variant("tsm", labels="soft"),))[0],
+        units_for(folds=(1,), variants=(Variant("tsm", labels="soft"),))[0],
         units_for(folds=(1,), settings=("protocol.frames.order=single",), unofficial=True)[0],
     ]
     assert units_for(folds=(1,))[0].identity == base.identity
@@ -81,7 +81,7 @@ def test_a_unit_is_of_the_votes_only_if_it_learns_from_them(synthetic_root):
 
 def test_folders_say_what_is_in_them(units_for):
     row = Variant("tsm", (parse_augmentation("midas:alpha=0.4"),), "soft")
-    assert units_for(rows=(row,), folds=(3,))[0].folder == Path(
+    assert units_for(variants=(row,), folds=(3,))[0].folder == Path(
         "dfew-5fold-synthetic/tsm@small+midas,alpha=0.4/soft/seed-0/fold-3"
     )
     assert units_for(preset="paper", folds=(3,))[0].folder == Path("dfew-5fold-synthetic/tsm/hard/seed-0/fold-3")
@@ -95,7 +95,7 @@ def test_protocol_keys_are_locked(units_for):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rows": (Variant("tms"),)}, "did you mean 'tsm'"),
+        ({"variants": (Variant("tms"),)}, "did you mean 'tsm'"),
         ({"preset": "smal"}, "no preset 'smal'"),
         ({"folds": (6,)}, r"folds \[1, 2, 3, 4, 5\], not \[6\]"),
         ({"protocol": "dfew-5fld"}, "did you mean 'dfew-5fold'"),
@@ -119,7 +119,7 @@ def test_what_does_not_exist_is_refused(units_for, changes, message):
 def test_two_batch_mixers_are_refused(units_for, mixers):
     row = Variant("tsm", tuple(map(parse_augmentation, mixers)))
     with pytest.raises(UsageError, match="(mid|mix).* and .* both mix the batch; only one of them can be used"):
-        units_for(rows=(row,))
+        units_for(variants=(row,))
 
 
 @pytest.mark.parametrize("augmentation", ["midas", "mixup", "cutmix", "label-smoothing"])
@@ -127,13 +127,13 @@ def test_what_makes_soft_targets_is_refused_by_a_method_for_hard_ones(units_for,
     only_hard = dataclasses.replace(registry().methods["tsm"], label_modes=("hard",))
     monkeypatch.setitem(registry().methods, "tsm", only_hard)
     with pytest.raises(UsageError, match=f"{augmentation} makes soft targets, which tsm cannot learn from"):
-        units_for(rows=(Variant("tsm", (parse_augmentation("frame-skip"), parse_augmentation(augmentation))),))
-    assert units_for(rows=(Variant("tsm", (parse_augmentation("frame-skip"), parse_augmentation("frame-erase"))),))
+        units_for(variants=(Variant("tsm", (parse_augmentation("frame-skip"), parse_augmentation(augmentation))),))
+    assert units_for(variants=(Variant("tsm", (parse_augmentation("frame-skip"), parse_augmentation("frame-erase"))),))
 
 
 def test_clip_transforms_keep_their_order_and_the_mixer_comes_last(units_for):
     def folder(*names):
-        return units_for(rows=(Variant("tsm", tuple(map(parse_augmentation, names))),), folds=(1,))[0].folder
+        return units_for(variants=(Variant("tsm", tuple(map(parse_augmentation, names))),), folds=(1,))[0].folder
 
     last = folder("frame-skip", "frame-erase:share=0.1", "midas")
     assert str(last).split("/")[1] == "tsm@small+frame-skip+frame-erase,share=0.1+midas"
@@ -187,4 +187,4 @@ def test_synthetic_data_is_known_as_such(units_for):
 @pytest.mark.parametrize("text", ["midas:alpha=-1", "mixup:alpha=0", "frame-skip:low=0.5", "frame-erase:share=1.5"])
 def test_an_option_out_of_range_is_refused_when_planning(units_for, text):
     with pytest.raises(UsageError, match=text.partition(":")[0]):
-        units_for(rows=(Variant("tsm", (parse_augmentation(text),)),))
+        units_for(variants=(Variant("tsm", (parse_augmentation(text),)),))

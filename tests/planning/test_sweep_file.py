@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_refused_before_anything_runs(changes, choices, mes
 def test_a_baseline_under_another_protocol_needs_the_same_test_clips(synthetic_root):
     protocols = ["dfew-ambiguity-clear", "dfew-ambiguity-mixed"]
     sweep = sweep_of(protocols=protocols, compare={"protocol": protocols[0]})
-    assert [line.baseline for line in plan_sweep(sweep, SMALL, synthetic_root).lines] == [None, 0]
+    assert [row.baseline for row in plan_sweep(sweep, SMALL, synthetic_root).rows] == [None, 0]
     other = sweep_of(protocols=[protocols[0], "dfew-5fold"], compare={"protocol": protocols[0]})
     with pytest.raises(UsageError, match="tested on different clips"):
         plan_sweep(other, SMALL, synthetic_root)

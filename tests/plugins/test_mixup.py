@@ -6,12 +6,12 @@ import torch
 from scipy import stats
 
 from benchmark.errors import UsageError
-from benchmark.planning.data import load_data
-from benchmark.planning.request import Request, Variant, make_units, parse_augmentation, resolve_protocol
+from benchmark.planning.request import Request, Variant, parse_augmentation
 from benchmark.specs import load_object
 from benchmark.training.config import build_config
 from benchmark_plugins.mixup import AUGMENTATION
 from tests.plugins.mixing import CLASSES, blending_of, mix
+from tests.small_runs import planned
 
 blending = partial(blending_of, AUGMENTATION)
 mixed = partial(mix, AUGMENTATION)
@@ -76,8 +76,7 @@ def test_a_recipes_own_mixing_gives_way_and_can_be_switched_off(synthetic_root):
     def unit(*augmentations, settings=()):
         rows = (Variant("videomae", tuple(map(parse_augmentation, augmentations))),)
         request = Request("dfew-5fold", rows, folds=(1,), settings=settings)
-        protocol = resolve_protocol(request)
-        return make_units(request, protocol, load_data(protocol, synthetic_root, votes=False))[0]
+        return planned(request, synthetic_root, Path())[0].units[0]
 
     def mixing(unit):
         config = build_config(unit, Path("unit"), synthetic_root, synthetic_root, Path("cache"), workers=0)

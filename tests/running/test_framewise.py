@@ -10,17 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
-from tests.run.test_execute import Silent
 
 from benchmark.datasets.layouts.affwild2 import ANNOTATIONS
 from benchmark.datasets.synthetic.affwild2 import synthesize
-from benchmark.planning.data import load_data
-from benchmark.planning.request import Request, Variant, make_units, resolve_protocol
+from benchmark.planning.request import Request, Variant
 from benchmark.running.record import make_record
 from benchmark.running.run import run_units
-from benchmark.running.steps import Machine
 from benchmark.units.clip_names import read_names
 from benchmark.units.state import predictions_name
+from tests.small_runs import Remembering, planned
 
 OVERLAPPING = ("protocol.windows.length=24", "protocol.windows.overlap=16")
 
@@ -36,13 +34,10 @@ def run(root: Path, place: Path, protocol: str, *settings: str):
     request = Request(
         protocol, (Variant("tsm"),), "small", (1,), settings=("epochs=2", *settings), unofficial=bool(settings)
     )
-    resolved = resolve_protocol(request)
-    data = load_data(resolved, root, votes=False)
-    (unit,) = make_units(request, resolved, data)
-    machine = Machine(place, data.root, data.test_root, place / "cache", device="cpu")
-    outcome = run_units([unit], data, machine, Silent())
-    assert not outcome.failed
-    return place / unit.folder, make_record(place / unit.record_folder, data)
+    group, machine = planned(request, root, place)
+    (unit,) = group.units
+    assert not run_units([unit], group.data, machine, Remembering()).failed
+    return machine.runs / unit.folder, make_record(machine.runs / unit.record_folder, group.data)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +84,7 @@ def test_the_test_rows_hold_no_label_and_both_people_of_a_video_are_in_one_split
     folder, _ = finished
     rows = {
         split: json.loads((folder / f"splits/{split}.json").read_text())["data_list"]
-        for split in ("train", "val", "test")
+        for split in ("train", "watched", "test")
     }
     assert not any({"label", "frame_labels", "target"} & set(row) for row in rows["test"])
     names = read_names(folder / "splits")

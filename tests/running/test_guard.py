@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 import pytest
-from tests.run.test_execute import Silent
 
 from benchmark.errors import IntegrityError
 from benchmark.planning.data import list_files, load_data
@@ -20,6 +19,7 @@ from benchmark.planning.request import Request, Variant, make_units, resolve_pro
 from benchmark.running.steps import Machine, run_unit
 from benchmark.units.clip_names import Names, hide
 from benchmark.units.guard import TRACE, closed
+from tests.small_runs import Remembering
 
 ROWS = {
     "train": [{"clip_id": "Daily/Happy/0001", "path": "2/Happy/0001", "label": 0}],
@@ -179,10 +179,10 @@ def test_a_plugin_that_reads_the_lists_fails_its_unit_for_good(setting, transfor
 
     monkeypatch.setattr(transform, "__call__", peeking)
     with pytest.raises(IntegrityError, match=r"a plugin tried to open .*set_1\.csv"):
-        run_unit(unit, data.folds[1], dataclasses.replace(machine, workers=workers), Silent())
+        run_unit(unit, data.folds[1], dataclasses.replace(machine, workers=workers), Remembering())
     monkeypatch.undo()
     with pytest.raises(IntegrityError, match=r"mend the plugin and delete that folder"):
-        run_unit(unit, data.folds[1], machine, Silent())
+        run_unit(unit, data.folds[1], machine, Remembering())
 
 
 def test_a_plugin_sees_no_id_and_no_path_of_a_clip(setting, transform, monkeypatch):
@@ -195,12 +195,12 @@ def test_a_plugin_sees_no_id_and_no_path_of_a_clip(setting, transform, monkeypat
         return honest(self, results)
 
     monkeypatch.setattr(transform, "__call__", watching)
-    state = run_unit(unit, data.folds[1], machine, Silent())
+    state = run_unit(unit, data.folds[1], machine, Remembering())
     assert state.status == "scored"
     ids = {clip.id for name in ("train", "val", "test") for clip in data.folds[1].split(name)}
     assert seen and not ids & {name for name, _ in seen}
     assert not any("path" in keys for _, keys in seen)
-    for split in ("train", "val", "test"):
+    for split in ("train", "watched", "test"):
         rows = json.loads((machine.runs / unit.folder / f"splits/{split}.json").read_text())["data_list"]
         assert not ids & {row["clip_id"] for row in rows}
         assert not any("path" in row for row in rows)
@@ -216,7 +216,7 @@ def test_the_names_file_is_closed_as_well(setting, transform, monkeypatch):
 
     monkeypatch.setattr(transform, "__call__", peeking)
     with pytest.raises(IntegrityError, match=r"names\.json"):
-        run_unit(unit, data.folds[1], machine, Silent())
+        run_unit(unit, data.folds[1], machine, Remembering())
 
 
 def test_reading_names_needs_no_torch():

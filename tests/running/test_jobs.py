@@ -5,27 +5,23 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests.run.test_execute import Silent
 
-from benchmark.planning.data import load_data
-from benchmark.planning.request import Request, Variant, make_units, parse_augmentation, resolve_protocol
+from benchmark.planning.request import Request, Variant, parse_augmentation
 from benchmark.running.run import run_units
-from benchmark.running.steps import Machine
+from tests.small_runs import Remembering, planned
 
 
 @pytest.fixture
 def setting(synthetic_root, tmp_path):
     row = Variant("videomae", (parse_augmentation("midas"),), "soft")
     request = Request("dfew-5fold", (row,), preset="small", folds=(1, 2, 3), settings=("epochs=2",))
-    protocol = resolve_protocol(request)
-    data = load_data(protocol, synthetic_root, votes=True)
-    machine = Machine(tmp_path / "runs", data.root, data.test_root, tmp_path / "cache", device="cpu")
-    return make_units(request, protocol, data), data, machine
+    group, machine = planned(request, synthetic_root, tmp_path)
+    return list(group.units), group.data, machine
 
 
 def test_jobs_and_workers_do_not_change_a_result(setting, tmp_path):
     units, data, machine = setting
-    watcher = Silent()
+    watcher = Remembering()
     assert run_units(units, data, dataclasses.replace(machine, workers=1), watcher, jobs=2).failed == []
     alone = dataclasses.replace(machine, runs=tmp_path / "alone")
     assert run_units(units, data, alone, watcher).failed == []
@@ -39,7 +35,7 @@ def test_jobs_and_workers_do_not_change_a_result(setting, tmp_path):
 def test_a_unit_that_fails_in_a_worker_does_not_stop_the_others(setting):
     units, data, machine = setting
     broken = units[0].model_copy(update={"overrides": {"epochs": 1, "optim_wrapper.optimizer.lr": 1e30}})
-    outcome = run_units([broken, *units[1:]], data, machine, Silent(), jobs=2)
+    outcome = run_units([broken, *units[1:]], data, machine, Remembering(), jobs=2)
     assert [unit.fold for unit, _ in outcome.failed] == [1]
     assert "loss became" in outcome.failed[0][1]
     assert sorted(unit.fold for unit in outcome.done) == [2, 3]

@@ -30,22 +30,22 @@ def test_classes_are_those_that_all_datasets_have(faces):
     first = registry().datasets["ferplus"].classes
     assert source.name == "ferplus+raf-db+affectnet"
     assert source.classes == tuple(name for name in first if name != "contempt")
-    labels = {row["clip_id"].partition("/")[0]: set() for row in source.rows}
+    labels = {row["clip_id"].partition("/")[0]: set() for row in source.samples}
     assert set(labels) == set(THREE)
-    for row in source.rows:
+    for row in source.samples:
         assert row["target"][row["label"]] == 1.0
         assert (source.root / row["path"]).is_file()
-    assert len({row["clip_id"] for row in source.rows}) == len(source.rows)
+    assert len({row["clip_id"] for row in source.samples}) == len(source.samples)
     assert source.left_out > 0
     assert source.synthetic
 
 
 def test_a_label_is_the_same_emotion_in_every_dataset(faces):
-    joint = {row["clip_id"]: row["label"] for row in images(THREE, faces).rows}
+    joint = {row["clip_id"]: row["label"] for row in images(THREE, faces).samples}
     classes = images(THREE, faces).classes
     for name in THREE:
         alone = images([name], faces)
-        for row in alone.rows:
+        for row in alone.samples:
             emotion = alone.classes[row["label"]]
             if emotion in classes:
                 assert classes[joint[f"{name}/{row['clip_id']}"]] == emotion

@@ -5,31 +5,27 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.run.test_execute import Silent
 
-from benchmark.datasets.splits import SPLITS
 from benchmark.planning.data import load_data
-from benchmark.planning.request import Request, Variant, make_units, resolve_protocol
+from benchmark.planning.request import Request, Variant, resolve_protocol
 from benchmark.records import read_record, verify_record
 from benchmark.running.record import make_record
 from benchmark.running.run import run_units
-from benchmark.running.steps import Machine
+from benchmark.specs import LabelMode
 from benchmark.units.state import predictions_name, read_state
+from tests.small_runs import Remembering, planned
 
 
 @pytest.fixture
 def finish(synthetic_root, tmp_path):
     """Runs fold 1 of a protocol for two epochs; returns the unit's folder and the record."""
 
-    def run(protocol: str, labels: str = "hard"):
+    def run(protocol: str, labels: LabelMode = "hard"):
         request = Request(protocol, (Variant("tsm", labels=labels),), "small", (1,), settings=("epochs=2",))
-        resolved = resolve_protocol(request)
-        data = load_data(resolved, synthetic_root, votes=labels == "soft")
-        (unit,) = make_units(request, resolved, data)
-        machine = Machine(tmp_path / "runs", data.root, data.test_root, tmp_path / "cache", device="cpu")
-        outcome = run_units([unit], data, machine, Silent())
-        assert not outcome.failed
-        return tmp_path / "runs" / unit.folder, make_record(tmp_path / "runs" / unit.record_folder, data)
+        group, machine = planned(request, synthetic_root, tmp_path)
+        (unit,) = group.units
+        assert not run_units([unit], group.data, machine, Remembering()).failed
+        return machine.runs / unit.folder, make_record(machine.runs / unit.record_folder, group.data)
 
     return run
 
@@ -50,7 +46,10 @@ def test_without_a_val_split_nothing_is_held_out_or_predicted_for_it(finish):
     (unit,) = record.units
     assert (unit.splits.val, unit.predictions.val, unit.scores.val) == (None, None, None)
     assert not (folder / predictions_name("val")).exists()
-    lists = {name: json.loads((folder / "splits" / f"{name}.json").read_text())["data_list"] for name in SPLITS}
+    lists = {
+        name: json.loads((folder / "splits" / f"{name}.json").read_text())["data_list"]
+        for name in ("train", "watched", "test")
+    }
     assert not {row["clip_id"] for row in lists["train"]} & {row["clip_id"] for row in lists["test"]}
     assert all("label" not in row for row in lists["test"])
 

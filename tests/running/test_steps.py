@@ -14,38 +14,17 @@ from benchmark.datasets.splits import SPLITS, Fold
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
 from benchmark.locks import Busy, exclusive
-from benchmark.planning.data import load_data
-from benchmark.planning.request import Request, Variant, find_protocol, make_units, parse_augmentation, resolve_protocol
+from benchmark.planning.request import Request, Variant, find_protocol, parse_augmentation
+from benchmark.running.machine import Machine
 from benchmark.running.record import make_record
 from benchmark.running.run import run_units
-from benchmark.running.steps import Machine, run_unit
+from benchmark.running.steps import job_of, run_unit
 from benchmark.specs import Clip
 from benchmark.training.weights import Origin, read_weight_file
 from benchmark.units.clip_names import read_names
 from benchmark.units.state import Selected, UnitState, save_state, unfinished
 from benchmark.units.unit import Unit
-
-
-class Silent:
-    """A watcher that only remembers."""
-
-    def __init__(self):
-        self.epochs = []
-        self.failures = []
-
-    def started(self, unit, done): ...
-
-    def step(self, unit, epoch, iteration, iterations): ...
-
-    def epoch(self, unit, row):
-        self.epochs.append(row["epoch"])
-
-    def predicting(self, unit, done, total): ...
-
-    def scored(self, unit, scores): ...
-
-    def failed(self, unit, reason):
-        self.failures.append(reason)
+from tests.small_runs import Remembering, planned
 
 
 @pytest.fixture
@@ -56,26 +35,22 @@ def setting(synthetic_root, tmp_path):
         request = Request(
             **{
                 "protocol": "dfew-5fold",
-                "rows": (Variant("tsm"),),
+                "variants": (Variant("tsm"),),
                 "preset": "small",
                 "folds": (1,),
                 "settings": ("epochs=2",),
                 **changes,
             }
         )
-        protocol = resolve_protocol(request)
-        data = load_data(protocol, root, votes=any(row.labels == "soft" for row in request.rows))
-        machine = Machine(
-            tmp_path / "runs", data.root, data.test_root, tmp_path / "cache", device="cpu", init=request.init
-        )
-        return make_units(request, protocol, data), data, machine
+        group, machine = planned(request, root, tmp_path)
+        return list(group.units), group.data, machine
 
     return make
 
 
 def test_a_unit_runs_to_its_scores_and_a_second_time_does_nothing(setting):
     units, data, machine = setting()
-    watcher = Silent()
+    watcher = Remembering()
     assert unfinished(units, machine.runs) == units
     run_units(units, data, machine, watcher)
     folder = machine.runs / units[0].folder
@@ -90,28 +65,31 @@ def test_a_unit_runs_to_its_scores_and_a_second_time_does_nothing(setting):
 
 def test_no_test_label_is_written_where_training_reads(setting):
     units, data, machine = setting()
-    run_units(units, data, machine, Silent())
+    run_units(units, data, machine, Remembering())
     folder = machine.runs / units[0].folder
-    rows = {name: json.loads((folder / "splits" / f"{name}.json").read_text())["data_list"] for name in SPLITS}
+    rows = {
+        name: json.loads((folder / "splits" / f"{name}.json").read_text())["data_list"]
+        for name in ("train", "watched", "test")
+    }
     assert {key for row in rows["test"] for key in row} == {"clip_id"}
     assert len(rows["test"]) == len(data.folds[1].test)
     test_ids = {row["clip_id"] for row in rows["test"]}
-    assert not test_ids & {row["clip_id"] for name in ("train", "val") for row in rows[name]}
+    assert not test_ids & {row["clip_id"] for name in ("train", "watched") for row in rows[name]}
 
 
 def test_the_config_that_was_run_can_be_read_again(setting):
     from mmengine.config import Config
 
     units, data, machine = setting(settings=("epochs=1", "optim_wrapper.optimizer.lr=0.004"))
-    run_units(units, data, machine, Silent())
+    run_units(units, data, machine, Remembering())
     config = Config.fromfile(machine.runs / units[0].folder / "config.py", import_custom_modules=False)
     assert config.optim_wrapper.optimizer.lr == 0.004
     assert config.train_cfg.max_epochs == 1
 
 
 def test_soft_labels_and_midas_train(setting):
-    units, data, machine = setting(rows=(Variant("tsm", (parse_augmentation("midas"),), "soft"),))
-    outcome = run_units(units, data, machine, Silent())
+    units, data, machine = setting(variants=(Variant("tsm", (parse_augmentation("midas"),), "soft"),))
+    outcome = run_units(units, data, machine, Remembering())
     assert outcome.failed == []
     rows = json.loads((machine.runs / units[0].folder / "splits/train.json").read_text())["data_list"]
     assert all(sum(row["target"]) == pytest.approx(1) for row in rows)
@@ -125,7 +103,7 @@ def test_an_unreadable_clip_fails_its_units_by_name_and_no_other(setting, synthe
     in_second = victim.id in {clip.id for name in SPLITS for clip in data.folds[2].split(name)}
     frame = sorted((root / victim.frames["clip_224x224"]).iterdir())[1]
     frame.write_bytes(frame.read_bytes()[:100])
-    watcher = Silent()
+    watcher = Remembering()
     outcome = run_units(units[:1], data, machine, watcher)
     assert in_second
     assert len(outcome.failed) == 1
@@ -144,7 +122,7 @@ def test_an_unreadable_clip_is_one_line_whoever_reads_it(setting, synthetic_root
     victim = data.folds[1].train[3]
     frame = sorted((root / victim.frames["clip_224x224"]).iterdir())[0]
     frame.write_bytes(b"")
-    outcome = run_units(units, data, dataclasses.replace(machine, workers=workers), Silent())
+    outcome = run_units(units, data, dataclasses.replace(machine, workers=workers), Remembering())
     ((_, reason),) = outcome.failed
     assert reason == f"clip {victim.id}: {frame}: truncated JPEG (0 bytes, no end marker)"
 
@@ -153,17 +131,17 @@ def test_a_unit_that_another_process_has_just_finished_is_not_scored_again(setti
     from benchmark.running import steps
 
     units, data, machine = setting()
-    run_units(units, data, machine, Silent())
+    run_units(units, data, machine, Remembering())
     answers = iter([False])
     real = steps.is_done
     monkeypatch.setattr(steps, "is_done", lambda *found: next(answers, None) is None and real(*found))
-    assert run_unit(units[0], data.folds[1], machine, Silent()).test_looks == 1
+    assert run_unit(units[0], data.folds[1], machine, Remembering()).test_looks == 1
 
 
 def test_a_failing_unit_does_not_stop_the_others(setting):
     units, data, machine = setting(folds=(1, 2))
     broken = units[0].model_copy(update={"overrides": {"epochs": 1, "optim_wrapper.optimizer.lr": 1e30}})
-    watcher = Silent()
+    watcher = Remembering()
     outcome = run_units([broken, units[1]], data, machine, watcher)
     assert [unit.fold for unit, _ in outcome.failed] == [1]
     assert "loss became" in watcher.failures[0]
@@ -177,14 +155,14 @@ def test_unreadable_training_clips_are_left_out_only_under_that_policy(setting, 
     )
     victim = data.folds[1].train[0]
     shutil.rmtree(root / victim.frames["clip_224x224"])
-    state = run_unit(units[0], data.folds[1], machine, Silent())
+    state = run_unit(units[0], data.folds[1], machine, Remembering())
     assert state.dropped == [victim.id]
     assert state.status == "scored"
 
 
 def test_frames_come_from_video_files_when_the_protocol_says_so(setting):
     units, data, machine = setting(settings=("epochs=1", "protocol.frames.source=original"), unofficial=True)
-    outcome = run_units(units, data, machine, Silent())
+    outcome = run_units(units, data, machine, Remembering())
     assert outcome.failed == []
     names = read_names(machine.runs / units[0].folder / "splits")
     rows = json.loads((machine.runs / units[0].folder / "splits/test.json").read_text())["data_list"]
@@ -193,7 +171,7 @@ def test_frames_come_from_video_files_when_the_protocol_says_so(setting):
 
 def test_another_units_work_is_never_overwritten(setting):
     units, data, machine = setting()
-    run_units(units, data, machine, Silent())
+    run_units(units, data, machine, Remembering())
     other = units[0].model_copy(update={"data": "0" * 64})
     before = (machine.runs / units[0].folder / "state.json").read_bytes()
     with pytest.raises(IntegrityError, match="differs in: data"):
@@ -203,7 +181,7 @@ def test_another_units_work_is_never_overwritten(setting):
 
 def test_changed_predictions_are_noticed(setting):
     units, data, machine = setting()
-    run_units(units, data, machine, Silent())
+    run_units(units, data, machine, Remembering())
     (machine.runs / units[0].folder / "predictions.test.csv.gz").write_bytes(b"")
     with pytest.raises(IntegrityError, match=r"predictions\.test\.csv\.gz: is missing or not what was scored"):
         unfinished(units, machine.runs)
@@ -218,7 +196,7 @@ def test_a_checkpoint_that_is_not_the_selected_one_predicts_nothing(setting):
     selected = Selected(epoch=1, epochs=2, value=0.5, sha256=hashlib.sha256(b"the weights").hexdigest())
     save_state(folder, UnitState(identity=units[0].identity, unit=units[0], status="selected", selected=selected))
     with pytest.raises(IntegrityError, match=r"best\.pth: is missing or not the one selected; delete .* to run"):
-        run_unit(units[0], data.folds[1], machine, Silent())
+        run_unit(units[0], data.folds[1], machine, Remembering())
     assert not list(folder.glob("predictions.*"))
 
 
@@ -256,7 +234,7 @@ def test_a_cross_dataset_unit_tests_the_model_that_it_was_planned_with_and_no_ot
         ),
     )
     with pytest.raises(IntegrityError, match="is not the unit whose checkpoint is to be tested; run it again"):
-        run_unit(unit, fold, Machine(tmp_path, tmp_path, tmp_path, tmp_path, device="cpu"), Silent())
+        run_unit(unit, fold, Machine(tmp_path, tmp_path, tmp_path, tmp_path, device="cpu"), Remembering())
 
 
 def test_a_unit_that_another_process_runs_is_left_alone(setting, monkeypatch):
@@ -265,7 +243,7 @@ def test_a_unit_that_another_process_runs_is_left_alone(setting, monkeypatch):
     monkeypatch.setattr("benchmark.units.state.time", clock)
     units, data, machine = setting()
     with exclusive(machine.runs / units[0].folder), pytest.raises(Busy, match="is at work there"):
-        run_unit(units[0], data.folds[1], machine, Silent())
+        run_unit(units[0], data.folds[1], machine, Remembering())
 
 
 def test_a_full_disk_ends_the_run_with_advice(setting, monkeypatch):
@@ -280,20 +258,17 @@ def test_a_full_disk_ends_the_run_with_advice(setting, monkeypatch):
     monkeypatch.setattr(KeepCheckpoints, "_save", full)
     units, data, machine = setting()
     with pytest.raises(EnvironmentProblem, match="no space left .* run the same command again"):
-        run_units(units, data, machine, Silent())
+        run_units(units, data, machine, Remembering())
 
 
 @pytest.fixture(scope="module")
 def trained(synthetic_root, tmp_path_factory):
     """A checkpoint of our own, as a run leaves it."""
-    runs = tmp_path_factory.mktemp("trained")
     request = Request("dfew-5fold", (Variant("tsm"),), preset="small", folds=(1,), settings=("epochs=1",))
-    protocol = resolve_protocol(request)
-    data = load_data(protocol, synthetic_root, votes=False)
-    (unit,) = make_units(request, protocol, data)
-    machine = Machine(runs, data.root, data.test_root, tmp_path_factory.mktemp("cache"), device="cpu")
-    run_unit(unit, data.folds[1], machine, Silent())
-    return unit, runs / unit.folder / "checkpoints/best.pth"
+    group, machine = planned(request, synthetic_root, tmp_path_factory.mktemp("trained"))
+    (unit,) = group.units
+    run_unit(unit, group.data.folds[1], machine, Remembering())
+    return unit, machine.runs / unit.folder / "checkpoints/best.pth"
 
 
 def test_a_checkpoint_says_what_it_is(trained):
@@ -310,7 +285,7 @@ def test_initial_weights_are_loaded_and_part_of_the_identity(setting, trained):
     assert tuned[0].init == {"model": hash_file(checkpoint)}
     assert tuned[0].identity != unit.identity
     assert tuned[0].folder != unit.folder
-    outcome = run_units(tuned, data, machine, Silent())
+    outcome = run_units(tuned, data, machine, Remembering())
     assert outcome.failed == []
     log = (machine.runs / tuned[0].folder / "log.txt").read_text()
     assert f"initial weights model={checkpoint}: LoadReport(missing=(), unexpected=(), reinitialised=()" in log
@@ -328,18 +303,19 @@ def test_a_file_that_changed_since_the_plan_is_refused(setting, trained, tmp_pat
     tuned, data, machine = setting(init={"model": checkpoint}, settings=("epochs=1",))
     with open(checkpoint, "ab") as file:
         file.write(b"more")
-    watcher = Silent()
+    watcher = Remembering()
     assert run_units(tuned, data, machine, watcher).failed
     assert "is not the file with which this unit was planned" in watcher.failures[0]
 
 
 def test_what_will_not_fit_is_known_before_anything_is_trained(setting, trained):
-    from benchmark.training.initial_weights import try_initial
+    from benchmark.training.unit import try_initial
 
     tuned, _, machine = setting(init={"model": trained[1]}, settings=("epochs=1",))
-    reports = try_initial(tuned[0], machine)
+    folder = machine.runs / tuned[0].folder
+    reports = try_initial(job_of(tuned[0], machine, folder))
     assert reports["model"].missing == ()
     other = tuned[0].model_copy(update={"method": "former-dfer"})
     with pytest.raises(IntegrityError, match="another model"):
-        try_initial(other, machine)
-    assert not (machine.runs / tuned[0].folder).exists()
+        try_initial(job_of(other, machine, folder))
+    assert not folder.exists()

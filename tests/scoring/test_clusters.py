@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from finished_run import DFEW, RunMaker
 
-import benchmark.protocols
 from benchmark.datasets.scored import scored_clusters
 from benchmark.errors import IntegrityError
-from benchmark.files import hash_file
+from benchmark.files import hash_file, shipped
 from benchmark.protocol import Protocol, load_protocol
 from benchmark.records import aggregate, read_record, verify_record
 from benchmark.scoring.builtin import METRICS
@@ -21,7 +19,7 @@ from benchmark.scoring.predictions import Predictions, read_predictions, write_p
 from benchmark.scoring.scores import score_split
 from benchmark.specs import Clip
 
-SHIPPED = sorted(Path(next(iter(benchmark.protocols.__path__))).glob("*.yaml"))
+SHIPPED = sorted(shipped("protocols").glob("*.yaml"))
 SUBJECTS = Protocol.model_validate(DFEW.canonical() | {"cluster": "subject", "folds": [1], "groupings": []})
 
 

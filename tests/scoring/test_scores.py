@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-import benchmark.protocols
 from benchmark.errors import IntegrityError, UsageError
+from benchmark.files import shipped
 from benchmark.protocol import load_protocol
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.intervals import wilson_interval
 from benchmark.scoring.predictions import Predictions
 from benchmark.scoring.scores import SplitScores, score_split
 
-PROTOCOL = load_protocol(Path(next(iter(benchmark.protocols.__path__))) / "dfew-5fold.yaml")
+PROTOCOL = load_protocol(shipped("protocols") / "dfew-5fold.yaml")
 # happy twice (once right), sad (taken for angry), neutral (right), disgust (taken for happy); the others are absent.
 LABELS = {"a": "happy", "b": "happy", "c": "sad", "d": "neutral", "e": "disgust"}
 PREDICTED = {"a": "happy", "b": "surprise", "c": "angry", "d": "neutral", "e": "happy"}

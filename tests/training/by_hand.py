@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
-from tests.run.test_execute import Silent
 from torch import Tensor, nn
 
 import benchmark.training.unit
@@ -28,6 +27,7 @@ from benchmark.planning.request import Request, Variant, make_units, resolve_pro
 from benchmark.running.steps import Machine, run_unit
 from benchmark.training.config import build_config
 from benchmark.training.loop import make_runner
+from tests.small_runs import Remembering
 
 BATCH, STEPS, EPOCHS = 8, 4, 5
 
@@ -80,7 +80,7 @@ def by_the_harness(
     given = {"epochs": EPOCHS, "batch_size": BATCH, **settings}
     request = Request(
         protocol="dfew-5fold",
-        rows=(Variant(method),),
+        variants=(Variant(method),),
         preset="small",
         folds=(1,),
         settings=tuple(f"{key}={value}" for key, value in given.items()),
@@ -96,7 +96,7 @@ def by_the_harness(
         lambda config, folder, hooks, *rest: make_runner(config, folder, [*hooks, recorder], *rest),
     )
     machine = Machine(out / "runs", data.root, data.test_root, out / "cache", device="cpu")
-    run_unit(unit, data.folds[1], machine, Silent())
+    run_unit(unit, data.folds[1], machine, Remembering())
     config = build_config(unit, out, data.root, data.root, out / "cache", 0)
     for module in config.custom_imports.imports:
         importlib.import_module(module)

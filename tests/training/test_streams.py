@@ -1,5 +1,6 @@
 """What an epoch shows a model: the same bytes and targets whoever reads it, however often it was interrupted."""
 
+import dataclasses
 import hashlib
 import multiprocessing
 from collections import Counter
@@ -11,9 +12,8 @@ from mmengine.dataset import sampler
 from mmengine.runner import Runner
 from scipy import stats
 
-from benchmark.planning.data import load_data
-from benchmark.planning.request import Request, Variant, check_request, make_units, parse_augmentation, resolve_protocol
-from benchmark.running.steps import Machine, _prepare, job_of
+from benchmark.planning.request import Request, Variant, check_request, parse_augmentation
+from benchmark.running.steps import _prepare, job_of
 from benchmark.training.adapter import import_mmaction
 from benchmark.units.state import UnitState
 
@@ -23,6 +23,7 @@ from mmaction.registry import MODELS  # noqa: E402
 
 from benchmark.training.data import ClipPreprocessor, EpochSampler  # noqa: E402
 from benchmark.training.unit import train  # noqa: E402
+from tests.small_runs import planned  # noqa: E402
 
 CLIPS = 12
 # Everything that draws for a clip, targets included, and a mixer that draws for a batch.
@@ -36,19 +37,18 @@ def job_for(synthetic_root, tmp_path):
     def make(*augmentations, method="tsm", workers=0, name="runs", batch_size=4, settings=()):
         request = Request(
             protocol="dfew-5fold",
-            rows=(Variant(method, tuple(map(parse_augmentation, augmentations)), "soft"),),
+            variants=(Variant(method, tuple(map(parse_augmentation, augmentations)), "soft"),),
             preset="small",
             folds=(1,),
             settings=("epochs=2", f"batch_size={batch_size}", *settings),
             limit=CLIPS,
         )
         check_request(request)
-        protocol = resolve_protocol(request)
-        data = load_data(protocol, synthetic_root, votes=True)
-        (unit,) = make_units(request, protocol, data)
-        machine = Machine(tmp_path / name, data.root, data.test_root, tmp_path / "cache", workers=workers)
+        group, machine = planned(request, synthetic_root, tmp_path)
+        machine = dataclasses.replace(machine, runs=tmp_path / name, workers=workers)
+        (unit,) = group.units
         folder = machine.runs / unit.folder
-        _prepare(UnitState.model_construct(), unit, data.folds[1], machine, folder)
+        _prepare(UnitState.model_construct(), unit, group.data.folds[1], machine, folder)
         return job_of(unit, machine, folder)
 
     return make

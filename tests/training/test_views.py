@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from tests.run.test_execute import Silent
 
 from benchmark.errors import UsageError
 from benchmark.files import read_json, write_json
@@ -18,6 +17,7 @@ from benchmark.specs import Sampling, Views
 from benchmark.training.adapter import import_mmaction
 from benchmark.units.state import CHECKPOINTS
 from benchmark.video.sampling import view_frames
+from tests.small_runs import Remembering
 
 import_mmaction()
 
@@ -100,8 +100,8 @@ def test_a_trained_checkpoint_is_tested_again_over_views_and_never_ranked(synthe
     assert unit.identity != trained.identity
     assert unit.folder != trained.folder
     machine = Machine(tmp_path, data.root, data.test_root, tmp_path / "cache", device="cpu")
-    run_unit(trained, data.folds[1], machine, Silent())
-    run_unit(unit, data.folds[1], machine, Silent())
+    run_unit(trained, data.folds[1], machine, Remembering())
+    run_unit(unit, data.folds[1], machine, Remembering())
     assert not (tmp_path / unit.folder / CHECKPOINTS).exists()
     record = make_record(tmp_path / unit.record_folder, data)
     assert record.method.views == "5 segments x 3 crops"
@@ -140,7 +140,7 @@ def test_weights_are_tested_as_they_are_where_no_epoch_is_trained(synthetic_root
     data = load_data(protocol, synthetic_root, votes=False)
     [unit] = make_units(request, protocol, data)
     machine = Machine(tmp_path, data.root, data.test_root, tmp_path / "cache", device="cpu", init=request.init)
-    state = run_unit(unit, data.folds[1], machine, Silent())
+    state = run_unit(unit, data.folds[1], machine, Remembering())
     assert (state.selected.epoch, state.selected.epochs) == (0, 0)
     kept = read_weight_file(tmp_path / unit.folder / CHECKPOINTS / "best.pth").state
     for name, tensor in load_file(weights).items():

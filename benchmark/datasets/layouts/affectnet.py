@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from benchmark.datasets.layouts.reading import ClipLists, find_folder
+from benchmark.datasets.list_files import ClipLists, find_folder
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.files import check_regular, is_clutter, read_bounded
 from benchmark.specs import Clip, DatasetLayout

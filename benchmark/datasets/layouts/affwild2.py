@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import find_folder, read_lines
+from benchmark.datasets.list_files import find_folder, read_lines
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.files import is_clutter
 from benchmark.specs import Clip, DatasetLayout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import find_folder, videos_by_emotion
+from benchmark.datasets.list_files import find_folder, videos_by_emotion
 from benchmark.specs import Clip, DatasetLayout
 
 # Alphabetical, as the folders are.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import ClipLists, find_folder, read_table, read_votes_workbook, vote_row
+from benchmark.datasets.list_files import ClipLists, find_folder, read_table, read_votes_workbook, vote_row
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.specs import Clip, DatasetLayout
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import ClipLists, find_folder, read_table
+from benchmark.datasets.list_files import ClipLists, find_folder, read_table
 from benchmark.emotions import canonical
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.specs import Clip, DatasetLayout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import ClipLists, emotion, find_folder, read_lines
+from benchmark.datasets.list_files import ClipLists, emotion, find_folder, read_lines
 from benchmark.errors import IntegrityError
 from benchmark.specs import Clip, DatasetLayout
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.datasets.layouts import ferv39k
-from benchmark.datasets.layouts.reading import find_folder
+from benchmark.datasets.list_files import find_folder
 from benchmark.datasets.overlay import read_soft_labels
 from benchmark.errors import IntegrityError
 from benchmark.specs import Clip, DatasetLayout

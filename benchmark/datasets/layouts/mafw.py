@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from benchmark.datasets.layouts.reading import (
+from benchmark.datasets.list_files import (
     ClipLists,
     emotion,
     find_folder,

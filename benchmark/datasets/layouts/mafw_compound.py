@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.datasets.layouts import mafw
-from benchmark.datasets.layouts.reading import emotion, find_folder
+from benchmark.datasets.list_files import emotion, find_folder
 from benchmark.specs import Clip
 
 

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from benchmark.datasets.layouts.reading import (
+from benchmark.datasets.list_files import (
     column_name,
     emotion,
     find_folder,

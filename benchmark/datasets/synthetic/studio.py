@@ -18,6 +18,7 @@ from benchmark.datasets.synthetic import MARKER
 from benchmark.errors import UsageError
 from benchmark.files import sync
 from benchmark.processes import follow_parent, worker_pool
+from benchmark.resources import cores
 from benchmark.specs import ReportProgress
 
 GENERATOR = 2  # raise it whenever the same seed starts to give other bytes, in any of the datasets in this package
@@ -64,7 +65,7 @@ def make_all(
 
     `make` must be picklable and draw only from generators of its own, see `generator`.
     """
-    workers = min(workers or os.cpu_count() or 1, len(plans))
+    workers = min(workers or cores(), len(plans))
     made: dict[int, Made] = {}
     if workers == 1:
         for number, plan in enumerate(plans):

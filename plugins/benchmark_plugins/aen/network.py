@@ -19,7 +19,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from benchmark_plugins.former_dfer.model import ResidualBlock, TransformerBlock
+from benchmark_plugins.layers.blocks import ResidualBlock, TransformerBlock
 
 
 class Features(NamedTuple):

@@ -17,8 +17,8 @@ from mmaction.utils import SampleList
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from benchmark_plugins.former_dfer.model import TransformerBlock
 from benchmark_plugins.gca_ial.losses import weighted_losses
+from benchmark_plugins.layers.blocks import TransformerBlock
 
 
 class BasicBlock(nn.Module):

@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
+from benchmark_plugins.layers.masked import Decoder, MaskedModel, cube_targets, split_tokens, tube_mask
+from benchmark_plugins.layers.tokens import take_tokens
 from benchmark_plugins.mae_dfer.model import Grid, LGIEncoder, by_region
-from benchmark_plugins.videomae.masked import Decoder, MaskedModel, cube_targets, split_tokens, take_tokens, tube_mask
 
 
 def part_window_mask(batch: int, grid: Grid, window: tuple[int, int], ratio: float) -> Tensor:
@@ -74,6 +75,8 @@ class MaskedLGIFormer(MaskedModel):
     region by region, the positions of the visible tokens in the order of their numbers, as the official code does, so
     that half of them carry another token's position; `corrected` gives each its own.
     """
+
+    encoder: MaskedLGIEncoder
 
     def __init__(
         self,

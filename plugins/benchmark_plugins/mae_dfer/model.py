@@ -17,8 +17,7 @@ from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from benchmark_plugins.videomae.masked import embed_cubes
-from benchmark_plugins.videomae.model import sinusoid_table
+from benchmark_plugins.layers.tokens import embed_cubes, sinusoid_table
 
 Grid = tuple[int, int, int]
 

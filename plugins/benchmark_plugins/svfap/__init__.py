@@ -35,6 +35,7 @@ METHOD = MethodSpec(
             sampling=Sampling(clips=1, length=16, stride=4),
             epochs=100,
             batch_size=64,
+            reference_batch=256,
             parameters=77_635_351,
             gflops=87.077,
             decode_size=160,

@@ -35,7 +35,7 @@ def recipe(preset: Preset, num_classes: int = 0) -> Recipe:
         optim_wrapper=dict(
             optimizer=dict(
                 type="AdamW",
-                lr=options.get("lr", 3e-4 * preset.batch_size / 256),
+                lr=options.get("lr", 3e-4),
                 betas=(0.9, 0.95),
                 weight_decay=0.05,
             ),

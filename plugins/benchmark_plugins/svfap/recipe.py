@@ -63,7 +63,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
             paramwise_cfg=dict(num_layers=depth, decay_rate=options.get("layer_decay", 0.75), decay_type="layer_wise"),
             optimizer=dict(
                 type="AdamW",
-                lr=options.get("lr", 1e-3 * preset.batch_size / 256),
+                lr=options.get("lr", 1e-3),
                 betas=(0.9, 0.999),
                 weight_decay=0.05,
             ),

@@ -3,48 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from mmaction.models import TimeSformerHead, VisionTransformer
-from mmaction.models.backbones.vit_mae import Attention, get_sinusoid_encoding
 from mmaction.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
-
-def sinusoid_table(tokens: int, dim: int) -> Tensor:
-    """Fixed positions (tokens, dim): the sine and cosine of p / 10000^(2j / dim) for the p-th token of a clip."""
-    return get_sinusoid_encoding(tokens, dim)[0]
-
-
-class Positions(nn.Module):
-    """The sinusoid table of the number of tokens that was asked for last.
-
-    Not a weight: the official state has none, and it follows from the input size.
-    """
-
-    table: Tensor
-
-    def __init__(self, tokens: int, dim: int) -> None:
-        super().__init__()
-        self.register_buffer("table", sinusoid_table(tokens, dim), persistent=False)
-
-    def forward(self, tokens: int) -> Tensor:
-        """(tokens, dim)."""
-        if tokens != len(self.table):
-            self.table = sinusoid_table(tokens, self.table.shape[1]).to(self.table)
-        return self.table
-
-
-class FusedAttention(Attention):
-    """MMAction2's attention, computed by torch's fused kernel: the same result in less time and memory."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, D) to (B, N, D). Queries and values have a bias, keys have none."""
-        bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
-        qkv = F.linear(x, self.qkv.weight, bias).unflatten(-1, (3, self.num_heads, -1))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        dropout = self.attn_drop.p if self.training else 0.0
-        x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=self.scale)
-        return self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
+from benchmark_plugins.layers.attention import FusedAttention
+from benchmark_plugins.layers.tokens import Positions
 
 
 @MODELS.register_module()

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.cli.compare_text import SYNTHETIC, difference_cells, p_text
 from benchmark.finished.sweep_table import ScoredRow
 from benchmark.leaderboard.columns import marks
 from benchmark.leaderboard.markdown import escape, percent, render_table
@@ -14,6 +13,7 @@ from benchmark.leaderboard.rendering import metric_titles
 from benchmark.leaderboard.reported import DISCLAIMER, read_table, render_reported, shipped_tables
 from benchmark.planning.sweep_file import Sweep
 from benchmark.records import RECORD, Summary
+from benchmark.reports.comparison import SYNTHETIC, difference_cells, p_text
 
 LEGEND = """\
 Scores are percent, means over the finished units with their 95 % interval. Differences are points, the row minus its

@@ -1,40 +1,34 @@
-"""The warning that classes seem to be exchanged, in weights or in labels."""
+"""The warning that classes seem to be swapped, in weights or in labels."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
 
-from benchmark.cli.output import note
+from benchmark.records.model import Record
+from benchmark.records.verify import protocol_of
+from benchmark.scoring.permutation import better_permutation
 
-if TYPE_CHECKING:
-    from benchmark.records import Record
 
-
-def warn_of_exchange(record: Record) -> None:
-    """Say on stderr that the run's val predictions would fit the labels far better with classes exchanged, if so.
+def swapped_classes(record: Record) -> str | None:
+    """A warning if the run's val predictions would fit the labels far better with classes swapped.
 
     All units together are looked at, and only their val splits: what test says must not change what anyone does.
     """
-    import numpy as np
-
-    from benchmark.records import protocol_of
-    from benchmark.scoring.permutation import better_permutation
-
     scores = [unit.scores.val for unit in record.units if unit.scores.val is not None]
     if not scores:
-        return
+        return None
     confusion = np.array([one.confusion for one in scores], dtype=np.int64).sum(axis=0)
     clustered = all(one.clusters is not None for one in scores)
     clusters = np.concatenate([one.cluster_counts() for one in scores]) if clustered else None
     exchange = better_permutation(confusion, clusters)
     if exchange is None:
-        return
+        return None
     classes = protocol_of(record).classes
     pairs = [
         f"'{classes[true]}' is mostly predicted as '{classes[predicted]}'"
         for true, predicted in zip(exchange.classes, exchange.predicted, strict=True)
     ]
-    note(
+    return (
         f"warning: {record.method.name}: classes seem to be swapped: on val, {'; '.join(pairs)}. The mean recall of "
         f"these {len(pairs)} classes is {exchange.recall:.2f} and would be {exchange.exchanged:.2f} if they were "
         "swapped back. Perhaps the class order of the initial weights or of the data's labels is not the protocol's: "

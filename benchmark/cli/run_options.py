@@ -1,0 +1,72 @@
+"""The options that `run` and `sweep` share, and what they mean to the library."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmark.cli.output import add_json, positive
+from benchmark.running.machine import Resources
+from benchmark.units.identity import Changed
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options that do not say which rows are run."""
+    parser.add_argument("--folds", type=numbers, metavar="1-5", help="default: all of the protocol's folds")
+    parser.add_argument("--preset", metavar="NAME", help="paper (default) or small (default with --demo)")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie; or BENCHMARK_DATA_ROOT")
+    add_resources(parser)
+    add_changed(parser)
+    parser.add_argument("--jobs", type=positive, metavar="N", help="units at a time; default: by device, cores, memory")
+    parser.add_argument(
+        "--limit", type=positive, metavar="N", help="at most N clips per split, to try things; never ranked"
+    )
+    parser.add_argument("--demo", action="store_true", help="on synthetic data, made here, with the small presets")
+    parser.add_argument("--dry-run", action="store_true", help="print what would run and stop")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    add_json(parser)
+
+
+def add_resources(parser: argparse.ArgumentParser) -> None:
+    """The options about what computes."""
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--workers", type=int, help="processes that read clips; default: by device and cores")
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="threads of one unit on a processor; default: 1. Another number changes last digits, and is recorded",
+    )
+
+
+def add_changed(parser: argparse.ArgumentParser) -> None:
+    """What becomes of finished work that an older recipe or older code has made; by default it is refused."""
+    changed = parser.add_mutually_exclusive_group()
+    changed.add_argument("--again", action="store_true", help="start over what older code or another recipe has made")
+    changed.add_argument("--keep", action="store_true", help="keep what older code has finished; the record says so")
+
+
+def resources_of(options: argparse.Namespace) -> Resources:
+    """What was chosen about how units run."""
+    changed: Changed = "again" if options.again else "keep" if options.keep else "refuse"
+    return Resources(options.device, getattr(options, "jobs", None), options.threads, options.workers, changed)
+
+
+def preset_of(options: argparse.Namespace) -> str:
+    """The preset that was asked for, or the one that goes with the data."""
+    return options.preset or ("small" if options.demo else "paper")
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """`1-3,5` as (1, 2, 3, 5)."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        try:
+            found += range(int(first), int(last or first) + 1)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is not like 1-5 or 0,1") from None
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' names nothing")
+    return tuple(dict.fromkeys(found))

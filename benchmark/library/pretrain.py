@@ -1,0 +1,194 @@
+"""`benchmark.pretrain`: the trainings that methods start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmark.errors import UsageError
+from benchmark.fence import fenced
+from benchmark.files import hash_value, remove_leftovers
+from benchmark.locks import exclusive
+from benchmark.planning.data import default_root
+from benchmark.planning.demo import demo as demo_choices
+from benchmark.planning.demo import demo_data
+from benchmark.planning.pretraining_sources import datasets_around, images, videos
+from benchmark.planning.settings import parse_settings
+from benchmark.registry import registry
+from benchmark.running.machine import Resources
+from benchmark.specs import Pretraining
+from benchmark.units.description import described_pretraining
+from benchmark.units.initial_weights import hash_files, network_of
+from benchmark.units.presets import changed_preset
+from benchmark.units.pretraining import (
+    WEIGHTS,
+    PretrainingState,
+    PretrainingUnit,
+    Source,
+    find_pretraining,
+    is_done,
+    read_state,
+    save_state,
+    settle,
+)
+from benchmark.units.state import LOG
+from benchmark.video.cache import cache_folder, plan_cache
+from benchmark.video.decoders import decoder_of
+from benchmark.watcher import Watcher
+
+
+@dataclass(frozen=True)
+class PretrainingRequest:
+    """What is to be pre-trained, and from what.
+
+    stage: which of the method's pre-trainings, where it has several. preset: by default `paper`, or `small` on the
+    demo's data. videos: a folder of videos and frame folders. datasets: such of labelled
+    images, under the data root; several are learned from together.
+    init: a weight file for each network that starts from one. limit: at most so many clips.
+    """
+
+    method: str
+    stage: str | None = None
+    preset: str | None = None
+    videos: Path | None = None
+    datasets: tuple[str, ...] = ()
+    seed: int = 0
+    settings: tuple[str, ...] = ()
+    init: Mapping[str, Path] | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A finished pre-training: its weight file, the network that starts from it, and how it went."""
+
+    weights: Path
+    network: str
+    preset: str
+    state: PretrainingState
+
+
+def pretrain(
+    request: PretrainingRequest,
+    *,
+    data_root: Path | str | None = None,
+    demo: bool = False,
+    output: Path | str = Path("pretrained"),
+    resources: Resources | None = None,
+    watcher: Watcher | None = None,
+) -> Pretrained:
+    """Train what a method starts from, or continue; what is finished is not trained again.
+
+    Errors are as for `benchmark.run`.
+    """
+    watcher, resources, init = watcher or Watcher(), resources or Resources(), request.init or {}
+    method = registry().find("methods", request.method)
+    name, pretraining = find_pretraining(method, request.stage)
+    preset = request.preset or ("small" if demo else "paper")
+    if preset not in pretraining.presets:
+        raise UsageError(f"{name} of {method.name} has no preset '{preset}'; it has: {', '.join(pretraining.presets)}")
+    overrides = parse_settings(request.settings)
+    chosen = changed_preset(pretraining.presets[preset], overrides)
+    for network in init:
+        network_of(method, network)
+    if chosen.epochs == 0:
+        raise UsageError("--set epochs=0: a pre-training has to train")
+    if chosen.balanced and pretraining.data == "videos":
+        raise UsageError("--set balanced: videos are learned from without labels, so there are no classes to balance")
+    source = _source(request, pretraining, data_root, demo, watcher)
+    unit = PretrainingUnit(
+        method=method.name,
+        method_version=method.version,
+        pretraining=name,
+        preset=preset,
+        seed=request.seed,
+        data=hash_value(list(source.samples)),
+        decoder=decoder_of(source.root / sample["path"] for sample in source.samples),
+        source=source.name,
+        classes=source.classes,
+        synthetic=source.synthetic,
+        overrides=overrides,
+        init=hash_files(init),
+    )
+    unit = described_pretraining(unit)
+    folder = Path(output) / unit.folder
+    settle(folder, unit, resources.changed)
+    if source.synthetic:
+        watcher.note(f"SYNTHETIC DATA in {source.root}: these weights know nothing of real faces")
+    state = read_state(folder, unit)
+    if not is_done(folder, state):
+        with exclusive(folder):
+            remove_leftovers(folder)
+            if not is_done(folder, read_state(folder, unit)):
+                _train(unit, source, folder, init, resources, watcher)
+        state = read_state(folder, unit)
+    return Pretrained(folder / WEIGHTS, pretraining.network, preset, state)
+
+
+def _source(
+    request: PretrainingRequest, pretraining: Pretraining, data_root: Path | str | None, demo: bool, watcher: Watcher
+) -> Source:
+    known = demo_choices()
+    if pretraining.data == "videos":
+        if request.datasets:
+            raise UsageError(f"{pretraining.title} learns from unlabelled videos: give --videos DIR, not --dataset")
+        if not (request.videos or demo):
+            raise UsageError(f"{pretraining.title} learns from videos: give --videos DIR, or try --demo")
+        place = request.videos or _demo_videos(known.videos, watcher)
+        source = videos(place)
+        for title in datasets_around(source.root):
+            watcher.note(
+                f"warning: {source.root} has clips of {title}: what is learned here will have seen its test clips, if "
+                "without labels; say so wherever you report a score on it"
+            )
+    else:
+        if request.videos:
+            raise UsageError(f"{pretraining.title} learns from labelled images: give --dataset, not --videos")
+        if not (request.datasets or demo):
+            raise UsageError(f"{pretraining.title} learns from labelled images: give --dataset D, or try --demo")
+        names = request.datasets or (known.images["dataset"],)
+        root = demo_data(names, watcher) if demo else default_root(Path(data_root) if data_root else None)
+        source = images(names, root)
+        if source.left_out:
+            watcher.note(f"{source.left_out} images of classes that not all of {source.name} have are left out")
+    return source if request.limit is None else replace(source, samples=source.samples[: request.limit])
+
+
+def _demo_videos(known: Mapping[str, str], watcher: Watcher) -> Path:
+    return demo_data([known["dataset"]], watcher) / known["dataset"] / known["folder"]
+
+
+def _train(
+    unit: PretrainingUnit,
+    source: Source,
+    folder: Path,
+    init: Mapping[str, Path],
+    resources: Resources,
+    watcher: Watcher,
+) -> None:
+    """Only now is torch imported."""
+    from benchmark.training.devices import use_device
+    from benchmark.training.pretraining import PretrainingJob
+    from benchmark.training.pretraining import pretrain as train
+
+    state = read_state(folder, unit)
+    state.device = use_device(resources.device, resources.threads)
+    workers = resources.workers_on(state.device != "cpu")
+    job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, init)
+    # Refuses what does not fit together before anything is written.
+    epochs = job.config().train_cfg.max_epochs
+    if job.preset.decode_size:
+        paths = [source.root / sample["path"] for sample in source.samples]
+        watcher.note(str(plan_cache(paths, job.preset.decode_size, job.cache)))
+    state.attempts += 1
+    save_state(folder, state)
+    watcher.note(f"{unit.method} {unit.pretraining}: {len(source.samples)} clips, {epochs} epochs; results in {folder}")
+    called = f"{unit.method} {unit.pretraining}"
+    with watcher.counting(f"pre-training {unit.method}") as report, fenced(called, folder / LOG):
+        train(
+            job,
+            state,
+            lambda epoch, step, steps: report((epoch - 1) * steps + step, epochs * steps),
+            lambda row: watcher.pretraining_epoch(unit, row, epochs),
+        )

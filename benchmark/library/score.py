@@ -1,0 +1,157 @@
+"""`benchmark.score`: a finished run scored again, with any metric and any grouping, from its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.errors import BenchmarkError, IntegrityError, UsageError
+from benchmark.finished.labels import root_for
+from benchmark.finished.rescoring import (
+    ClassScores,
+    FinishedSplit,
+    Tally,
+    class_scores,
+    confusions_by_class,
+    confusions_by_sum,
+    find_grouping,
+    find_run,
+    labels_of,
+    tally_confusions,
+    tally_predictions,
+    vote_shares_of,
+)
+from benchmark.protocol import Grouping
+from benchmark.records import ScoredSplit
+from benchmark.registry import registry
+from benchmark.specs import MetricSpec
+
+# What a metric needs beside the predictions, by its `input`.
+NEEDS = {"probabilities": "labels", "distributions": "annotators' votes"}
+# The two ways of counting a grouping's predictions.
+BY_CLASS, BY_SUM = "by class", "by summed probability"
+
+# A metric and what it gives, by the metric's name.
+Tallies = Mapping[str, tuple[MetricSpec, Tally]]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A run's scores.
+
+    metrics: those of the classes. classes: each class, of all units' predictions taken together. groupings, grouped:
+    the groupings, and by name and way of counting their metrics. left_out: what could not be computed, and why.
+    """
+
+    run: FinishedSplit
+    metrics: Tallies
+    classes: tuple[ClassScores, ...]
+    groupings: tuple[Grouping, ...]
+    grouped: Mapping[str, Mapping[str, Tallies]]
+    left_out: tuple[str, ...]
+
+
+def score(
+    run: Path | str,
+    *,
+    metrics: Sequence[str] = (),
+    groupings: Sequence[str] = (),
+    split: ScoredSplit = "test",
+    data_root: Path | str | None = None,
+) -> Scored:
+    """Score a finished run from its predictions; no model is run.
+
+    run: a record, the folder that holds it, or one of its predictions files. metrics: by name, by default every one
+    that can be computed. groupings: names, or YAML files with name, title and groups; by default the protocol's.
+    data_root: where the datasets lie, for metrics that need labels or votes.
+
+    Raises UsageError for unknown names, EnvironmentProblem if something that was asked for by name needs data that are
+    not there, IntegrityError for a run that does not agree with its predictions.
+    """
+    named = [registry().find("metrics", name) for name in dict.fromkeys(metrics)]
+    found = find_run(Path(run), split)
+    asked = [find_grouping(text, found.protocol) for text in dict.fromkeys(groupings)]
+    names = [grouping.name for grouping in asked]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise UsageError(f"--grouping: two are called '{min(repeated)}'; give them different names")
+    chosen = named or list(registry().metrics.values())
+    by_confusion = [metric for metric in chosen if metric.input == "confusion"]
+    if not asked and by_confusion:
+        asked = list(found.protocol.groupings)
+    root = Path(data_root) if data_root else None
+    targets, problems = _targets(found, chosen, bool(named), bool(asked), root)
+    # A grouping that was asked for beside metrics without a confusion is scored as the protocol would.
+    coarse = by_confusion or [registry().find("metrics", name) for name in found.protocol.metrics]
+    return Scored(
+        run=found,
+        metrics={metric.name: (metric, tally) for metric in chosen if (tally := _tally(found, metric, targets))},
+        classes=tuple(class_scores(found)),
+        groupings=tuple(asked),
+        grouped={grouping.name: _grouped(found, grouping, coarse, targets) for grouping in asked},
+        left_out=tuple(
+            _left_out(
+                [metric.name for metric in chosen if metric.input == kind]
+                + [f"{grouping.name} {BY_SUM}" for grouping in asked if kind == "probabilities"],
+                kind,
+                problem,
+            )
+            for kind, problem in problems.items()
+        ),
+    )
+
+
+def _targets(
+    run: FinishedSplit, metrics: Sequence[MetricSpec], named: bool, grouped: bool, data_root: Path | None
+) -> tuple[dict[str, list[np.ndarray]], dict[str, BenchmarkError]]:
+    """What the metrics compare predictions with, by their `input`, and why the rest is not there.
+
+    What is asked for by name, or by a data root, must be there; what is not is left out.
+    """
+    root = root_for([run.record], data_root)
+    targets: dict[str, list[np.ndarray]] = {}
+    problems: dict[str, BenchmarkError] = {}
+    refused: list[tuple[BenchmarkError, str]] = []
+    for kind, read in (("probabilities", labels_of), ("distributions", vote_shares_of)):
+        needing = [metric.name for metric in metrics if metric.input == kind]
+        if not needing and not (grouped and kind == "probabilities"):
+            continue
+        try:
+            targets[kind] = read(run, root)
+        except BenchmarkError as error:
+            problems[kind] = error
+            if named and needing:
+                refused.append((error, _left_out(needing, kind, error)))
+            elif data_root is not None and (kind == "probabilities" or isinstance(error, IntegrityError)):
+                raise
+    if refused:
+        raise type(refused[0][0])("\n".join(message for _, message in refused))
+    return targets, problems
+
+
+def _left_out(names: Sequence[str], kind: str, problem: BenchmarkError) -> str:
+    return f"{', '.join(names)}: needs {NEEDS[kind]}: {str(problem).partition(chr(10))[0]}"
+
+
+def _tally(run: FinishedSplit, metric: MetricSpec, targets: Mapping[str, list[np.ndarray]]) -> Tally | None:
+    if metric.input == "confusion":
+        return tally_confusions(metric, run.confusions)
+    if metric.input in targets:
+        return tally_predictions(metric, targets[metric.input], run.predictions)
+    return None
+
+
+def _grouped(
+    run: FinishedSplit, grouping: Grouping, metrics: Sequence[MetricSpec], targets: Mapping[str, list[np.ndarray]]
+) -> dict[str, Tallies]:
+    """The metrics of a grouping's confusions, by the two ways of counting."""
+    confusions = {BY_CLASS: confusions_by_class(run, grouping)}
+    if "probabilities" in targets:
+        confusions[BY_SUM] = confusions_by_sum(run, targets["probabilities"], grouping)
+    return {
+        way: {metric.name: (metric, tally_confusions(metric, counts)) for metric in metrics}
+        for way, counts in confusions.items()
+    }

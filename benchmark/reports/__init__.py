@@ -1,0 +1,1 @@
+"""What commands report as markdown: comparisons and the tables of sweeps."""

@@ -1,0 +1,142 @@
+"""Running groups of units: everything is checked before the first hour is spent, and every row gets its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.failures import show_trace
+from benchmark.fence import PluginFault, fenced
+from benchmark.planning.data import Data, check_frames, clip_paths
+from benchmark.planning.request import UnitGroup
+from benchmark.records import RECORD, Record, write_record
+from benchmark.records.swapped_classes import swapped_classes
+from benchmark.running.machine import Machine, Resources
+from benchmark.running.record import begun, make_record
+from benchmark.running.run import run_units
+from benchmark.running.steps import job_of
+from benchmark.units.presets import preset_of_unit, resolved
+from benchmark.units.setting_rules import types_in
+from benchmark.units.state import unfinished
+from benchmark.units.unit import Unit
+from benchmark.video.cache import CachePlan, cache_folder, plan_cache
+from benchmark.watcher import Watcher
+
+
+def check_group(group: UnitGroup, runs: Path, resources: Resources, watcher: Watcher, dry: bool = False) -> list[Unit]:
+    """Refuse what cannot run, before the first hour is spent; the units that still have something to do.
+
+    dry: nothing on disk is changed.
+
+    A plugin that fails here is named; it will cost only its own units. torch is imported only where it must be: for
+    initial weights, for a device that was demanded, and for settings that name a type.
+    """
+    from benchmark.training.config import build_config, config_values
+
+    todo = unfinished(group.units, runs, resources.changed, dry)
+    if todo and group.protocol.frames.unreadable == "fail":
+        check_frames(group.data, group.protocol)
+    if todo and resources.device not in ("auto", "cpu"):
+        _machine(group, runs, resources)
+    for unit in {unit.variant: unit for unit in todo}.values():
+        places = (runs / unit.folder, group.data.root, group.data.test_root, Path(), 0)
+        try:
+            config_values(unit, *places)
+            if any(True for key, value in unit.overrides.items() for _ in types_in(key, value)):
+                build_config(unit, *places)
+            if group.init and unit.source is None:
+                with fenced(unit.variant):
+                    _try_initial(unit, _machine(group, runs, resources)[0], watcher)
+        except PluginFault as error:
+            show_trace(error)
+            watcher.note(f"warning: {unit.variant} will fail: {error}")
+    return todo
+
+
+def run_group(group: UnitGroup, todo: Sequence[Unit], runs: Path, resources: Resources, watcher: Watcher) -> None:
+    """Run the units of a group that have something to do, see `check_group`; the watcher is told of those that fail."""
+    if group.data.synthetic:
+        watcher.note(f"SYNTHETIC DATA in {group.data.root}: these numbers say nothing about real faces")
+    for deviation in group.data.deviations:
+        watcher.note(f"warning: {deviation}; the record will not be ranked")
+    if not todo:
+        return
+    machine, jobs = _machine(group, runs, resources)
+    _tell_recipes(todo, watcher)
+    for plan in _cache_plans(todo, group.data, machine.cache):
+        watcher.note(str(plan))
+    watcher.note(f"{len(group.units)} units, {len(group.units) - len(todo)} finished before; results in {runs}")
+    watcher.planned(group.units, todo, {unit.identity: preset_of_unit(unit).epochs for unit in todo})
+    try:
+        run_units(todo, group.data, machine, watcher, jobs)
+    finally:
+        watcher.ended()
+
+
+def write_records(units: Sequence[Unit], data: Data, runs: Path, watcher: Watcher) -> list[Record]:
+    """Write the record of every row that the units belong to."""
+    records = []
+    for folder in dict.fromkeys(runs / unit.record_folder for unit in units):
+        if not begun(folder):  # whoever is busy there will write it
+            continue
+        record = make_record(folder, data)
+        write_record(folder / RECORD, record)
+        watcher.note(f"record: {folder / RECORD}")
+        records.append(record)
+        warning = swapped_classes(record)
+        if warning:
+            watcher.note(warning)
+    return records
+
+
+def _tell_recipes(todo: Sequence[Unit], watcher: Watcher) -> None:
+    """Say what the batch and the learning rate of every row come to on this dataset."""
+    for unit in {unit.variant: unit for unit in todo if unit.source is None}.values():
+        try:
+            with fenced(unit.variant):
+                preset, rate = preset_of_unit(unit), resolved(unit)["learning_rate"]
+        except PluginFault:
+            continue  # its units will fail with the reason
+        batches = f"batches of {preset.batch_size}, learning rate {rate:.4g}, {preset.epochs} epochs"
+        watcher.note(f"{unit.variant}: {batches}")
+
+
+def _machine(group: UnitGroup, runs: Path, resources: Resources) -> tuple[Machine, int]:
+    """The run-time choices of this machine, and how many units run at a time. Only now is torch imported."""
+    from benchmark.training.devices import use_device
+
+    accelerated = use_device(resources.device, resources.threads) != "cpu"
+    machine = Machine(
+        runs=runs,
+        dataset_root=group.data.root,
+        test_root=group.data.test_root,
+        cache=cache_folder() / "frames",
+        device=resources.device,
+        threads=resources.threads,
+        workers=resources.workers_on(accelerated),
+        init=group.init,
+    )
+    return machine, resources.jobs_on(accelerated)
+
+
+def _cache_plans(todo: Sequence[Unit], data: Data, folder: Path) -> list[CachePlan]:
+    """What the units will write to the frame cache, by the size at which they decode."""
+    # Windows of frames that are labelled one by one are not cached.
+    units = [unit for unit in todo if unit.protocol.windows is None]
+    sizes = sorted({size for unit in units if (size := preset_of_unit(unit).decode_size)})
+    paths = list(clip_paths(data, units[0].protocol)) if sizes else []
+    return [plan_cache(paths, size, folder) for size in sizes]
+
+
+def _try_initial(unit: Unit, machine: Machine, watcher: Watcher) -> None:
+    """Say what of the initial weights does not fit, once for all units of a row; their logs name every tensor."""
+    from benchmark.training.unit import try_initial
+
+    for network, report in try_initial(job_of(unit, machine, machine.runs / unit.folder)).items():
+        watcher.note(f"{unit.variant}: {network} starts from {machine.init[network]}: {report.summary}")
+        if report.classifier:
+            watcher.note(
+                f"warning: {machine.init[network]} brings a classifier that has already learned these emotions: if "
+                "test clips were among its training clips (one fold's test clips are the other folds' training clips), "
+                "the scores mean nothing"
+            )

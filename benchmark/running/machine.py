@@ -1,0 +1,62 @@
+"""How units are run on this machine: choices that never change a result's identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.resources import cores, memory
+from benchmark.units.identity import Changed
+
+# Units at a time on a processor, and processes that read clips beside an accelerator, if nothing else is asked for.
+MOST_JOBS, MOST_WORKERS = 4, 8
+# What a small unit takes, with some room.
+UNIT_MEMORY = 3 * 2**30
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Run-time choices: where data and results lie, and what computes. They never change a result's identity.
+
+    dataset_root, test_root: where the train and val clips lie, and the test clips. init: weight files by network.
+    """
+
+    runs: Path
+    dataset_root: Path
+    test_root: Path
+    cache: Path
+    device: str = "auto"
+    threads: int = 1
+    workers: int = 0
+    init: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a caller may choose about how units run.
+
+    device: `auto`, `cpu`, `cuda` or `cuda:N`. jobs: units at a time; by default one on an accelerator, which it keeps
+    busy, and up to four on a processor. threads: with which each unit computes on the CPU; another number adds in
+    another order and so gives other last digits, which is why it does not follow from the machine. workers: processes
+    that read clips for each unit; by default none on a processor and up to eight beside an accelerator. changed: what
+    becomes of work that an older recipe or older code has made.
+    """
+
+    device: str = "auto"
+    jobs: int | None = None
+    threads: int = 1
+    workers: int | None = None
+    changed: Changed = "refuse"
+
+    def jobs_on(self, accelerated: bool) -> int:
+        """Units at a time."""
+        if self.jobs is not None:
+            return self.jobs
+        return 1 if accelerated else max(min(cores() // self.threads, memory() // UNIT_MEMORY, MOST_JOBS), 1)
+
+    def workers_on(self, accelerated: bool) -> int:
+        """Reading processes of each unit."""
+        if self.workers is not None:
+            return self.workers
+        return min(MOST_WORKERS, max(cores() - 1, 0)) if accelerated else 0
