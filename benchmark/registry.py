@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import pluggy
 
@@ -57,9 +57,19 @@ class Registry:
     traces: list[str] = field(default_factory=list)
     origin: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def find(self, kind: str, name: str) -> Any:
+    @overload
+    def find(self, kind: Literal["methods"], name: str) -> MethodSpec: ...
+    @overload
+    def find(self, kind: Literal["augmentations"], name: str) -> AugmentationSpec: ...
+    @overload
+    def find(self, kind: Literal["datasets"], name: str) -> DatasetLayout: ...
+    @overload
+    def find(self, kind: Literal["metrics"], name: str) -> MetricSpec: ...
+    @overload
+    def find(self, kind: Literal["protocols"], name: str) -> Path: ...
+    def find(self, kind: str, name: str) -> object:
         """The spec called `name` among `methods`, `protocols` ...; an unknown name suggests the nearest."""
-        known = getattr(self, kind)
+        known: dict[str, object] = getattr(self, kind)
         if name in known:
             return known[name]
         raise UsageError(unknown_name(kind.removesuffix("s"), name, known))
@@ -71,7 +81,7 @@ class Registry:
             self.traces.append(trace_of(error))
 
 
-def unknown_name(noun: str, name: str, known: Any) -> str:
+def unknown_name(noun: str, name: str, known: Iterable[str]) -> str:
     """A message for a name that does not exist, with the nearest one that does."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known)) or 'none'}"

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 # Specs point at heavy code by import paths, which this loads.
-from benchmark.fence import PluginFault, fenced
 from benchmark.fence import load_object as load_object
-from benchmark.spec_types import Rule, fault_of
+from benchmark.spec_types import Rule
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -146,21 +145,6 @@ class Recipe:
     imports: list[str] = field(default_factory=list)
 
 
-def make_recipe(import_path: str, preset: Preset, num_classes: int) -> Recipe:
-    """What the recipe at `import_path` gives; PluginFault if that is no recipe."""
-    recipe = load_object(import_path)(preset, num_classes)
-    _check(import_path, recipe, Recipe)
-    return recipe
-
-
-def _check(import_path: str, value: Any, expected: type[Any]) -> None:
-    with fenced(import_path):
-        wrong = type(value) is not expected
-        fault = f"gave a {type(value).__name__}, not a {expected.__name__}" if wrong else fault_of(value)
-    if fault:
-        raise PluginFault(f"{import_path}: {fault}")
-
-
 @dataclass(frozen=True)
 class Network:
     """One network of a method, as its official checkpoints hold it. `--init NAME=FILE` starts it from a file.
@@ -246,14 +230,6 @@ class AugmentationSpec:
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     imports: tuple[Filled, ...] = ()
     version: Filled = "1"
-
-
-def build_augmentation(spec: AugmentationSpec, num_classes: int, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of the augmentation's transform or blending; PluginFault if that is no config."""
-    built = load_object(spec.build)(num_classes=num_classes, **options)
-    if not isinstance(built, dict) or not isinstance(built.get("type"), str):
-        raise PluginFault(f"{spec.build}: gave {type(built).__name__}, not a dict with a 'type'")
-    return built
 
 
 @dataclass(frozen=True)

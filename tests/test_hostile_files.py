@@ -22,6 +22,7 @@ import time
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -128,7 +129,7 @@ def around_itself(*keys):
     def make(path, trace):
         import torch
 
-        content = {"epoch": 1}
+        content: dict[str, Any] = {"epoch": 1}
         for key in keys:
             content[key] = content
         torch.save(content, path)
@@ -326,7 +327,7 @@ def read_protocol(path):
 
 
 def read_workbook(path):
-    from benchmark.datasets.layouts.reading import read_votes_workbook
+    from benchmark.datasets.list_files import read_votes_workbook
 
     list(read_votes_workbook(path, "dfew", "clip", {"happy": "happy"}))
 
@@ -350,7 +351,7 @@ def read_table(path):
 
 
 def read_text(path):
-    from benchmark.datasets.layouts.reading import read_lines
+    from benchmark.datasets.list_files import read_lines
 
     read_lines(path, "dfew")
 

@@ -29,8 +29,8 @@ def held(request, tmp_path, monkeypatch):
     if request.param == "no locks":
         faults.no_locks()
     code = HOLD.format(fault=LOCKS[request.param])
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **pipes)
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "held\n"
     if "machine" in request.param:
         lease = tmp_path / LEASE

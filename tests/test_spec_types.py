@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, cast
 
 import pytest
 
@@ -47,9 +48,12 @@ def test_every_built_in_spec_is_sound():
         (MetricSpec("..", "T", "C", "m:f"), "name: must be letters, digits, -, _ and ., not '..'"),
         (MetricSpec("kappa", " ", "C", "m:f"), "title: must not be empty, not ' '"),
         (MetricSpec("kappa", "T", "C", "m.f"), "compute: must be an import path `package.module:name`, not 'm.f'"),
-        (MetricSpec("kappa", "T", "C", "m:f", input="votes"), "input: must be one of 'confusion', 'probabilities'"),
-        (Recipe({}, "CHWN", [], [], {}, []), "format_shape: must be one of 'NCHW', 'NCTHW', not 'CHWN'"),
-        (Recipe({}, "NCHW", [7], [], {}, []), "train_transforms[0]: must be a dict, not 7"),
+        (
+            MetricSpec("kappa", "T", "C", "m:f", input=cast(Any, "votes")),
+            "input: must be one of 'confusion', 'probabilities'",
+        ),
+        (Recipe({}, cast(Any, "CHWN"), [], [], {}, []), "format_shape: must be one of 'NCHW', 'NCTHW', not 'CHWN'"),
+        (Recipe({}, "NCHW", cast(Any, [7]), [], {}, []), "train_transforms[0]: must be a dict, not 7"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_it_must_be(spec, fault):

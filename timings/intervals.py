@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.scoring.clipsets import ClipSet, Compute, spread_of_mean
+from benchmark.plugin_functions import ScoreConfusion
+from benchmark.scoring.clipsets import ClipSet, spread_of_mean
 from benchmark.scoring.intervals import interval
 from benchmark.scoring.metrics import macro_f1, uar, war
 
-METRICS: dict[str, Compute] = {"UAR": uar, "WAR": war, "macro-F1": macro_f1}
+METRICS: dict[str, ScoreConfusion] = {"UAR": uar, "WAR": war, "macro-F1": macro_f1}
 # Aff-Wild2 has eight classes of which a few are rare; these shares and recalls are made up.
 SHARES = np.array([0.38, 0.06, 0.04, 0.04, 0.17, 0.12, 0.07, 0.12])
 RECALLS = np.array([0.6, 0.35, 0.25, 0.3, 0.6, 0.45, 0.4, 0.35])

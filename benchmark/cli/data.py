@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import add_json, note, positive, print_json, print_some, print_table
 from benchmark.errors import UsageError
+from benchmark.plugin_functions import synthesize_dataset
 from benchmark.registry import registry
 from benchmark.resources import cores
-from benchmark.specs import DatasetLayout, load_object
+from benchmark.specs import DatasetLayout
 
 if TYPE_CHECKING:
     from benchmark.datasets.check import Problem, Report
@@ -201,5 +202,5 @@ def synthesize_data(options: argparse.Namespace) -> None:
 
     layout = registry().find("datasets", options.name)
     with counting(f"synthesizing {layout.name}") as report:
-        load_object(layout.synthesize)(options.out, options.clips, options.seed, report)
+        synthesize_dataset(layout, options.out, options.clips, options.seed, report)
     note(f"{options.clips} synthetic clips in {options.out}")

@@ -9,8 +9,9 @@ from typing import Any
 from benchmark.cli.output import note, print_fields, print_json, print_table
 from benchmark.failures import show_trace
 from benchmark.fence import PluginFault, fenced
+from benchmark.plugin_functions import make_recipe
 from benchmark.protocol import Protocol
-from benchmark.specs import MethodSpec, Preset, make_recipe
+from benchmark.specs import MethodSpec, Preset
 from benchmark.units.recipe_text import recipe_facts
 from benchmark.video.sampling import sample_frames
 

@@ -141,7 +141,7 @@ def import_file(options: argparse.Namespace) -> None:
     """`benchmark weights import`."""
     from benchmark.units.initial_weights import network_of
 
-    method: MethodSpec = registry().find("methods", options.method)
+    method = registry().find("methods", options.method)
     if options.preset not in method.presets:
         raise UsageError(f"{method.name} has no preset '{options.preset}'; it has: {', '.join(method.presets)}")
     if options.network:

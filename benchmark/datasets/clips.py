@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.fence import PluginFault, fenced
-from benchmark.specs import Clip, DatasetLayout, load_object
+from benchmark.fence import PluginFault, fenced, load_object
+from benchmark.plugin_functions import ReadDataset
+from benchmark.specs import Clip, DatasetLayout
 
 
 def read_clips(layout: DatasetLayout, root: Path, votes: bool) -> list[Clip]:
     """The clips under `root`, see `DatasetLayout.read`; PluginFault if what the layout gives is no list of clips."""
-    clips = load_object(layout.read)(root, votes)
+    function: ReadDataset = load_object(layout.read)
+    clips = function(root, votes)
     with fenced(layout.read):
         if not isinstance(clips, list):
             raise PluginFault(f"{layout.read}: gave {type(clips).__name__}, not a list of clips")

@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmark.errors import UsageError
 from benchmark.finished.rescoring import FinishedSplit
+from benchmark.plugin_functions import ScoreConfusion
 from benchmark.protocol import Protocol
 from benchmark.records import Record
-from benchmark.scoring.clipsets import Compute
 from benchmark.scoring.comparison import (
     Answers,
     Difference,
@@ -158,7 +158,7 @@ def _answers(run: FinishedSplit, labels: Sequence[np.ndarray]) -> dict[str, Answ
 
 
 def _moved(
-    protocol: Protocol, first: Sequence[Answers], second: Sequence[Answers], computes: Mapping[str, Compute]
+    protocol: Protocol, first: Sequence[Answers], second: Sequence[Answers], computes: Mapping[str, ScoreConfusion]
 ) -> dict[str, tuple[float, float, Spread]]:
     """Each metric of both runs, and the spread of its difference."""
     moved = {}

@@ -29,7 +29,7 @@ from benchmark.records import (
     verify_record,
 )
 from benchmark.registry import registry
-from benchmark.scoring.computing import compute_of
+from benchmark.scoring.computing import compute_of, compute_of_targets
 from benchmark.scoring.metrics import (
     confusion_matrix,
     group_confusion,
@@ -215,10 +215,10 @@ def tally_confusions(metric: MetricSpec, confusions: np.ndarray) -> Tally:
 
 def tally_predictions(metric: MetricSpec, targets: Sequence[np.ndarray], predictions: Sequence[Predictions]) -> Tally:
     """A metric of each unit's targets, labels (N,) or vote shares (N, K); pooled is that of all units' clips."""
-    compute = compute_of(metric)
+    compute = compute_of_targets(metric)
     probabilities = [each.probabilities for each in predictions]
-    values = tuple(float(compute(*unit)) for unit in zip(targets, probabilities, strict=True))
-    return Tally(values, float(compute(np.concatenate(targets), np.concatenate(probabilities))))
+    values = tuple(compute(*unit) for unit in zip(targets, probabilities, strict=True))
+    return Tally(values, compute(np.concatenate(targets), np.concatenate(probabilities)))
 
 
 def class_scores(run: FinishedSplit) -> list[ClassScores]:

@@ -22,6 +22,7 @@ from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 from benchmark.files import hash_value, write_json
 from benchmark.records import Record
 from benchmark.scoring.scores import FileModel
+from benchmark.validation import problem_of
 
 ATTESTATIONS = "attestations"
 MAINTAINERS = "maintainers"
@@ -93,8 +94,7 @@ def attest(
             record=record_hash(record), level=level, tolerance=tolerance, how=how, by=by, date=datetime.now(UTC).date()
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise UsageError(problem_of(error, "attestation")) from error
     path = folder / place_of_attestations(entry) / f"{level}.json"
     with tempfile.TemporaryDirectory() as temporary:
         draft = Path(temporary, path.name)
@@ -120,8 +120,7 @@ def _verified(folder: Path, path: Path, record: Record) -> Attestation:
     try:
         statement = Attestation.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        raise IntegrityError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise IntegrityError(problem_of(error, str(path))) from error
     if path.stem != statement.level:
         raise IntegrityError(f"{path}: attests {statement.level}, so it must be called {statement.level}.json")
     if statement.record != record_hash(record):

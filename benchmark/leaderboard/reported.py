@@ -21,6 +21,7 @@ from benchmark.leaderboard.markdown import LONGEST, escape, render_table
 from benchmark.protocol import Protocol
 from benchmark.records import AugmentationUse
 from benchmark.registry import registry
+from benchmark.validation import problem_of
 
 DISCLAIMER = "Quoted from the literature, not run here, never ranked."
 SELECTIONS = {
@@ -194,10 +195,7 @@ def read_table(path: Path) -> ReportedTable:
     try:
         return ReportedTable.model_validate(read_yaml(path, links=False))
     except ValidationError as error:
-        first, *others = error.errors(include_url=False)
-        key = ".".join(map(str, first["loc"]))
-        more = f" (and {len(others)} more)" if others else ""
-        raise IntegrityError(f"{path}: {key + ': ' if key else ''}{first['msg']}{more}") from error
+        raise IntegrityError(problem_of(error, str(path))) from error
     except OSError as error:
         raise IntegrityError(f"{path}: cannot be read: {error.strerror}") from error
 

@@ -20,12 +20,14 @@ import numpy as np
 from pydantic import ValidationError, model_validator
 
 from benchmark.errors import IntegrityError
+from benchmark.failures import one_line
 from benchmark.files import read_text, write_text
 from benchmark.leaderboard.entry import Entry
+from benchmark.plugin_functions import ScoreConfusion
 from benchmark.protocol import Protocol
 from benchmark.records import Record, clip_sets, protocol_of
 from benchmark.registry import registry
-from benchmark.scoring.clipsets import ClipSet, Compute, spread_of_mean, spread_over_clips, spread_over_seeds
+from benchmark.scoring.clipsets import ClipSet, spread_of_mean, spread_over_clips, spread_over_seeds
 from benchmark.scoring.comparison import (
     Answers,
     Difference,
@@ -39,6 +41,7 @@ from benchmark.scoring.intervals import Spread
 from benchmark.scoring.predictions import read_predictions
 from benchmark.scoring.ranking import rank_intervals
 from benchmark.scoring.scores import FileModel, metric_functions
+from benchmark.validation import problem_of
 
 COMPARISONS = "comparisons.json"
 # Standard errors are stored with nine decimals, degrees of freedom with three; the last depends on a CPU's order.
@@ -118,7 +121,7 @@ class Rivals:
         return protocol_of(self.entries[0].record)
 
     @cached_property
-    def compute(self) -> Compute:
+    def compute(self) -> ScoreConfusion:
         """The ranking metric."""
         return metric_functions(self.protocol, tuple(registry().metrics.values()))[self.protocol.ranking]
 
@@ -248,8 +251,10 @@ def read_comparisons(folder: Path) -> tuple[Comparisons, ...]:
         return ()
     try:
         return _File.model_validate_json(read_text(path, links=False)).rankings
-    except (ValidationError, OSError) as error:
-        raise IntegrityError(f"{path}: is not a file of comparisons: {' '.join(str(error).split())[:300]}") from error
+    except ValidationError as error:
+        raise IntegrityError(problem_of(error, f"{path}: is not a file of comparisons")) from error
+    except OSError as error:
+        raise IntegrityError(f"{path}: is not a file of comparisons: {one_line(error)}") from error
 
 
 def write_comparisons(folder: Path, comparisons: Iterable[Comparisons]) -> Path:

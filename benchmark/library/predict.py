@@ -14,9 +14,10 @@ from benchmark.errors import EnvironmentProblem, UsageError
 from benchmark.fence import fenced
 from benchmark.files import is_clutter
 from benchmark.planning.pretraining_sources import videos as videos_in
+from benchmark.plugin_functions import make_recipe
 from benchmark.registry import registry
 from benchmark.resources import cores
-from benchmark.specs import MethodSpec, make_recipe
+from benchmark.specs import MethodSpec
 from benchmark.training.devices import use_device
 from benchmark.training.model import build_model
 from benchmark.training.prediction import Piece, Predictor, sliding

@@ -19,6 +19,7 @@ from benchmark.registry import registry
 from benchmark.running.machine import Resources
 from benchmark.specs import Pretraining
 from benchmark.units.description import described_pretraining
+from benchmark.units.identity import check_threads
 from benchmark.units.initial_weights import hash_files, network_of
 from benchmark.units.presets import changed_preset
 from benchmark.units.pretraining import (
@@ -173,7 +174,9 @@ def _train(
     from benchmark.training.pretraining import pretrain as train
 
     state = read_state(folder, unit)
-    state.device = use_device(resources.device, resources.threads)
+    if state.epoch:
+        check_threads(folder, state.threads, resources.threads)
+    state.threads, state.device = resources.threads, use_device(resources.device, resources.threads)
     workers = resources.workers_on(state.device != "cpu")
     job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, init)
     # Refuses what does not fit together before anything is written.

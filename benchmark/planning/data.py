@@ -13,11 +13,11 @@ from benchmark.datasets.counts import part_counts, unexpected
 from benchmark.datasets.splits import SPLITS, Fold, make_folds
 from benchmark.datasets.synthetic import MARKER, is_synthetic
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
-from benchmark.fence import PluginFault
 from benchmark.files import hash_value, read_json
+from benchmark.plugin_functions import find_dataset
 from benchmark.protocol import ALL, Protocol, TargetData
 from benchmark.registry import registry
-from benchmark.specs import Clip, DatasetLayout, load_object
+from benchmark.specs import Clip, DatasetLayout
 from benchmark.video.decoders import decoder_of
 
 
@@ -79,7 +79,7 @@ def load_data(protocol: Protocol, data_root: Path | None, votes: bool) -> Data:
 
 
 def _read(dataset: str, source: str, data_root: Path | None, votes: bool, needs_votes: bool) -> _Table:
-    layout: DatasetLayout = registry().find("datasets", dataset)
+    layout = registry().find("datasets", dataset)
     if source not in layout.frame_sources:
         raise UsageError(
             f"frames.source '{source}' is not one that {layout.name} has: {', '.join(layout.frame_sources)}"
@@ -128,9 +128,7 @@ def _test_clips(table: _Table, test_on: TargetData, classes: Sequence[str]) -> t
 
 def find_root(layout: DatasetLayout, data_root: Path | None) -> Path:
     """The dataset's root under `data_root`; what is missing is said together with how to get it."""
-    root = load_object(layout.find)(data_root) if data_root else None
-    if root is not None and not isinstance(root, Path):
-        raise PluginFault(f"{layout.find}: gave {type(root).__name__}, not a path")
+    root = find_dataset(layout, data_root) if data_root else None
     if root is None:
         where = f"not found under {data_root}" if data_root else "needs --data-root DIR (or BENCHMARK_DATA_ROOT)"
         raise EnvironmentProblem(

@@ -14,9 +14,9 @@ from benchmark.datasets.synthetic import MARKER
 from benchmark.files import write_json
 from benchmark.locks import exclusive
 from benchmark.planning.request import Variant, find_protocol, parse_augmentation
+from benchmark.plugin_functions import synthesize_dataset
 from benchmark.protocol import Protocol
 from benchmark.registry import registry
-from benchmark.specs import load_object
 from benchmark.version import __version__
 from benchmark.watcher import Watcher
 
@@ -78,7 +78,7 @@ def demo_data(datasets: Iterable[str], watcher: Watcher) -> Path:
         with exclusive(root / f".{dataset}", patience=PATIENCE):
             if not (root / dataset / MARKER).is_file():
                 with watcher.counting(f"synthesizing {dataset}") as report:
-                    load_object(layout.synthesize)(root / dataset, demo().clips, demo().seed, report)
+                    synthesize_dataset(layout, root / dataset, demo().clips, demo().seed, report)
                 if not (root / dataset / MARKER).is_file():
                     write_json(root / dataset / MARKER, MADE)
     return root

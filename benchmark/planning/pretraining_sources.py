@@ -13,8 +13,9 @@ from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
 from benchmark.fence import PluginFault
 from benchmark.files import is_clutter
 from benchmark.planning.data import find_root, list_files
+from benchmark.plugin_functions import find_dataset
 from benchmark.registry import registry
-from benchmark.specs import DatasetLayout, load_object
+from benchmark.specs import DatasetLayout
 from benchmark.units.pretraining import Source
 from benchmark.units.samples import Sample
 from benchmark.video.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -59,7 +60,7 @@ def datasets_around(folder: Path) -> list[str]:
 def _root_in(layout: DatasetLayout, place: Path) -> Path | None:
     # A parent may be unreadable, or hold two forms of a dataset; a plugin's layout may be broken.
     with contextlib.suppress(OSError, IntegrityError, PluginFault):
-        return load_object(layout.find)(place)
+        return find_dataset(layout, place)
     return None
 
 
@@ -68,7 +69,7 @@ def images(datasets: Sequence[str], data_root: Path | None) -> Source:
 
     Classes are those that all of them have, in the first one's order; images of other classes are left out.
     """
-    layouts: list[DatasetLayout] = [registry().find("datasets", name) for name in datasets]
+    layouts = [registry().find("datasets", name) for name in datasets]
     repeated = sorted({name for name in datasets if list(datasets).count(name) > 1})
     if repeated:
         raise UsageError(f"--dataset {repeated[0]}: is given twice")

@@ -12,9 +12,10 @@ from benchmark.errors import UsageError
 from benchmark.fence import PluginFault
 from benchmark.planning.data import Data, decoder_of_data, load_data
 from benchmark.planning.settings import PROTOCOL_PREFIX, _locked, parse_settings
+from benchmark.plugin_functions import build_augmentation
 from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
-from benchmark.specs import AugmentationSpec, LabelMode, Preset, build_augmentation
+from benchmark.specs import LabelMode, Preset
 from benchmark.units.description import described
 from benchmark.units.initial_weights import hash_files, network_of
 from benchmark.units.presets import chosen_preset
@@ -182,7 +183,7 @@ def protocol_overrides(request: Request) -> dict[str, Any]:
 def parse_augmentation(text: str) -> ChosenAugmentation:
     """`name` or `name:key=value,key=value`, checked against the augmentation's options."""
     name, _, tail = text.partition(":")
-    spec: AugmentationSpec = registry().find("augmentations", name)
+    spec = registry().find("augmentations", name)
     options = dict(spec.options)
     given = parse_settings(tail.split(","), f"--augment {name}:") if tail else {}
     for key, value in given.items():

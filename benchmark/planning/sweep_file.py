@@ -16,6 +16,7 @@ from benchmark.files import canonical_json, shipped
 from benchmark.protocol.reading import read_mapping
 from benchmark.registry import registry, unknown_name
 from benchmark.specs import LabelMode
+from benchmark.validation import problems_of
 
 
 class _Strict(BaseModel):
@@ -142,24 +143,7 @@ def make_sweep(value: dict[str, Any], where: str) -> Sweep:
     try:
         return Sweep.model_validate(value)
     except ValidationError as error:
-        problems = []
-        places = [problem["loc"] for problem in error.errors()]
-        for problem in error.errors():
-            own = len(problem["loc"])
-            # A list that lost a broken entry is called too short as well.
-            if problem["type"] == "too_short" and any(
-                len(place) > own and place[:own] == problem["loc"] for place in places
-            ):
-                continue
-            key = ".".join(map(str, problem["loc"]))
-            known = ""
-            if problem["type"] == "extra_forbidden":
-                parts: dict[Any, type[BaseModel]] = {"rows": RowTemplate, "grid": Grid, "compare": Baseline}
-                model = parts.get(problem["loc"][0], Sweep) if len(problem["loc"]) > 1 else Sweep
-                keys = [field.alias or name for name, field in model.model_fields.items()]
-                known = f" (known keys: {', '.join(keys)})"
-            problems.append(f"{where}: {key + ': ' if key else ''}{problem['msg']}{known}")
-        raise UsageError("\n".join(problems)) from error
+        raise UsageError("\n".join(problems_of(error, where, Sweep))) from error
 
 
 def expand(sweep: Sweep) -> list[NamedVariant]:

@@ -23,9 +23,9 @@ from benchmark.planning.request import (
 )
 from benchmark.planning.settings import PROTOCOL_PREFIX, parse_settings
 from benchmark.planning.sweep_file import NamedVariant, Sweep, baseline_of, expand
+from benchmark.plugin_functions import make_recipe
 from benchmark.protocol import Protocol
 from benchmark.registry import registry
-from benchmark.specs import Recipe, load_object
 from benchmark.units.presets import effective_rate, preset_of_unit
 from benchmark.units.samples import limited
 from benchmark.units.state import read_state, unfinished
@@ -155,14 +155,14 @@ def work_of(units: Sequence[Unit], data: Data, runs: Path) -> Work:
     # Units that test another unit's checkpoint do not train.
     epochs = 0 if first.source else preset.epochs
     clips = sum(_train_inputs(unit, data) for unit in units)
-    recipe: Recipe = load_object(registry().find("methods", first.method).recipe)(preset, len(first.protocol.classes))
+    method = registry().find("methods", first.method)
     return Work(
         units=len(units),
         finished=len(done),
         preset=first.preset,
         input=f"{preset.sampling.frames} x {preset.size}",
         batch=preset.batch_size,
-        rate=effective_rate(recipe, preset, first.overrides),
+        rate=effective_rate(make_recipe(method.recipe, preset, len(first.protocol.classes)), preset, first.overrides),
         clips=clips / len(units),
         epochs=epochs,
         gflops=preset.gflops * clips * preset.copies * epochs * PASSES,

@@ -22,6 +22,7 @@ from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.scores import recall_interval
 from benchmark.specs import Clip
 from benchmark.units.state import METRICS
+from benchmark.validation import problem_of
 
 
 class _Epoch(BaseModel):
@@ -169,9 +170,7 @@ def _epochs(path: Path) -> list[_Epoch]:
         try:
             rows.append(_Epoch.model_validate_json(line))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(map(str, first["loc"]))
-            raise IntegrityError(f"{path}: line {number}: {key}: {first['msg']}") from error
+            raise IntegrityError(problem_of(error, f"{path}: line {number}")) from error
     return rows
 
 

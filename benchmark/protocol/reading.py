@@ -6,12 +6,13 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from benchmark.emotions import canonical
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.files import read_yaml, shipped
 from benchmark.protocol.model import TAKEN_OVER, Protocol
+from benchmark.validation import problems_of
 
 # Tags of the model's unions, which are not keys of the file.
 _TAGS = ("part", "rule")
@@ -57,13 +58,7 @@ def validated(value: dict[str, Any], where: str) -> Protocol:
     try:
         return Protocol.model_validate(value)
     except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            location = [part for part in problem["loc"] if part not in _TAGS]
-            key = ".".join(map(str, location))
-            known = f" (known keys: {', '.join(_known_keys(location))})" if problem["type"] == "extra_forbidden" else ""
-            problems.append(f"{where}: {key + ': ' if key else ''}{problem['msg']}{known}")
-        raise UsageError("\n".join(problems)) from error
+        raise UsageError("\n".join(problems_of(error, where, Protocol, _TAGS))) from error
 
 
 def _resolve_training(path: Path, value: dict[str, Any]) -> None:
@@ -128,22 +123,3 @@ def _replace(value: dict[str, Any], key: str, new: Any, name: str) -> None:
     if not isinstance(target, dict) or last not in target:
         raise UsageError(f"protocol {name} has no key '{key}'; `benchmark show {name}` lists them")
     target[last] = new
-
-
-def _known_keys(location: list[int | str]) -> list[str]:
-    model: type[BaseModel] = Protocol
-    for part in location[:-1]:
-        field = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
-        nested = _model_in(field.annotation) if field else None
-        if nested is None:
-            break
-        model = nested
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside an annotation such as `Model | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    candidates = (_model_in(argument) for argument in getattr(annotation, "__args__", ()))
-    return next((model for model in candidates if model), None)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from benchmark.errors import IntegrityError
+from benchmark.plugin_functions import ScoreConfusion
 from benchmark.protocol import Protocol
 from benchmark.records.model import Aggregates, Summary
-from benchmark.scoring.clipsets import ClipSet, Compute, spread_of_mean
+from benchmark.scoring.clipsets import ClipSet, spread_of_mean
 from benchmark.scoring.intervals import interval
 from benchmark.scoring.metrics import per_class_recall
 from benchmark.scoring.scores import SplitScores, in_groups, metric_functions, rounded
@@ -80,7 +81,7 @@ def _clip_set(units: Sequence[UnitRecord], split: str) -> ClipSet:
         raise IntegrityError(f"{where}: {error}") from error
 
 
-def _summary(compute: Compute, confusions: np.ndarray, tested: Sequence[ClipSet]) -> Summary:
+def _summary(compute: ScoreConfusion, confusions: np.ndarray, tested: Sequence[ClipSet]) -> Summary:
     values = np.asarray(compute(confusions))
     low, high = interval(float(values.mean()), spread_of_mean(compute, tested))
     return Summary(

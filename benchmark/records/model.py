@@ -23,6 +23,7 @@ from benchmark.errors import IntegrityError
 from benchmark.files import read_bounded, write_json
 from benchmark.scoring.scores import FileModel, SplitScores
 from benchmark.specs import LabelMode
+from benchmark.validation import problem_of
 
 RECORD = "record.json"
 MOST_RECORD = 16 * 2**20
@@ -297,10 +298,7 @@ def read_record(path: Path) -> Record:
         json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeats)
         return Record.model_validate_json(text)
     except ValidationError as error:
-        first, *others = error.errors(include_url=False)
-        key = ".".join(str(part) for part in first["loc"])
-        more = f" (and {len(others)} more)" if others else ""
-        raise IntegrityError(f"{path}: {key}: {first['msg']}{more}") from error
+        raise IntegrityError(problem_of(error, str(path))) from error
     except FileNotFoundError as error:
         raise IntegrityError(f"{path}: there is no record") from error
     except (OSError, ValueError, RecursionError) as error:

@@ -21,6 +21,7 @@ from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.scores import DECIMALS, SplitScores, check_clusters, score_confusion, score_split
 from benchmark.specs import MetricSpec
+from benchmark.validation import problem_of
 
 
 def verify_record(
@@ -60,9 +61,7 @@ def protocol_of(record: Record, where: Path | str = "record") -> Protocol:
     try:
         protocol = Protocol.model_validate(stated.definition)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, ("protocol", "definition", *first["loc"])))
-        raise IntegrityError(f"{where}: {key}: {first['msg']}") from error
+        raise IntegrityError(problem_of(error, str(where), "protocol", "definition")) from error
     if hash_value(stated.definition) != stated.hash or protocol.hash != stated.hash:
         raise IntegrityError(
             f"{where}: protocol.definition hashes to {hash_value(stated.definition)}, protocol.hash is {stated.hash}"

@@ -25,6 +25,7 @@ from benchmark.scoring.scores import SplitScores, score_split
 from benchmark.specs import Clip
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
 from benchmark.units.guard import check_trace, closed
+from benchmark.units.identity import check_threads
 from benchmark.units.samples import TEST, TRAIN, WATCHED, limited, train_samples, unlabelled_samples, watched_samples
 from benchmark.units.state import (
     CHECKPOINTS,
@@ -134,11 +135,8 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
     from benchmark.training.devices import hardware, use_device
     from benchmark.training.unit import train
 
-    if state.epoch and state.cost.threads != machine.threads:
-        raise IntegrityError(
-            f"{folder}: its first {state.epoch} epochs were trained with --threads {state.cost.threads}, and another "
-            f"number gives other last digits: continue with that number, or delete {folder} to start again"
-        )
+    if state.epoch:
+        check_threads(folder, state.cost.threads, machine.threads)
     state.status = "training"
     state.cost.threads = machine.threads
     state.cost.device = use_device(machine.device, machine.threads)
@@ -182,6 +180,7 @@ def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> 
             )
         state.predictions["val"] = source.predictions["val"]
     state.selected, state.epoch, state.cost.device = source.selected, source.epoch, source.cost.device
+    state.cost.threads = machine.threads
     state.status = "selected"
     save_state(folder, state)
 
@@ -197,6 +196,7 @@ def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder:
     from benchmark.training.unit import predict
 
     assert state.selected is not None
+    check_threads(folder, state.cost.threads, machine.threads)
     trained_in = _source_folder(unit, machine)
     checkpoint = trained_in / CHECKPOINTS / (LAST if unit.protocol.selection.policy == "last" else BEST)
     if not checkpoint.is_file() or hash_file(checkpoint) != state.selected.sha256:

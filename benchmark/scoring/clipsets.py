@@ -7,15 +7,13 @@ needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.plugin_functions import ScoreConfusion
 from benchmark.scoring.intervals import Spread, combined, jackknife, together
-
-# Scores (...) of confusions (..., K, K).
-Compute = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +41,7 @@ class ClipSet:
             raise ValueError("units with the same test clips must have the same number of them in each cluster")
 
 
-def spread_over_clips(compute: Compute, tested: ClipSet) -> Spread:
+def spread_over_clips(compute: ScoreConfusion, tested: ClipSet) -> Spread:
     """The spread of the mean score of a set's units, for the choice of its clips (or clusters).
 
     Single clips are left out within their class, since test lists fix how many clips each class has. The confusions of
@@ -61,7 +59,7 @@ def spread_over_clips(compute: Compute, tested: ClipSet) -> Spread:
     return together(spreads)
 
 
-def spread_over_seeds(compute: Compute, tested: Sequence[ClipSet]) -> Spread | None:
+def spread_over_seeds(compute: ScoreConfusion, tested: Sequence[ClipSet]) -> Spread | None:
     """The spread of the mean score of all units for the choice of seeds; None unless every fold has several."""
     parts, weights = [], []
     total = sum(len(one.folds) for one in tested)
@@ -76,7 +74,7 @@ def spread_over_seeds(compute: Compute, tested: Sequence[ClipSet]) -> Spread | N
     return combined(parts, weights)
 
 
-def spread_of_mean(compute: Compute, tested: Sequence[ClipSet]) -> Spread:
+def spread_of_mean(compute: ScoreConfusion, tested: Sequence[ClipSet]) -> Spread:
     """The spread of the mean score of all units: over clips, and over seeds where every fold has several of them.
 
     Sets of test clips are independent of each other, and so are seeds. What seeds change in single clips is counted in
@@ -91,7 +89,7 @@ def spread_of_mean(compute: Compute, tested: Sequence[ClipSet]) -> Spread:
     return Spread(both.variance, both.bias, both.freedom, clips.units)
 
 
-def without_a_clip(compute: Compute, confusion: np.ndarray) -> np.ndarray:
+def without_a_clip(compute: ScoreConfusion, confusion: np.ndarray) -> np.ndarray:
     """The score (K, K) of a confusion (K, K) that has lost one clip of each cell; NaN for an empty cell."""
     size = len(confusion)
     values = np.full((size, size), np.nan)
@@ -102,7 +100,7 @@ def without_a_clip(compute: Compute, confusion: np.ndarray) -> np.ndarray:
     return values
 
 
-def without_each_cluster(compute: Compute, tested: ClipSet) -> np.ndarray:
+def without_each_cluster(compute: ScoreConfusion, tested: ClipSet) -> np.ndarray:
     """The mean score (C,) of a set's units without each of its clusters."""
     assert tested.clusters is not None
     whole = tested.confusions[:, None]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.scoring.clipsets import ClipSet, Compute, spread_over_seeds, without_a_clip, without_each_cluster
+from benchmark.plugin_functions import ScoreConfusion
+from benchmark.scoring.clipsets import ClipSet, spread_over_seeds, without_a_clip, without_each_cluster
 from benchmark.scoring.intervals import Spread, combined, jackknife, t_quantile
 from benchmark.scoring.scores import rounded
 
@@ -77,7 +78,7 @@ class Moved:
         return math.fsum(weight * value for weight, value in zip(self.weights, self.values, strict=True))
 
 
-def moved_by_clips(answers: Sequence[Answers], compute: Compute, num_classes: int) -> Moved:
+def moved_by_clips(answers: Sequence[Answers], compute: ScoreConfusion, num_classes: int) -> Moved:
     """How a metric moves without each clip, or each cluster, of each set of test clips."""
     tested = [one.tested(num_classes) for one in answers]
     left_out = []
@@ -91,14 +92,14 @@ def moved_by_clips(answers: Sequence[Answers], compute: Compute, num_classes: in
     return _moved(tested, compute, left_out, [one.true if one.clusters is None else None for one in answers])
 
 
-def moved_by_clusters(tested: Sequence[ClipSet], compute: Compute) -> Moved:
+def moved_by_clusters(tested: Sequence[ClipSet], compute: ScoreConfusion) -> Moved:
     """How a metric moves without each cluster, from confusions alone; every set must have clusters."""
     return _moved(tested, compute, [without_each_cluster(compute, one) for one in tested], [None] * len(tested))
 
 
 def _moved(
     tested: Sequence[ClipSet],
-    compute: Compute,
+    compute: ScoreConfusion,
     left_out: Sequence[np.ndarray],
     strata: Sequence[np.ndarray | None],
 ) -> Moved:

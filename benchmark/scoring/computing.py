@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from benchmark.fence import PluginFault, fenced
-from benchmark.specs import MetricSpec, load_object
+from benchmark.fence import PluginFault, fenced, load_object
+from benchmark.plugin_functions import ScoreConfusion, ScoreTargets
+from benchmark.specs import MetricSpec
 
 
-def compute_of(metric: MetricSpec) -> Callable[..., np.ndarray]:
-    """The metric's function, see `MetricSpec`; PluginFault where it gives something else than numbers."""
-    compute = load_object(metric.compute)
+def compute_of(metric: MetricSpec) -> ScoreConfusion:
+    """The function of a metric of confusions, see `MetricSpec`; PluginFault where it gives something else than numbers.
 
-    def checked(*arguments: Any) -> np.ndarray:
-        result = compute(*arguments)
-        expected = np.shape(arguments[0])[:-2] if metric.input == "confusion" else ()
-        with fenced(metric.compute):
-            values = np.asarray(result, dtype=float)
-            if values.shape != expected:
-                raise PluginFault(f"{metric.compute}: gave values of shape {values.shape}, not {expected}")
-            if not np.isfinite(values).all():
-                raise PluginFault(f"{metric.compute}: gave {values[~np.isfinite(values)][0]}, which is no score")
-        return values
+    From counts (..., K, K) to scores of shape (...).
+    """
+    compute: ScoreConfusion = load_object(metric.compute)
+
+    def checked(confusion: np.ndarray) -> np.ndarray:
+        return _scores(metric, compute(confusion), np.shape(confusion)[:-2])
 
     return checked
+
+
+def compute_of_targets(metric: MetricSpec) -> ScoreTargets:
+    """The function of a metric of probabilities or distributions, see `MetricSpec`; PluginFault as in `compute_of`."""
+    compute: ScoreTargets = load_object(metric.compute)
+
+    def checked(targets: np.ndarray, probabilities: np.ndarray) -> float:
+        return float(_scores(metric, compute(targets, probabilities), ()))
+
+    return checked
+
+
+def _scores(metric: MetricSpec, result: object, expected: tuple[int, ...]) -> np.ndarray:
+    with fenced(metric.compute):
+        values = np.asarray(result, dtype=float)
+        if values.shape != expected:
+            raise PluginFault(f"{metric.compute}: gave values of shape {values.shape}, not {expected}")
+        if not np.isfinite(values).all():
+            raise PluginFault(f"{metric.compute}: gave {values[~np.isfinite(values)][0]}, which is no score")
+    return values

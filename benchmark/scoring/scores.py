@@ -8,8 +8,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import IntegrityError, UsageError
+from benchmark.plugin_functions import ScoreConfusion
 from benchmark.protocol import Protocol
-from benchmark.scoring.clipsets import ClipSet, Compute, spread_over_clips
+from benchmark.scoring.clipsets import ClipSet, spread_over_clips
 from benchmark.scoring.computing import compute_of
 from benchmark.scoring.intervals import interval, jackknife, wilson_interval
 from benchmark.scoring.metrics import confusion_matrix, group_confusion
@@ -150,7 +151,7 @@ def score_confusion(
     )
 
 
-def metric_functions(protocol: Protocol, metrics: Sequence[MetricSpec]) -> dict[str, Compute]:
+def metric_functions(protocol: Protocol, metrics: Sequence[MetricSpec]) -> dict[str, ScoreConfusion]:
     """The protocol's metrics by name, in its order; UsageError for one that nobody provides."""
     known = {metric.name: metric for metric in metrics}
     missing = [name for name in protocol.metrics if name not in known]
@@ -171,7 +172,7 @@ def _cells(confusion: np.ndarray) -> tuple[tuple[int, int, int], ...]:
     return tuple((int(true), int(guess), int(confusion[true, guess])) for true, guess in np.argwhere(confusion))
 
 
-def in_groups(compute: Compute, classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Compute:
+def in_groups(compute: ScoreConfusion, classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> ScoreConfusion:
     """A metric of a grouping, as a function of the classes' confusions."""
     return lambda confusions: compute(group_confusion(confusions, classes, groups))
 
@@ -194,7 +195,7 @@ def recall_interval(tested: Sequence[ClipSet], number: int) -> tuple[float, floa
     return interval(value, jackknife(value, (right.sum() - right) / (clips.sum() - clips)))
 
 
-def _estimate(compute: Compute, tested: ClipSet) -> Estimate:
+def _estimate(compute: ScoreConfusion, tested: ClipSet) -> Estimate:
     value = float(np.mean(compute(tested.confusions)))
     low, high = interval(value, spread_over_clips(compute, tested))
     return Estimate(value=rounded(value), low=rounded(low), high=rounded(high))

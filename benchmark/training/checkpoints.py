@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,14 +10,14 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from benchmark.errors import IntegrityError
-from benchmark.specs import MethodSpec, Network, load_object
+from benchmark.plugin_functions import rename_tensors
+from benchmark.specs import MethodSpec, Network
 from benchmark.training.weights import WeightFile, read_weight_file
 from benchmark.units.initial_weights import network_of
 
 HEAD = "cls_head."
 
 State = Mapping[str, Tensor]
-Renaming = Callable[[State], State]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def load_file(
     """
     network = network_of(method, name)
     own = model.state_dict().keys()
-    state, official = in_our_names(file.state, load_object(network.keys) if network else None, own)
+    state, official = in_our_names(file.state, network, own)
     given = _Given(
         state=state,
         heads=heads_of(method),
@@ -124,7 +124,7 @@ def load_file(
 
 def our_names(network: Network, official: Collection[str]) -> dict[str, str]:
     """The recognizer's names of official tensors, by official name; those that it does not use are left out."""
-    renamed: Mapping[str, str] = load_object(network.keys)({name: name for name in official})
+    renamed = rename_tensors(network.keys, {name: name for name in official})
     return {theirs: ours for ours, theirs in renamed.items()}
 
 
@@ -140,10 +140,10 @@ def some(names: Collection[str], most: int = 4) -> str:
     return ", ".join(name[:80] for name in list(names)[:most]) + (", ..." if len(names) > most else "")
 
 
-def in_our_names(state: State, renaming: Renaming | None, own: AbstractSet[str]) -> tuple[State, bool]:
+def in_our_names(state: State, network: Network | None, own: AbstractSet[str]) -> tuple[State, bool]:
     """The file's tensors under the recognizer's names, and whether they had the official ones."""
-    if renaming is not None:
-        renamed = renaming(state)
+    if network is not None:
+        renamed = rename_tensors(network.keys, state)
         if len(own & renamed.keys()) > len(own & state.keys()):
             return renamed, True
     return state, False

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import UsageError
 from benchmark.fence import fenced
+from benchmark.plugin_functions import build_augmentation, make_recipe
 from benchmark.registry import registry
-from benchmark.specs import Preset, Recipe, build_augmentation, make_recipe
+from benchmark.specs import Preset, Recipe
 from benchmark.training.seeds import derive_seed
 from benchmark.units.presets import PRESET_KEYS, RATE, is_preset_key, preset_of_unit
 from benchmark.units.samples import TEST, TRAIN, WATCHED

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
-from benchmark.specs import MethodSpec, load_object
+from benchmark.specs import MethodSpec
 from benchmark.training.checkpoints import LoadReport, heads_of, in_our_names, load_file, our_names
 from benchmark.training.model import build_recognizer
 from benchmark.training.weights import Origin, WeightFile
@@ -40,8 +40,7 @@ def convert(file: WeightFile, method: MethodSpec, name: str, preset: str) -> Con
     """
     network = network_of(method, name)
     model = build_recognizer(method, method.presets[preset], DEFAULT_CLASSES)
-    renaming = load_object(network.keys) if network else None
-    state, official = in_our_names(file.state, renaming, model.state_dict().keys())
+    state, official = in_our_names(file.state, network, model.state_dict().keys())
     head = our_names(network, [network.head]).get(network.head, "") if network and network.head else ""
     classes = int(state[head].shape[0]) if head in state else None
     if classes not in (None, DEFAULT_CLASSES):

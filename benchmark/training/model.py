@@ -12,8 +12,9 @@ from torch import Tensor
 
 from benchmark.errors import UsageError
 from benchmark.failures import system_errors_told
+from benchmark.plugin_functions import make_recipe
 from benchmark.registry import registry
-from benchmark.specs import MethodSpec, Preset, Recipe, make_recipe
+from benchmark.specs import MethodSpec, Preset, Recipe
 from benchmark.training.adapter import import_mmaction, quiet_logger
 from benchmark.training.config import import_modules, model_config
 

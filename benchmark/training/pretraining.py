@@ -11,8 +11,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from benchmark.files import hash_file, write_json, write_text
+from benchmark.plugin_functions import make_recipe, rename_tensors
 from benchmark.registry import registry
-from benchmark.specs import MethodSpec, Preset, load_object, make_recipe
+from benchmark.specs import MethodSpec, Preset
 from benchmark.training.adapter import close_logger, import_mmaction
 from benchmark.training.checkpoints import load_networks
 from benchmark.training.config import (
@@ -150,5 +151,5 @@ def _export(job: PretrainingJob, checkpoint: Path) -> str:
     pretraining = job.method.pretrainings[job.unit.pretraining]
     origin = Origin(job.unit.method, pretraining.network, job.unit.preset, class_order=job.unit.classes)
     path = job.folder / WEIGHTS
-    write_weights(path, load_object(pretraining.export)(trained), origin)
+    write_weights(path, rename_tensors(pretraining.export, trained), origin)
     return hash_file(path)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from benchmark.fence import PluginFault
+from benchmark.plugin_functions import build_augmentation, make_recipe
 from benchmark.registry import registry
-from benchmark.specs import MethodSpec, Preset, Recipe, build_augmentation, make_recipe
+from benchmark.specs import MethodSpec, Preset, Recipe
 from benchmark.units.identity import Trainable
 from benchmark.units.presets import changed_preset, preset_of_unit
 from benchmark.units.pretraining import PretrainingUnit

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.errors import IntegrityError
 from benchmark.files import canonical_json
 
 # What to do with finished work that an older recipe, older code or another decoder made: refuse it, start over, or keep
@@ -31,6 +33,11 @@ class Trainable(BaseModel):
 
     recipe: dict[str, Any] | None = None
     code: dict[str, str] | None = None
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """SHA-256 of what determines the result."""
 
     def differing(self, other: Trainable) -> list[str]:
         """The fields in which two of them differ."""
@@ -70,6 +77,15 @@ def set_aside(folder: Path, identity: str) -> None:
     if place.exists():
         shutil.rmtree(place)
     folder.rename(place)
+
+
+def check_threads(folder: Path, begun_with: int, threads: int) -> None:
+    """Refuse to continue work with another number of threads: it adds in another order, which nobody could repeat."""
+    if threads != begun_with:
+        raise IntegrityError(
+            f"{folder}: was begun with --threads {begun_with}, and another number gives other last digits: continue "
+            f"with --threads {begun_with}, or delete {folder} to start again"
+        )
 
 
 def refusal(folder: Path, kind: str, differences: list[str]) -> str:

@@ -10,9 +10,11 @@ from typing import Any
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from benchmark.errors import UsageError
+from benchmark.plugin_functions import make_recipe
 from benchmark.registry import registry, unknown_name
-from benchmark.specs import MethodSpec, Preset, Recipe, load_object
+from benchmark.specs import MethodSpec, Preset, Recipe
 from benchmark.units.unit import Unit
+from benchmark.validation import problem_of
 
 SAMPLING, OPTION = "sampling.", "preset."
 # Preset fields that `--set` may name directly, and what they can be.
@@ -84,7 +86,7 @@ def _check(key: str, value: Any) -> None:
     try:
         TypeAdapter(PRESET_KEYS[key]).validate_python(value, strict=True)
     except ValidationError as error:
-        raise UsageError(f"--set {key}={value}: {error.errors()[0]['msg']}") from None
+        raise UsageError(problem_of(error, f"--set {key}={value}")) from None
 
 
 def effective_rate(recipe: Recipe, preset: Preset, overrides: Mapping[str, Any]) -> float:
@@ -95,7 +97,7 @@ def effective_rate(recipe: Recipe, preset: Preset, overrides: Mapping[str, Any])
 def resolved(unit: Unit) -> dict[str, Any]:
     """The preset that a unit trains by as plain values, for its record, with the learning rate that it comes to."""
     method, preset = registry().find("methods", unit.method), preset_of_unit(unit)
-    recipe: Recipe = load_object(method.recipe)(preset, len(unit.protocol.classes))
+    recipe = make_recipe(method.recipe, preset, len(unit.protocol.classes))
     values = dataclasses.asdict(preset)
     for name in ("datasets", "pretraining", "parameters", "gflops"):
         del values[name]

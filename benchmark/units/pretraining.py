@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from benchmark.errors import IntegrityError, UsageError
-from benchmark.files import hash_file, hash_value, read_text, write_text
+from benchmark.files import hash_file, hash_value, write_text
 from benchmark.registry import unknown_name
 from benchmark.specs import MethodSpec, Pretraining
-from benchmark.units.identity import KEEPABLE, Changed, Trainable, refusal, set_aside
+from benchmark.units.identity import Changed, Trainable, set_aside
 from benchmark.units.samples import Sample
+from benchmark.units.state_file import WorkState, stored
 
 STATE, WEIGHTS, ROWS = "pretraining.json", "weights.safetensors", "clips.json"
 
@@ -69,23 +70,18 @@ class PretrainingUnit(Trainable):
         return Path(f"{name}{changed}") / (self.source + ("-synthetic" if self.synthetic else "")) / f"seed-{self.seed}"
 
 
-class PretrainingState(BaseModel):
+class PretrainingState(WorkState[PretrainingUnit]):
     """`pretraining.json`: how far it is, and at the end the SHA-256 of its weights.
 
-    kept: in what it differs from what would be trained today, if somebody kept it all the same.
+    threads: those of the processor, which decide last digits.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
-    version: Literal[1] = 1
-    identity: str
-    unit: PretrainingUnit
     epoch: int = 0
     attempts: int = 0
     seconds: float = 0.0
     device: str = ""
+    threads: int = 1
     weights: str | None = None
-    kept: list[str] = []
 
 
 def find_pretraining(method: MethodSpec, name: str | None) -> tuple[str, Pretraining]:
@@ -104,35 +100,22 @@ def find_pretraining(method: MethodSpec, name: str | None) -> tuple[str, Pretrai
 
 def read_state(folder: Path, unit: PretrainingUnit) -> PretrainingState:
     """The state written in `folder`, or a new one; a folder that holds another pre-training is refused."""
-    path = folder / STATE
-    if not path.is_file():
+    state = stored(folder / STATE, PretrainingState, "pre-training")
+    if state is None:
         return PretrainingState(identity=unit.identity, unit=unit)
-    state = _stored(path, folder)
-    if state.identity != unit.identity:
-        raise IntegrityError(refusal(folder, "pre-training", state.unit.differences(unit)))
+    state.check_same(unit, folder, "pre-training")
     return state
 
 
 def settle(folder: Path, unit: PretrainingUnit, changed: Changed) -> None:
     """Deal with what another recipe or code made: see `Changed`; what is not to be kept or set aside is refused."""
-    path = folder / STATE
-    if not path.is_file() or changed == "refuse":
-        return
-    state = _stored(path, folder)
-    if state.identity == unit.identity:
+    state = None if changed == "refuse" else stored(folder / STATE, PretrainingState, "pre-training")
+    if state is None or state.identity == unit.identity:
         return
     if changed == "again":
         set_aside(folder, state.identity)
-    elif is_done(folder, state) and KEEPABLE.issuperset(state.unit.differing(unit)):
-        kept = sorted({*state.kept, *state.unit.differences(unit)})
-        save_state(folder, state.model_copy(update={"identity": unit.identity, "unit": unit, "kept": kept}))
-
-
-def _stored(path: Path, folder: Path) -> PretrainingState:
-    try:
-        return PretrainingState.model_validate_json(read_text(path))
-    except ValidationError as error:
-        raise IntegrityError(f"{path}: is not a pre-training's state; delete {folder} to start again") from error
+    elif is_done(folder, state) and state.can_be_kept_as(unit):
+        save_state(folder, state.kept_as(unit))
 
 
 def save_state(folder: Path, state: PretrainingState) -> None:

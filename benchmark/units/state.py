@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.errors import IntegrityError
-from benchmark.files import hash_file, read_text, write_text
-from benchmark.units.identity import KEEPABLE, Changed, refusal, set_aside
+from benchmark.files import hash_file, write_text
+from benchmark.units.identity import Changed, set_aside
+from benchmark.units.state_file import WorkState, stored
 from benchmark.units.unit import Unit
 
 STATE = "state.json"
@@ -62,31 +63,22 @@ class Cost(BaseModel):
     hardware: dict[str, str] = {}
 
 
-class UnitState(BaseModel):
-    """`state.json`: pending -> training -> selected -> predicted -> scored, or failed with the reason.
+class UnitState(WorkState[Unit]):
+    """`state.json`: pending -> training -> selected -> predicted -> scored, or failed with the reason."""
 
-    kept: in what a finished unit differs from what would be run today, if somebody kept it all the same.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    version: Literal[1] = 1
-    identity: str
-    unit: Unit
     status: Status = "pending"
     heartbeat: float = 0.0
     attempts: int = 0
     epoch: int = 0
     error: str | None = None
-    splits: dict[str, SplitFacts] = {}
-    dropped: list[str] = []
+    splits: dict[str, SplitFacts] = Field(default_factory=dict)
+    dropped: list[str] = Field(default_factory=list)
     selected: Selected | None = None
     parameters: int | None = None
     gflops: float | None = None
-    predictions: dict[str, str] = {}
+    predictions: dict[str, str] = Field(default_factory=dict)
     test_looks: int = 0
     cost: Cost = Cost()
-    kept: list[str] = []
 
 
 def load_state(folder: Path, unit: Unit) -> UnitState:
@@ -94,22 +86,13 @@ def load_state(folder: Path, unit: Unit) -> UnitState:
     state = read_state(folder)
     if state is None:
         return UnitState(identity=unit.identity, unit=unit)
-    if state.identity != unit.identity:
-        raise IntegrityError(refusal(folder, "unit", state.unit.differences(unit)))
+    state.check_same(unit, folder, "unit")
     return state
 
 
 def read_state(folder: Path) -> UnitState | None:
     """The state written in `folder`, or None where there is none yet."""
-    path = folder / STATE
-    if not path.is_file():
-        return None
-    try:
-        return UnitState.model_validate_json(read_text(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise IntegrityError(f"{path}: is not a unit's state: {where}: {first['msg']}") from error
+    return stored(folder / STATE, UnitState, "unit")
 
 
 def save_state(folder: Path, state: UnitState) -> None:
@@ -151,9 +134,8 @@ def _is_finished(folder: Path, unit: Unit, changed: Changed, dry: bool) -> bool:
         if not dry:
             set_aside(folder, state.identity)
         return False
-    if not (is_done(folder, state) and KEEPABLE.issuperset(state.unit.differing(unit))):
+    if not (is_done(folder, state) and state.can_be_kept_as(unit)):
         return is_done(folder, load_state(folder, unit))
     if not dry:
-        kept = sorted({*state.kept, *state.unit.differences(unit)})
-        _write(folder, state.model_copy(update={"identity": unit.identity, "unit": unit, "kept": kept}))
+        _write(folder, state.kept_as(unit))
     return True

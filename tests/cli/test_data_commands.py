@@ -26,6 +26,7 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
     try:
         code = main(["data", *map(str, arguments)])
     except SystemExit as exit:
+        assert isinstance(exit.code, int)
         code = exit.code
     captured = capsys.readouterr()
     return code, captured.out, captured.err

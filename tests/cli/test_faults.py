@@ -212,7 +212,11 @@ def test_torch_and_the_kernel_tell_the_same_as_python(commands, tmp_path):
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))  # noqa: E731
     done = subprocess.run(
         [sys.executable, "-m", "benchmark", *map(str, commands["pretrain"])],
-        **{"capture_output": True, "text": True, "timeout": 600, "check": False, "preexec_fn": limit},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        preexec_fn=limit,
     )
     assert done.returncode == 3, done.stderr
     line = problem_in(done.stderr)

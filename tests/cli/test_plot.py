@@ -105,7 +105,7 @@ def test_a_run_gets_pictures_and_svgs_in_its_folder(make_run, capsys):
 def test_the_confusion_is_that_of_all_units_together(make_run, tmp_path, capsys):
     finished = make_run(never="fear")
     run(capsys, finished.path, "-o", tmp_path)
-    pooled = sum(np.array(unit.scores.test.confusion) for unit in finished.record.units)
+    pooled = np.sum([unit.scores.test.confusion for unit in finished.record.units], axis=0)
     shown = words(tmp_path / "confusion.svg")
     assert f"{100 * pooled[0, 0] / pooled[0].sum():.1f}" in shown and str(pooled[0, 0]) in shown
     assert any("n = 30, collapsed" in text for text in words(tmp_path / "recall.svg"))

@@ -35,7 +35,7 @@ def weights(model, tmp_path_factory):
 def video(tmp_path_factory):
     """100 frames of 48x48, each brighter than the one before."""
     path = tmp_path_factory.mktemp("videos") / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (48, 48))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (48, 48))
     for number in range(100):
         writer.write(np.full((48, 48, 3), 2 * number, np.uint8))
     writer.release()

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.probabilities import ece
 from tests import finished_run
 
-PROTOCOL = {
+PROTOCOL: dict[str, Any] = {
     "name": "my-study",
     "version": 1,
     "title": "my clips",
@@ -44,7 +45,7 @@ PROTOCOL = {
     "ranking": "uar",
     "aggregate": "mean-of-folds",
 }
-CLASSES = PROTOCOL["classes"]
+CLASSES: list[str] = PROTOCOL["classes"]
 
 
 def write_clips(path: Path, votes: bool = True, relabel: str | None = None, extra: int = 0) -> Path:

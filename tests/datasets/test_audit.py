@@ -32,7 +32,7 @@ def write_clip(folder: Path, frames: list[np.ndarray], quality: int = 95) -> Non
 
 def grainy(frame: np.ndarray) -> np.ndarray:
     noise = np.random.default_rng(0).normal(0, 40, frame.shape)
-    return np.uint8(np.clip(frame + noise, 0, 255))
+    return np.clip(frame + noise, 0, 255).astype(np.uint8)
 
 
 def film(seed: int) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ import csv
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -164,20 +165,20 @@ def test_a_second_check_decodes_only_what_changed(dfew, monkeypatch):
 def made_up(tmp_path, monkeypatch):
     """Checks a dataset whose layout returns the given clips; each has a folder of four frames."""
 
-    def check_clips(clips: list[Clip], **layout: object) -> Report:
+    def check_clips(clips: list[Clip], **layout: Any) -> Report:
         for clip in clips:
             folder = tmp_path / clip.frames["faces"]
             folder.mkdir(parents=True, exist_ok=True)
             for number in (1, 2, 4, 7):
                 cv2.imwrite(str(folder / f"{number:05d}.jpg"), np.zeros((8, 8, 3), np.uint8))
         monkeypatch.setattr("benchmark.datasets.check.read_clips", lambda layout, root, votes: clips)
-        plain = {"frame_sources": ("faces",), "lists": (), "votes": False, "expected": {}, "classes": ("happy", "sad")}
-        return check(replace(DFEW, **{**plain, **layout}), tmp_path)
+        plain = replace(DFEW, frame_sources=("faces",), lists=(), votes=False, expected={}, classes=("happy", "sad"))
+        return check(replace(plain, **layout), tmp_path)
 
     return check_clips
 
 
-def clip(clip_id: str, label: str = "happy", **facts: object) -> Clip:
+def clip(clip_id: str, label: str = "happy", **facts: Any) -> Clip:
     return Clip(clip_id, label, {"faces": f"faces/{clip_id}"}, **{"parts": {1: "train"}, **facts})
 
 

@@ -155,7 +155,7 @@ def test_workers_find_the_same_as_one_process(root):
 
 def test_an_interrupt_ends_the_workers_at_once(root, monkeypatch):
     """Workers that would never end by themselves are at work when the interrupt comes, and are killed."""
-    workers: list[multiprocessing.Process] = []
+    workers: list[multiprocessing.process.BaseProcess] = []
 
     def interrupt(*_: object):
         while len(list(root.glob("*.begun"))) < 2:

@@ -23,7 +23,8 @@ def picture(seed: int) -> np.ndarray:
     return cv2.resize(coarse, (120, 120), interpolation=cv2.INTER_CUBIC)
 
 
-def differing(first: str, second: str) -> int:
+def differing(first: str | None, second: str | None) -> int:
+    assert first and second
     return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
@@ -31,6 +32,7 @@ def test_a_smaller_compressed_copy_keeps_its_hash():
     for seed in range(10):
         small = cv2.resize(picture(seed), (90, 90), interpolation=cv2.INTER_AREA)
         copy = cv2.imdecode(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], cv2.IMREAD_COLOR)
+        assert copy is not None
         assert differing(hash_frame(picture(seed)), hash_frame(copy)) <= 4
 
 
@@ -49,7 +51,7 @@ def test_a_brighter_copy_keeps_its_hash():
 
 def test_a_nearly_uniform_frame_has_no_hash():
     noise = np.random.default_rng(0).integers(-1, 2, (64, 64, 3))
-    assert hash_frame(np.uint8(100 + noise)) is None
+    assert hash_frame((100 + noise).astype(np.uint8)) is None
 
 
 def write_clip(folder: Path, frames: list[np.ndarray], prefix: str = "") -> Path:

@@ -42,10 +42,8 @@ def official_state(method: str, file: str = "state_dict.json") -> dict[str, torc
     return filled_state_dict(empty, seed=0)
 
 
-def build(
-    spec: MethodSpec, preset: str = "paper", num_classes: int = 7, **changes: Any
-) -> tuple[Recipe, torch.nn.Module]:
-    """The recipe and the recognizer of a preset, with some of the preset's fields changed."""
+def build(spec: MethodSpec, preset: str = "paper", num_classes: int = 7, **changes: Any) -> tuple[Recipe, Any]:
+    """The recipe and the recognizer (a torch module) of a preset, with some of the preset's fields changed."""
     import_mmaction()
     from mmaction.registry import MODELS
 

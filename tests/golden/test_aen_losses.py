@@ -116,10 +116,11 @@ def test_the_paper_s_losses_are_its_equations(soft, ta_norm):
     def clip(values, b):
         return [value[b].detach().double().numpy() for value in values]
 
-    expected = [
-        equations_2_to_6(clip(scores, b), clip(clips, b), clip(by_clip, b), *clip((targets, guide), b), ta_norm)
-        for b in range(4)
-    ]
+    def of_clip(b):
+        target, guided = clip((targets, guide), b)
+        return equations_2_to_6(clip(scores, b), clip(clips, b), clip(by_clip, b), target, guided, ta_norm)
+
+    expected = [of_clip(b) for b in range(4)]
     for name, value in ours.items():
         assert value.item() == pytest.approx(np.mean([terms[name] for terms in expected]), rel=1e-5), name
 
@@ -142,4 +143,5 @@ def test_a_mixture_of_one_classifier_alone_is_that_classifier():
     torch.testing.assert_close(mix_probabilities(local, overall, 1.0), local)
     torch.testing.assert_close(mix_probabilities(local, overall, 0.0), overall)
     (mix_probabilities(local, overall, 1.0) + mix_probabilities(local, overall, 0.0)).sum().backward()
+    assert local.grad is not None and overall.grad is not None
     assert torch.equal(local.grad, torch.ones(3, 7)) and torch.equal(overall.grad, torch.ones(3, 7))

@@ -63,7 +63,7 @@ def test_loss_and_its_gradients_are_the_official_ones(case):
     logits, aux2, aux3 = leaves = [values(inputs[name]).requires_grad_() for name in names]
     target = torch.tensor(inputs["target"])
     found = weighted_losses(logits, [aux2, aux3], torch.nn.functional.one_hot(target, 7).float(), 0.1, (0.05, 0.0))
-    total = sum(found.values())
+    total = torch.stack(list(found.values())).sum()
     assert intensity_aware_loss(logits, target).item() == pytest.approx(outputs["loss_IAL"], rel=1e-5)
     assert found["loss_cls"].item() == pytest.approx(outputs["loss_CE"], rel=1e-5)
     assert found["loss_aux"].item() == pytest.approx(outputs["loss_auxiliary"], rel=1e-5)

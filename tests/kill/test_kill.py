@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_a_run_killed_at_three_random_moments_and_before_its_last_steps_ends_wit
     print(f"random moments from seed {seed}")
     draw = random.Random(seed)
     # A fourth of all writes at most, so that the run is not finished before it is killed for the third time.
-    random_moments = [{"write": draw.randrange(1, writes // 4)} for _ in range(3)]
+    random_moments: list[dict[str, Any]] = [{"write": draw.randrange(1, writes // 4)} for _ in range(3)]
     for moment in [*random_moments, {"name": "predictions.test.csv.gz"}, {"name": "scores.json"}]:
         before = epochs_done(tmp_path)
         killed = run_until(synthetic_root, tmp_path, **moment)

@@ -72,6 +72,7 @@ def site(entries, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
+    assert CHROMIUM
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):

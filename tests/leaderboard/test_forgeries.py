@@ -272,11 +272,18 @@ def a_rival_written_anew(r: Request) -> None:
     a_copied_rival_folder = r.board / r.entries[0].path
     shutil.rmtree(r.run.folder)
     shutil.copytree(a_copied_rival_folder, r.run.folder)
-    for number, unit in enumerate(read_record(r.run.path).units):
+    written = []
+    for unit in read_record(r.run.path).units:
         path = r.run.folder / unit.predictions.test.path
         path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1))
-        r.edit(lambda c, n=number, p=path: c["units"][n]["predictions"]["test"].update(sha256=hash_file(p)))
-    r.publish(r.edit(lambda c: c["method"].update(name="mine", title="Mine")))
+        written.append(hash_file(path))
+
+    def restate(content: dict) -> None:
+        content["method"].update(name="mine", title="Mine")
+        for unit, sha256 in zip(content["units"], written, strict=True):
+            unit["predictions"]["test"]["sha256"] = sha256
+
+    r.publish(r.edit(restate))
 
 
 def one_seed_called_two(r: Request) -> None:

@@ -141,7 +141,7 @@ def test_every_record_has_a_page_that_the_index_links_to(make_entry, tmp_path):
     entries = [make_entry(), make_entry(synthetic=True)]
     written = write_site(entries, TITLES, tmp_path, ranks_by_score(entries))
     index = parse((tmp_path / "index.html").read_text(encoding="utf-8"))
-    links = [link.attributes["href"] for table in index.all("table") for link in table.all("a")]
+    links = [str(link.attributes["href"]) for table in index.all("table") for link in table.all("a")]
     assert sorted(links) == sorted(f"records/{entry_id(entry.record)}.html" for entry in entries)
     assert {tmp_path / link for link in links} | {tmp_path / "index.html"} == set(written)
 
@@ -275,7 +275,8 @@ def test_only_the_pages_own_script_may_run_and_nothing_may_be_loaded(make_entry,
     index = index_of(entry, reported=REPORTED)
     for shown in (index, page_of(entry)):
         (policy,) = shown.all("meta", http_equiv="Content-Security-Policy")
-        rules = dict(rule.strip().split(" ", 1) for rule in policy.attributes["content"].split(";"))
+        given = [rule.strip().partition(" ") for rule in policy.attributes["content"].split(";")]
+        rules = {name: sources for name, _, sources in given}
         assert rules["default-src"] == "'none'"
         digests = [base64.b64encode(hashlib.sha256(s.text.encode()).digest()).decode() for s in shown.all("script")]
         assert rules["script-src"] == " ".join(f"'sha256-{digest}'" for digest in digests) or not digests
@@ -317,9 +318,9 @@ def test_the_table_of_classes_agrees_with_scikit_learn(make_entry, page_of):
     )
     rows = [[cell.text for cell in row.children if isinstance(cell, Node)] for row in section.all("tbody")[0].all("tr")]
     assert [row[0] for row in rows] == classes
-    for k, row in enumerate(rows):
+    for k, cells in enumerate(rows):
         never_predicted = classes[k] == "disgust"
-        shown = [row[1], *row[3:6]]
+        shown = [cells[1], *cells[3:6]]
         assert shown == [
             str(number[k]),
             f"{100 * recall[k]:.2f}",

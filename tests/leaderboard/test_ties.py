@@ -81,12 +81,12 @@ def test_the_error_of_a_difference_is_that_of_leaving_each_clip_out_of_both_rows
             for e, u in ((first, one), (second, other))
         ]
         true = np.array([DFEW.classes.index(clip_id.split("-")[1]) for clip_id in files[0].ids])
-        moved = []
+        differences = []
         for clip in range(len(true)):
             rest = np.arange(len(true)) != clip
             scores = [float(uar(confusion_matrix(true[rest], file.predicted[rest], size))) for file in files]
-            moved.append(scores[0] - scores[1])
-        moved = np.array(moved)
+            differences.append(scores[0] - scores[1])
+        moved = np.array(differences)
         for k in range(size):
             own = moved[true == k]
             variance += (len(own) - 1) / len(own) * ((own - own.mean()) ** 2).sum() / 5**2

@@ -211,10 +211,10 @@ def test_the_papers_tables_are_there():
 
 def test_a_sweep_says_which_preset_stands_for_the_papers(synthetic_root):
     sweep = sweep_of(presets={"tsm": "midas"})
-    assert {unit.preset for line in plan_sweep(sweep, Choices(), synthetic_root).lines for unit in line.units} == {
+    assert {unit.preset for line in plan_sweep(sweep, Choices(), synthetic_root).rows for unit in line.units} == {
         "midas"
     }
-    assert {unit.preset for line in plan_sweep(sweep, SMALL, synthetic_root).lines for unit in line.units} == {"small"}
+    assert {unit.preset for line in plan_sweep(sweep, SMALL, synthetic_root).rows for unit in line.units} == {"small"}
 
 
 def test_table_5_is_planned_with_its_papers_batch_size_and_rate(synthetic_root, tmp_path):
@@ -224,9 +224,9 @@ def test_table_5_is_planned_with_its_papers_batch_size_and_rate(synthetic_root, 
         ("midas", 64, "8 x 160"),
         ("midas", 64, "16 x 160"),
     }
-    rates = {line.cell.method: work.rate for line, work in works}
+    rates = {line.variant.method: work.rate for line, work in works}
     assert rates == pytest.approx({"tsm": 0.01, "videomae": 2.5e-4, "mae-dfer": 2.5e-4})
-    readings = {line.cell.label: line.units[0].overrides for line, _ in works if line.cell.method == "mae-dfer"}
+    readings = {line.variant.label: line.units[0].overrides for line, _ in works if line.variant.method == "mae-dfer"}
     assert {tuple(given.values()) for given in readings.values()} == {(True, 0.1), (False, 0.0)}
 
 

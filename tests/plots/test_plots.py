@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.container import ErrorbarContainer
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from benchmark.plots import (
@@ -125,12 +126,17 @@ def test_a_posterior_stands_beside_the_votes_with_another_hatch():
     assert {"votes", "model", "0.90", "0.50", "Clip 7, labelled happy"} <= set(words(figure))
 
 
+def first_point(line: Line2D) -> tuple[float, float]:
+    x, y = np.asarray(line.get_xydata())[0]
+    return x, y
+
+
 def test_curves_show_loss_and_score_and_ring_the_selected_epoch():
     loss, score = curves_figure(CURVES, "UAR on val", "T").axes
     first, ring, second, other_ring = loss.lines
     assert first.get_ydata().tolist() == [1.5, 1.0, 0.75]
-    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (2, 1.0)
-    assert (other_ring.get_xdata()[0], other_ring.get_ydata()[0]) == (3, 0.5)
+    assert first_point(ring) == (2, 1.0)
+    assert first_point(other_ring) == (3, 0.5)
     assert score.lines[0].get_ydata() == pytest.approx([25, 50, 40])
     assert score.get_ylabel() == "UAR on val, %"
     assert (first.get_color(), first.get_linestyle()) != (second.get_color(), second.get_linestyle())
@@ -158,7 +164,7 @@ def test_no_words_are_smaller_than_8_points_and_none_overlap_or_are_cut_off(size
         confusion, classes, "A title of some length, which may need more than one line\nsynthetic"
     )
     texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
-    assert min(text.get_fontsize() for text in texts) >= 8
+    assert min(float(text.get_fontsize()) for text in texts) >= 8
     boxes = np.array([text.get_window_extent().extents for text in texts])
     width, height = figure.bbox.size
     assert (boxes[:, :2] >= 0).all() and (boxes[:, 2] <= width).all() and (boxes[:, 3] <= height).all()

@@ -165,7 +165,9 @@ class TestTorchvision:
                 self.fc = nn.Linear(512, 7)
 
             def forward(self, x):
-                x = self.layer4(self.layer3(self.layer2(self.layer1(self.stem(x)))))
+                x = self.stem(x)
+                for i in range(1, 5):
+                    x = getattr(self, f"layer{i}")(x)
                 return self.fc(x.mean(dim=(2, 3, 4)))
 
         return Network()
@@ -175,6 +177,7 @@ class TestTorchvision:
         reference = self.reference(name)
         for module in reference.modules():
             if isinstance(module, nn.BatchNorm3d):
+                assert module.running_mean is not None and module.running_var is not None
                 nn.init.uniform_(module.running_mean, -0.1, 0.1)
                 nn.init.uniform_(module.running_var, 0.5, 1.5)
         model = network(name, "paper").eval()

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ from benchmark.planning.request import Request, Variant, make_units, resolve_pro
 from benchmark.running.steps import Machine, run_unit
 from benchmark.units.clip_names import Names, hide
 from benchmark.units.guard import TRACE, closed
-from tests.small_runs import Remembering
+from benchmark.watcher import Watcher
 
-ROWS = {
+ROWS: dict[str, list[dict[str, Any]]] = {
     "train": [{"clip_id": "Daily/Happy/0001", "path": "2/Happy/0001", "label": 0}],
     "test": [
         {"clip_id": "Daily/Sad/0002", "path": "2/Sad/0002"},
@@ -179,10 +180,10 @@ def test_a_plugin_that_reads_the_lists_fails_its_unit_for_good(setting, transfor
 
     monkeypatch.setattr(transform, "__call__", peeking)
     with pytest.raises(IntegrityError, match=r"a plugin tried to open .*set_1\.csv"):
-        run_unit(unit, data.folds[1], dataclasses.replace(machine, workers=workers), Remembering())
+        run_unit(unit, data.folds[1], dataclasses.replace(machine, workers=workers), Watcher())
     monkeypatch.undo()
     with pytest.raises(IntegrityError, match=r"mend the plugin and delete that folder"):
-        run_unit(unit, data.folds[1], machine, Remembering())
+        run_unit(unit, data.folds[1], machine, Watcher())
 
 
 def test_a_plugin_sees_no_id_and_no_path_of_a_clip(setting, transform, monkeypatch):
@@ -195,7 +196,7 @@ def test_a_plugin_sees_no_id_and_no_path_of_a_clip(setting, transform, monkeypat
         return honest(self, results)
 
     monkeypatch.setattr(transform, "__call__", watching)
-    state = run_unit(unit, data.folds[1], machine, Remembering())
+    state = run_unit(unit, data.folds[1], machine, Watcher())
     assert state.status == "scored"
     ids = {clip.id for name in ("train", "val", "test") for clip in data.folds[1].split(name)}
     assert seen and not ids & {name for name, _ in seen}
@@ -216,7 +217,7 @@ def test_the_names_file_is_closed_as_well(setting, transform, monkeypatch):
 
     monkeypatch.setattr(transform, "__call__", peeking)
     with pytest.raises(IntegrityError, match=r"names\.json"):
-        run_unit(unit, data.folds[1], machine, Remembering())
+        run_unit(unit, data.folds[1], machine, Watcher())
 
 
 def test_reading_names_needs_no_torch():

@@ -40,7 +40,7 @@ UNIT = Unit(
     synthetic=False,
 )
 # What `make_record` is told of the data beside the units.
-DATA = SimpleNamespace(layout=SimpleNamespace(name="dfew"), clips=72, deviations=())
+DATA: Any = SimpleNamespace(layout=SimpleNamespace(name="dfew"), clips=72, deviations=())
 
 
 @functools.cache

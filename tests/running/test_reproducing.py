@@ -15,7 +15,7 @@ from benchmark.planning.request import Request, Variant, make_units, resolve_pro
 from benchmark.records import RECORD, write_record
 from benchmark.running.record import make_record
 from benchmark.running.steps import Machine, run_unit
-from tests.small_runs import Remembering
+from benchmark.watcher import Watcher
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen (Debian: openssh-client)")
 
@@ -37,7 +37,7 @@ def trained(synthetic_root, tmp_path_factory):
         data = load_data(protocol, synthetic_root, votes=False)
         (unit,) = make_units(request, protocol, data)
         machine = Machine(runs / str(seed), data.root, data.test_root, runs / "cache", device="cpu")
-        run_unit(unit, data.folds[1], machine, Remembering())
+        run_unit(unit, data.folds[1], machine, Watcher())
         place = machine.runs / unit.record_folder
         write_record(place / RECORD, make_record(place, data))
         found.append((place, machine.runs / unit.folder / "checkpoints/best.pth"))

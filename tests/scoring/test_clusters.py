@@ -36,8 +36,8 @@ def test_shipped_protocols_name_a_cluster_where_frames_are_scored_and_nowhere_el
 
 
 def test_clips_that_a_rule_keeps_in_one_split_are_not_independent():
-    split = {"train": "train", "val": "val", "test": {"from": "all", "fraction": 0.2, "rule": "sha256-folds"}}
-    split["test"]["group"] = "subject"
+    rest = {"from": "all", "fraction": 0.2, "rule": "sha256-folds", "group": "subject"}
+    split = {"train": "train", "val": "val", "test": rest}
     assert Protocol.model_validate(DFEW.canonical() | {"split": split}).clustered_by == "subject"
     assert Protocol.model_validate(DFEW.canonical() | {"split": split, "cluster": "source"}).clustered_by == "source"
 
@@ -73,6 +73,7 @@ def test_scores_hold_the_confusion_of_each_cluster_and_wider_intervals(make_run)
     unit = run.record.units[0]
     scores = unit.scores.test
     predictions = read_predictions(run.folder / unit.predictions.test.path, SUBJECTS.classes)
+    assert predictions.clusters
     assert scores.cluster_counts().sum(axis=(1, 2)).tolist() == [7] * 6
     for name, counts in zip(sorted(set(predictions.clusters)), scores.cluster_counts(), strict=True):
         own = [k for k, cluster in enumerate(predictions.clusters) if cluster == name]

@@ -72,7 +72,7 @@ def test_predicting_the_votes_themselves_is_best():
 
 
 def test_no_overlap_at_all_is_the_worst_and_finite():
-    votes, predicted = np.array([[1.0, 0.0]]), np.float32([[0.0, 1.0]])
+    votes, predicted = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]], np.float32)
     assert js(votes, predicted) == pytest.approx(1)
     assert soft_brier(votes, predicted) == 2
     assert kl(votes, predicted) == soft_cross_entropy(votes, predicted) == pytest.approx(-np.log(TINY))

@@ -190,8 +190,9 @@ def test_units_that_contradict_each_other_on_their_clips_are_refused():
 
 @pytest.fixture(scope="module")
 def simulation():
-    path = Path(__file__).parents[2] / "benchmarks" / "intervals.py"
+    path = Path(__file__).parents[2] / "timings" / "intervals.py"
     spec = importlib.util.spec_from_file_location("interval_simulation", path)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

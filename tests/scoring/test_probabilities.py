@@ -23,7 +23,7 @@ def draw(clips=500, concentration=0.5):
     return RANDOM.dirichlet(np.full(K, concentration), clips).astype(np.float32)
 
 
-tied = RANDOM.permuted(np.tile(np.float32([0.3, 0.3, 0.1, 0.1, 0.1, 0.1, 0.0]), (300, 1)), axis=1)
+tied = RANDOM.permuted(np.tile(np.array([0.3, 0.3, 0.1, 0.1, 0.1, 0.1, 0.0], np.float32), (300, 1)), axis=1)
 CASES = {
     "random": (RANDOM.integers(0, K, 500), draw()),
     "sure of itself": (RANDOM.integers(0, K, 500), draw(concentration=0.02)),
@@ -45,7 +45,7 @@ def test_top2_is_scikit_learns_with_the_lowest_index_first_among_ties(labels, pr
 
 
 def test_of_three_equally_probable_classes_the_first_two_count():
-    probabilities = np.float32([[0.1, 0.3, 0.3, 0.3]] * 4)
+    probabilities = np.array([[0.1, 0.3, 0.3, 0.3]] * 4, np.float32)
     assert top2(np.arange(4), probabilities) == 0.5
 
 
@@ -66,7 +66,7 @@ def test_ece_is_the_definition_summed_bin_by_bin(labels, probabilities):
 
 
 def test_a_model_that_is_as_often_right_as_it_says_is_calibrated():
-    probabilities = np.float32([[0.75, 0.25]] * 4)
+    probabilities = np.array([[0.75, 0.25]] * 4, np.float32)
     assert ece(np.array([0, 0, 0, 1]), probabilities) == 0
     assert ece(np.array([1, 1, 1, 1]), probabilities) == 0.75
 
@@ -103,7 +103,7 @@ def test_a_confusion_by_sum_is_scikit_learns_of_the_groups_with_the_largest_sums
 
 
 def test_the_two_ways_of_grouping_differ_where_many_small_probabilities_outweigh_the_largest():
-    labels, probabilities = np.array([0]), np.float32([[0.4, 0.3, 0, 0, 0, 0, 0.3]])
+    labels, probabilities = np.array([0]), np.array([[0.4, 0.3, 0, 0, 0, 0, 0.3]], np.float32)
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), K)
     np.testing.assert_array_equal(group_confusion(confusion, CLASSES, GROUPS)[0], [1, 0, 0])
     np.testing.assert_array_equal(summed_group_confusion(labels, probabilities, CLASSES, GROUPS)[0], [0, 0, 1])

@@ -15,8 +15,9 @@ from benchmark.scoring.ranking import pair_p_values, rank_intervals
 
 @pytest.fixture(scope="module")
 def simulation():
-    path = Path(__file__).parents[2] / "benchmarks" / "ranking.py"
+    path = Path(__file__).parents[2] / "timings" / "ranking.py"
     spec = importlib.util.spec_from_file_location("ranking_simulation", path)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -27,7 +27,7 @@ from benchmark.planning.request import Request, Variant, make_units, resolve_pro
 from benchmark.running.steps import Machine, run_unit
 from benchmark.training.config import build_config
 from benchmark.training.loop import make_runner
-from tests.small_runs import Remembering
+from benchmark.watcher import Watcher
 
 BATCH, STEPS, EPOCHS = 8, 4, 5
 
@@ -96,7 +96,7 @@ def by_the_harness(
         lambda config, folder, hooks, *rest: make_runner(config, folder, [*hooks, recorder], *rest),
     )
     machine = Machine(out / "runs", data.root, data.test_root, out / "cache", device="cpu")
-    run_unit(unit, data.folds[1], machine, Remembering())
+    run_unit(unit, data.folds[1], machine, Watcher())
     config = build_config(unit, out, data.root, data.root, out / "cache", 0)
     for module in config.custom_imports.imports:
         importlib.import_module(module)
@@ -117,7 +117,7 @@ class Training:
     iteration, both from 0.
     """
 
-    loss: Callable[[nn.Module, Tensor, Tensor, int], Tensor]
+    loss: Callable[[Any, Tensor, Tensor, int], Tensor]
     optimiser: Callable[..., torch.optim.Optimizer]
     groups: Groups
     rate: Callable[[int, int], float]
@@ -129,7 +129,7 @@ class Training:
 
     def run(self, recorder: Recorder, model: nn.Module) -> list[float]:
         """Train the model on the recorded batches; returns the losses."""
-        groups = []
+        groups: list[dict[str, Any]] = []
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 factor, decay = self.groups(name, parameter)
@@ -172,8 +172,8 @@ def mix(clips: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     top, bottom = max(y - half_height, 0), min(y + half_height, height)
     mixed = clips.clone()
     mixed[..., top:bottom, left:right] = clips[order][..., top:bottom, left:right]
-    share = 1 - (right - left) * (bottom - top) / (height * width)
-    return mixed, share * targets + (1 - share) * targets[order]
+    kept = 1 - (right - left) * (bottom - top) / (height * width)
+    return mixed, kept * targets + (1 - kept) * targets[order]
 
 
 def entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -182,17 +182,17 @@ def entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     return -(smooth * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
-def of_logits(smoothing: float = 0.0) -> Callable[[nn.Module, Tensor, Tensor, int], Tensor]:
+def of_logits(smoothing: float = 0.0) -> Callable[[Any, Tensor, Tensor, int], Tensor]:
     """The loss that needs nothing but the logits."""
     return lambda model, clips, targets, epoch: entropy(model(clips, mode="tensor", stage="head"), targets, smoothing)
 
 
-def features(model: nn.Module, clips: Tensor) -> Any:
+def features(model: Any, clips: Tensor) -> Any:
     """What the head is given."""
     return model.extract_feat(clips)[0]
 
 
-def gca_ial(model: nn.Module, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
+def gca_ial(model: Any, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
     """CE + 0.1 IAL + 0.05 CE of the second stage's classifier; IAL is a softmax over the label and its rival."""
     clip, second, _ = features(model, clips)
     logits, head = model.cls_head.fc_cls(clip), model.cls_head
@@ -203,7 +203,7 @@ def gca_ial(model: nn.Module, clips: Tensor, targets: Tensor, epoch: int) -> Ten
     return entropy(logits, targets) + 0.1 * intensity + 0.05 * entropy(head.auxiliary[1](second), targets)
 
 
-def aen(model: nn.Module, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
+def aen(model: Any, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
     """Equations 2 and 3, without a guide: 0.7 of the local and 0.3 of the global probabilities, at both levels."""
     head = model.cls_head
     overall, groups, emotions = features(model, clips).affective
@@ -216,7 +216,7 @@ def aen(model: nn.Module, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
     return -terms.mean()
 
 
-def v_naw(model: nn.Module, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
+def v_naw(model: Any, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
     """Equations 9 to 12: (1 + w) CE of the mean of the frames' probabilities, with NLA's two Gaussians."""
     frames = model(clips, mode="tensor", stage="head").softmax(dim=2)
     probabilities, label = frames.mean(dim=1), targets.argmax(dim=1)
@@ -240,7 +240,7 @@ class SelfDistillation:
     def __init__(self) -> None:
         self.memory: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
-    def __call__(self, model: nn.Module, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
+    def __call__(self, model: Any, clips: Tensor, targets: Tensor, epoch: int) -> Tensor:
         """Weights and the first update are those of the same hundredths of the official 100 epochs."""
         head, done = model.cls_head, 100 * epoch // EPOCHS
         if not self.memory:
@@ -261,7 +261,8 @@ class SelfDistillation:
         for kept in self.memory.values():
             by_likeness = [(F.cosine_similarity(row, f, dim=0), p) for f, p in kept]
             chosen += sorted(by_likeness, key=lambda pair: float(pair[0]), reverse=True)[:2]
-        return sum(w * p for w, p in chosen) / sum(w for w, _ in chosen)
+        weights = torch.stack([w for w, _ in chosen])
+        return (weights[:, None] * torch.stack([p for _, p in chosen])).sum(dim=0) / weights.sum()
 
 
 def adamw(decay: float = 0.05) -> Callable[..., torch.optim.Optimizer]:

@@ -213,9 +213,7 @@ class Malicious:
 def test_a_malicious_file_is_refused_and_runs_nothing(tmp_path, function, legacy):
     trace = tmp_path / "trace"
     payload = {"system": f"touch {trace}", "eval": f"open({str(trace)!r}, 'w')", "check_call": ["touch", str(trace)]}
-    arguments = (torch, "load") if function is getattr else (payload[function.__name__],)
-    if function is getattr:
-        arguments = ("text", "upper")
+    arguments = ("text", "upper") if function is getattr else (payload[function.__name__],)
     content = {"state_dict": {"weight": torch.ones(2)}, "recorder": Malicious(function, *arguments)}
     path = tmp_path / "weights.pth"
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def recipe(preset: Preset, num_classes: int) -> Recipe:
     )
 
 
-def augmentation(name: str, *touches: str) -> AugmentationSpec:
+def augmentation(name: str, *touches: Any) -> AugmentationSpec:
     return AugmentationSpec(
         name=name,
         title=name,

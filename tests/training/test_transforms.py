@@ -1,6 +1,7 @@
 """Clip transforms against Pillow's own operations, and what every one of them promises."""
 
 import colorsys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from mmaction.registry import TRANSFORMS  # noqa: E402
 
 from benchmark.training import transforms as ops  # noqa: E402
 
-EVERY = [
+EVERY: list[dict[str, Any]] = [
     {"type": "ClipRandAugment"},
     {"type": "ClipErasing", "prob": 1.0},
     {"type": "ClipColorJitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.4},
@@ -229,7 +230,9 @@ class TestErasing:
         boxes = []
         for seed in range(500):
             with clip_stream(seed):
-                rows, columns = erasing._box(200, 200)
+                box = erasing._box(200, 200)
+            assert box
+            rows, columns = box
             boxes.append((rows.stop - rows.start, columns.stop - columns.start))
             assert rows.start >= 0 and rows.stop <= 200 and columns.start >= 0 and columns.stop <= 200
         heights, widths = np.array(boxes).T

@@ -17,7 +17,7 @@ from benchmark.specs import Sampling, Views
 from benchmark.training.adapter import import_mmaction
 from benchmark.units.state import CHECKPOINTS
 from benchmark.video.sampling import view_frames
-from tests.small_runs import Remembering
+from benchmark.watcher import Watcher
 
 import_mmaction()
 
@@ -51,10 +51,10 @@ def test_crops_lie_along_the_longer_side(shape, expected):
     assert found == expected
 
 
-def loader(tmp_path, height, width, frames, cropped):
+def loader(tmp_path, size, frames, cropped):
     for n in range(frames):
         (tmp_path / "clip").mkdir(exist_ok=True)
-        cv2.imwrite(str(tmp_path / f"clip/{n:03}.jpg"), np.full((height, width, 3), n, np.uint8))
+        cv2.imwrite(str(tmp_path / f"clip/{n:03}.jpg"), np.full((*size, 3), n, np.uint8))
     rows = tmp_path / "test.json"
     write_json(rows, {"metainfo": {}, "data_list": [{"clip_id": "a", "path": "clip"}]})
     crop = [{"type": "CenterCrop", "crop_size": 8}] if cropped else []
@@ -74,7 +74,7 @@ def loader(tmp_path, height, width, frames, cropped):
     ],
 )
 def test_equal_views_are_recognised(tmp_path, size, frames, cropped, weights):
-    config, counts = viewed(loader(tmp_path, *size, frames, cropped), Views(2, 3), Sampling(clips=1, length=4))
+    config, counts = viewed(loader(tmp_path, size, frames, cropped), Views(2, 3), Sampling(clips=1, length=4))
     assert counts == weights
     assert len(read_json(tmp_path / "test.views.json")["data_list"]) == len(weights)
     assert config["dataset"]["pipeline"][-1]["type"] == ("ViewCrop" if cropped else "ReadFrames")
@@ -100,8 +100,8 @@ def test_a_trained_checkpoint_is_tested_again_over_views_and_never_ranked(synthe
     assert unit.identity != trained.identity
     assert unit.folder != trained.folder
     machine = Machine(tmp_path, data.root, data.test_root, tmp_path / "cache", device="cpu")
-    run_unit(trained, data.folds[1], machine, Remembering())
-    run_unit(unit, data.folds[1], machine, Remembering())
+    run_unit(trained, data.folds[1], machine, Watcher())
+    run_unit(unit, data.folds[1], machine, Watcher())
     assert not (tmp_path / unit.folder / CHECKPOINTS).exists()
     record = make_record(tmp_path / unit.record_folder, data)
     assert record.method.views == "5 segments x 3 crops"
@@ -140,7 +140,7 @@ def test_weights_are_tested_as_they_are_where_no_epoch_is_trained(synthetic_root
     data = load_data(protocol, synthetic_root, votes=False)
     [unit] = make_units(request, protocol, data)
     machine = Machine(tmp_path, data.root, data.test_root, tmp_path / "cache", device="cpu", init=request.init)
-    state = run_unit(unit, data.folds[1], machine, Remembering())
+    state = run_unit(unit, data.folds[1], machine, Watcher())
     assert (state.selected.epoch, state.selected.epochs) == (0, 0)
     kept = read_weight_file(tmp_path / unit.folder / CHECKPOINTS / "best.pth").state
     for name, tensor in load_file(weights).items():

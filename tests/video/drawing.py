@@ -103,6 +103,7 @@ def draw(
     encoder, tag = CODECS[codec]
     with av.open(str(path), "w") as output:
         stream = output.add_stream(encoder, rate=25, options=_options(encoder, b_frames))
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = pixels or ("yuvj420p" if encoder == "mjpeg" else "yuv420p")
         stream.bit_rate = 1_000_000
@@ -138,6 +139,7 @@ def copy_packets(source: Path, path: Path, start: float = 0.0) -> Path:
     with av.open(str(source)) as opened, av.open(str(path), "w") as output:
         video = opened.streams.video[0]
         stream = output.add_stream_from_template(video)
+        assert video.time_base
         offset = int(start / video.time_base)
         opened.seek(offset, stream=video)
         for packet in opened.demux(video):

@@ -154,7 +154,7 @@ def test_the_cache_gives_the_same_pixels_cold_and_warm(folder, tmp_path):
 def test_two_methods_with_different_sizes_share_a_cache(folder, tmp_path):
     reader = open_clip(folder)
     for size in (48, 32, 48):
-        (frame,) = CachedFrames(reader, size, tmp_path / "cache").read([2])
+        (frame,) = CachedFrames(folder, size, tmp_path / "cache").read([2])
         assert np.array_equal(frame, resize(reader.read([2])[0], size))
 
 
@@ -183,7 +183,7 @@ def test_a_disk_that_cannot_be_written_costs_the_cache_and_not_the_clip(folder, 
 def test_narrow_videos_have_three_channels_and_the_right_pixels(tmp_path, width):
     image = cv2.resize(np.random.default_rng(0).integers(0, 255, (6, 6, 3), np.uint8), (width, 48))
     path = tmp_path / "narrow.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (width, 48))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (width, 48))
     writer.write(image)
     writer.release()
     expected = cv2.cvtColor(cv2.VideoCapture(str(path)).read()[1], cv2.COLOR_BGR2RGB)

@@ -115,7 +115,7 @@ def test_an_audit_compares_frames_from_all_over_a_clip(table, monkeypatch, tmp_p
 
 
 def test_pretraining_and_prediction_find_every_clip_and_nothing_else(table):
-    found = {row["path"] for row in videos(table / "clips").rows}
+    found = {row["path"] for row in videos(table / "clips").samples}
     assert found == set(CLIPS)
 
 

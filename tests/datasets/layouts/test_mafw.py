@@ -6,6 +6,7 @@ import pytest
 from benchmark.datasets.layouts import mafw, mafw_compound
 from benchmark.datasets.layouts.mafw import CLASSES, LAYOUT, find, read
 from benchmark.errors import EnvironmentProblem, IntegrityError
+from benchmark.specs import Clip
 
 NAMES = (
     "anger",
@@ -145,6 +146,11 @@ def test_a_missing_list_is_named(root):
         read(root, votes=False)
 
 
+def most_voted(clip: Clip) -> str:
+    assert clip.votes
+    return max(clip.votes, key=clip.votes.__getitem__)
+
+
 def test_votes_are_joined_on_the_clip_and_not_on_the_row(root):
     rows = [votes_of(number) for number in SINGLE]
     rows[0][2:] = [4.5, 6.5, *[0] * 9]
@@ -153,13 +159,13 @@ def test_votes_are_joined_on_the_clip_and_not_on_the_row(root):
     write_votes(root, rows)
     clips = read(root, votes=True)
     assert clips[0].votes == {**dict.fromkeys(CLASSES, 0.0), "angry": 4.5, "disgust": 6.5}
-    assert all(max(clip.votes, key=clip.votes.get) == clip.label for clip in clips)
+    assert all(most_voted(clip) == clip.label for clip in clips)
 
 
 def test_votes_find_their_columns_by_name(root):
     rows = [[*votes_of(number)[:1:-1], number] for number in SINGLE]
     write_votes(root, rows, header=[*(name.capitalize() for name in NAMES[::-1]), "clip"])
-    assert all(max(clip.votes, key=clip.votes.get) == clip.label for clip in read(root, votes=True))
+    assert all(most_voted(clip) == clip.label for clip in read(root, votes=True))
 
 
 @pytest.mark.parametrize(
