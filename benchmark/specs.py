@@ -18,6 +18,8 @@ UNIT_STD = (255.0, 255.0, 255.0)
 
 # Learning from one class for each clip, or from the annotators' votes.
 LabelMode = Literal["hard", "soft"]
+# What a preset says of its pre-training whose method starts from nothing.
+NO_PRETRAINING = "none"
 
 
 Positive = Annotated[int, Rule("be at least 1", lambda value: value >= 1)]
@@ -77,6 +79,8 @@ class Preset:
     `gflops` (per clip, a multiply-add being two operations) are of the model with 7 classes. `model` holds what else
     differs between presets, and is read only by the method's own recipe.
 
+    pretraining: what the paper's model starts from, in words, if that is something; it comes with `--init`, and a run
+        without it is marked.
     reference_batch: the batch size that the recipe's learning rate is meant for; the harness scales the rate in
         proportion to the batch. None: this preset's own batch size.
     statistics: how many clips of a batch a batch norm's statistics are of, in training; they divide the batch. None:
@@ -94,7 +98,7 @@ class Preset:
     balanced: bool = False
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[Spread, Spread, Spread] = IMAGENET_STD
-    pretraining: str = "none"
+    pretraining: str = NO_PRETRAINING
     parameters: Natural = 0
     gflops: Size = 0.0
     decode_size: Positive | None = None
@@ -195,6 +199,7 @@ class MethodSpec:
     recipe: import path of `recipe(preset: Preset, num_classes: int) -> Recipe`.
     networks: what can be started from a file, by name; the one that classifies is called `model`.
     pretrainings: what `benchmark pretrain` can do for the method, by name.
+    needs: networks that must start from a file, or else it is another method, with what it then is.
     official_evaluation: where the official evaluation departs from an honest protocol.
     """
 
@@ -208,6 +213,7 @@ class MethodSpec:
     label_modes: Annotated[tuple[LabelMode, ...], Rule("name at least one", bool)] = ("hard", "soft")
     networks: Mapping[Name, Network] = field(default_factory=dict)
     pretrainings: Mapping[Name, Pretraining] = field(default_factory=dict)
+    needs: Mapping[Name, Filled] = field(default_factory=dict)
     version: Filled = "1"
 
 
@@ -267,6 +273,7 @@ class DatasetLayout:
     lists: glob patterns of the annotation files, relative to the root.
     votes: whether the dataset has annotators' votes, from which soft labels are made.
     votes_decide: whether a clip's label is its most voted emotion.
+    videos_of: the dataset whose videos these are, where it only labels them otherwise; empty for videos of its own.
     expected: known counts, fold by fold: `{fold: {part: {"clips": n, "per_class": {...}}}}`.
     """
 
@@ -284,6 +291,7 @@ class DatasetLayout:
     lists: tuple[Filled, ...]
     votes: bool = False
     votes_decide: bool = False
+    videos_of: str = ""
     expected: Mapping[int, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
 

@@ -57,7 +57,7 @@ def _distance(record: Record, protocol: Protocol, reported: Sequence[ReportedTab
     """This run minus each printed value, in points."""
     summary = summary_of(record, protocol.ranking)
     used = (record.method.name, record.method.preset, record.label_mode, record.augmentations)
-    if summary is None or record.overrides.recipe or record.overrides.protocol:
+    if summary is None or record.overrides.recipe or record.overrides.protocol or record.lacks or record.marks.seen:
         return "-"
     texts = (
         f"{100 * (summary.mean - quoted.value):+.2f} ({'; '.join(filter(None, [quoted.source, quoted.doubt]))})"
@@ -118,6 +118,8 @@ def marks(record: Record) -> list[str]:
         "synthetic": record.marks.synthetic,
         "unofficial": record.marks.unofficial,
         "incomplete": record.marks.incomplete,
+        "test clips perhaps seen before": record.marks.seen,
+        f"no {record.lacks}": record.lacks,
         "best epoch chosen on test": _policy(record) == "test-oracle",
         "last epoch": _policy(record) == "last",
         f"collapsed: {', '.join(collapsed)}": collapsed,
@@ -156,9 +158,19 @@ def _augmentations(record: Record) -> str:
 
 
 def _pretraining(record: Record) -> str:
-    files = sorted((record.init or {}).items())
-    started = [f"{network} from file {sha256[:8]}" for network, sha256 in files]
-    return escape("; ".join([record.method.pretraining or "none", *started]))
+    if not record.init:
+        return escape(record.method.pretraining or "none")
+    return escape("; ".join(f"{name}: {started_from(record, name)}" for name in sorted(record.init)))
+
+
+def started_from(record: Record, network: str) -> str:
+    """What a network of a record started from, in words, as far as its file said."""
+    file = f"file {(record.init or {})[network][:8]}"
+    weights = (record.initial or {}).get(network)
+    if weights is None:
+        return file
+    whose = [weights.method or "not made here", *(training.title for training in weights.history)]
+    return f"{file} ({', then '.join(whose)}{'; with its classifier' if weights.classifier else ''})"
 
 
 def _seeds_and_folds(record: Record) -> str:

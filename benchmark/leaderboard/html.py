@@ -25,7 +25,7 @@ from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import percent
 from benchmark.leaderboard.record_page import record_view
 from benchmark.leaderboard.reported import DISCLAIMER, SELECTIONS, ReportedTable
-from benchmark.leaderboard.sections import Section, sections
+from benchmark.leaderboard.sections import LACKING, Section, sections
 from benchmark.leaderboard.ties import Ranks
 from benchmark.records import Record
 
@@ -100,6 +100,7 @@ def render_index(
         synthetic=[_section_view(section, titles) for section in sections(synthetic, titles, ranks)],
         reported=reported,
         legend=LEGEND,
+        without=LACKING,
         disclaimer=DISCLAIMER,
         selections=SELECTIONS,
     )
@@ -116,11 +117,12 @@ def _anchor(record: Record) -> str:
 
 def _section_view(section: Section, titles: Mapping[str, str]) -> dict[str, Any]:
     protocol = section.protocol
-    entries = [entry for _, entry in (*section.ranked, *section.others)]
+    entries = section.entries
     scale = fit(interval_of(summary_of(entry.record, protocol.ranking)) for entry in entries)
     groups = {group: [_plain(column.title) for column in columns] for group, columns in section.columns.items()}
     groups["run"].append("Verified")
     ranked = [_row_view(rank, entry, section) for rank, entry in section.ranked]
+    lacking = [_row_view(rank, entry, section) for rank, entry in section.lacking]
     others = [_row_view("; ".join(reasons), entry, section) for reasons, entry in section.others]
     return {
         "anchor": _anchor(entries[0].record),
@@ -129,8 +131,9 @@ def _section_view(section: Section, titles: Mapping[str, str]) -> dict[str, Any]
         "facts": section.facts,
         "scale": scale,
         "groups": groups,
-        "numeric": {cell.column for row in (*ranked, *others) for cell in row["cells"] if cell.number},
+        "numeric": {cell.column for row in (*ranked, *lacking, *others) for cell in row["cells"] if cell.number},
         "ranked": ranked,
+        "lacking": lacking,
         "others": others,
     }
 

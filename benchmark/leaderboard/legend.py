@@ -32,12 +32,18 @@ LEGEND = (
     ),
     (
         "Not ranked",
-        "Rows that changed the protocol, lack a unit, or chose their checkpoints otherwise than on validation data.",
+        "Rows that changed the protocol, lack a unit, chose their checkpoints otherwise than on validation data, or "
+        "started from weights that may have learned from test clips: a model of another fold, a pre-training on the "
+        "dataset's videos, or a classifier of unknown origin, unless what was learned from is known to be other clips.",
     ),
     (
         "Against reported",
         "The score minus the one that a paper prints for the same protocol, method, label mode and augmentations, in "
-        "points; pre-training may differ, and is said in both places.",
+        "points; pre-training may differ, and is said in both places. Rows without their paper's are not compared.",
+    ),
+    (
+        "No pre-training",
+        "Rows whose method rests on weights that they did without; they have a table and a ranking of their own.",
     ),
     (
         "Verified",

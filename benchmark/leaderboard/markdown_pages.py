@@ -11,7 +11,7 @@ from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import escape, render_table
 from benchmark.leaderboard.reported import DISCLAIMER, ReportedTable, render_reported
-from benchmark.leaderboard.sections import Section, definition, ranking_score, sections
+from benchmark.leaderboard.sections import LACKING, Section, definition, ranking_score, sections
 from benchmark.leaderboard.ties import Ranks
 from benchmark.records import Record
 
@@ -90,8 +90,10 @@ def _section(section: Section, titles: Mapping[str, str]) -> list[str]:
     ]
     if section.ranked:
         parts.append(_table("Rank", section.ranked, columns))
-    else:
+    elif not section.lacking:
         parts.append("No ranked result yet.\n")
+    if section.lacking:
+        parts += [f"### {LACKING}\n", _table("Rank", section.lacking, columns)]
     if section.others:
         parts.append("### Not ranked\n")
         rows = [("; ".join(map(escape, reasons)), entry) for reasons, entry in section.others]

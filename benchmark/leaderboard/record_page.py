@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from markupsafe import Markup
 
-from benchmark.leaderboard.columns import marks, summary_of
+from benchmark.leaderboard.columns import marks, started_from, summary_of
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.interval_scale import Interval, fit, interval_of
 from benchmark.protocol import Protocol
@@ -32,6 +32,7 @@ def record_view(entry: Entry, titles: Mapping[str, str]) -> dict[str, Any]:
         "protocol": protocol,
         "entry": entry,
         "marks": marks(record),
+        "started_from": started_from,
         "titles": {name: titles.get(name, name) for name in protocol.metrics},
         "summaries": summaries,
         "scale": fit(interval for _, _, interval in summaries),

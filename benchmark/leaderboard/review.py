@@ -11,12 +11,12 @@ import numpy as np
 from benchmark.errors import IntegrityError
 from benchmark.leaderboard.changes import Changes, changes_since, check_changes, has_commit
 from benchmark.leaderboard.checking import check
-from benchmark.leaderboard.columns import marks, name_columns, summary_of
+from benchmark.leaderboard.columns import marks, name_columns, started_from, summary_of
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import LabelsOf, known_protocol
 from benchmark.leaderboard.markdown import escape, percent
 from benchmark.leaderboard.rendering import metric_titles, ranks_of
-from benchmark.leaderboard.sections import Section, ranking_score, sections
+from benchmark.leaderboard.sections import LACKING, Section, ranking_score, sections
 from benchmark.leaderboard.ties import Comparisons, difference_of, rankings, read_comparisons
 from benchmark.records import RECORD, Record, protocol_of
 from benchmark.registry import BUILT_IN, registry
@@ -75,14 +75,14 @@ def _summary(folder: Path, entries: Sequence[Entry], changes: Changes, added: se
     for synthetic in (False, True):
         board = [entry for entry in entries if entry.record.data.synthetic == synthetic]
         for section in sections(board, metric_titles(), ranks_of(entries, comparisons)):
-            ranked = {str(entry.path): rank for rank, entry in section.ranked}
-            for entry in [*(entry for _, entry in section.ranked), *(entry for _, entry in section.others)]:
+            ranked = {
+                str(entry.path): f"rank {rank} of {len(table)}{among}"
+                for table, among in ((section.ranked, ""), (section.lacking, f", {LACKING.lower()}"))
+                for rank, entry in table
+            }
+            for entry in section.entries:
                 if str(entry.path) in added:
-                    place = (
-                        f"rank {ranked[str(entry.path)]} of {len(ranked)}"
-                        if str(entry.path) in ranked
-                        else "not ranked"
-                    )
+                    place = ranked.get(str(entry.path), "not ranked")
                     differences = list(_differences(entries, comparisons, section, str(entry.path)))
                     lines += ["", *_about(folder, entry, place, section, added, differences)]
     return "\n".join([*lines, ""])
@@ -110,12 +110,12 @@ def _differences(
     entries: Sequence[Entry], comparisons: Sequence[Comparisons], section: Section, path: str
 ) -> Iterator[str]:
     """The row and its neighbours in the ranking, the upper one minus the lower one."""
-    order = [str(entry.path) for _, entry in section.ranked]
+    order = [str(entry.path) for entry in section.entries]
     for rivals in rankings(entries):
         stored = next((one for one in comparisons if one.entries == rivals.paths), None)
         if path not in rivals.paths or stored is None:
             continue
-        for first, second in pairwise(order):
+        for first, second in pairwise([name for name in order if name in rivals.paths]):
             if path in (first, second):
                 found, paired = difference_of(rivals, stored, first, second)
                 points = [f"{100 * value:+.2f}" for value in (found.value, found.low, found.high)]
@@ -126,7 +126,7 @@ def _differences(
 def _unusual(folder: Path, record: Record, section: Section, added: set[str]) -> Iterator[str]:
     """What a reviewer should ask about, as plain texts."""
     protocol = section.protocol
-    before = [entry for _, entry in section.ranked if str(entry.path) not in added]
+    before = [entry for _, entry in (*section.ranked, *section.lacking) if str(entry.path) not in added]
     score = ranking_score(record, protocol)
     if before:
         best = max(before, key=lambda entry: ranking_score(entry.record, protocol))
@@ -139,7 +139,8 @@ def _unusual(folder: Path, record: Record, section: Section, added: set[str]) ->
         yield f"test is {100 * (score - float(np.mean(on_val))):.2f} points above val"
     yield from (mark for mark in marks(record) if mark != "synthetic")
     if record.init:
-        yield f"starts from a file: {', '.join(sorted(record.init))}"
+        started = [f"{name}: {started_from(record, name)}" for name in sorted(record.init)]
+        yield f"starts from a file: {'; '.join(started)}"
     yield from _unknown_code(folder, record)
 
 
@@ -164,7 +165,7 @@ def _nearly_copied(folder: Path, entry: Entry, section: Section) -> Iterator[str
     classes = protocol_of(entry.record).classes
     unit = entry.record.units[0]
     own = read_predictions(folder / entry.path / unit.predictions.test.path, classes)
-    for other in (*(entry for _, entry in section.ranked), *(entry for _, entry in section.others)):
+    for other in section.entries:
         if other.path == entry.path:
             continue
         for rival in other.record.units:

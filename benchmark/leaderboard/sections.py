@@ -22,6 +22,7 @@ from benchmark.protocol import Protocol
 from benchmark.protocol.facts import known_facts
 from benchmark.records import Record, protocol_of
 
+LACKING = "Without the weights that the method rests on"
 KNOWN = "Every ranked row has the clips of the official lists: their number, that of each class, and their ids."
 UNKNOWN = (
     "Nothing is known here of this protocol's official lists: whether a row's clips are the dataset's own, and real, "
@@ -36,6 +37,7 @@ class Section:
     protocol: an eligible record's definition, for others may have changed theirs.
     columns: groups of columns by what they are about; the first of `scores` is the ranking metric.
     ranked: the places that an entry may have, as `2` or `1-3`, and the entry.
+    lacking: the same, for those that did without the weights their methods rest on; they are ranked on their own.
     others: why an entry has no rank, as plain texts, and the entry.
     facts: whether records are held against the official lists, in words; empty on synthetic data, and where nobody
         has verified them.
@@ -44,8 +46,14 @@ class Section:
     protocol: Protocol
     columns: Mapping[str, Sequence[Column]]
     ranked: Sequence[tuple[str, Entry]]
+    lacking: Sequence[tuple[str, Entry]]
     others: Sequence[tuple[list[str], Entry]]
     facts: str
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All of them, in the order of the tables."""
+        return [entry for _, entry in (*self.ranked, *self.lacking, *self.others)]
 
 
 def sections(
@@ -86,6 +94,7 @@ def _section(
 ) -> Section:
     protocol = definition([entry.record for entry in entries])
     ordered = sorted(entries, key=lambda entry: (-ranking_score(entry.record, protocol), entry.path))
+    eligible = [entry for entry in ordered if entry.record.eligible]
     return Section(
         protocol=protocol,
         columns={
@@ -95,7 +104,8 @@ def _section(
             "model": cost_columns(),
             "run": run_columns(),
         },
-        ranked=[(_places(*ranks[str(entry.path)]), entry) for entry in ordered if entry.record.eligible],
+        ranked=[(_places(*ranks[str(entry.path)]), entry) for entry in eligible if not entry.record.lacks],
+        lacking=[(_places(*ranks[str(entry.path)]), entry) for entry in eligible if entry.record.lacks],
         others=[(_why_not(entry.record), entry) for entry in ordered if not entry.record.eligible],
         facts=_facts(protocol, entries),
     )
@@ -114,4 +124,5 @@ def _places(best: int, worst: int) -> str:
 def _why_not(record: Record) -> list[str]:
     reasons = [f"unofficial: {reason}" for reason in record.marks.unofficial]
     reasons += [f"incomplete: {reason}" for reason in record.marks.incomplete]
+    reasons += [f"initial weights: {reason}" for reason in record.marks.seen]
     return reasons or ["checkpoints not selected on val"]

@@ -142,12 +142,15 @@ class Rivals:
 
 
 def rankings(entries: Sequence[Entry]) -> list[Rivals]:
-    """The rankings that the pages show: real and synthetic rows apart, each version of a protocol on its own."""
-    groups: dict[tuple[bool, str, int], list[Entry]] = {}
+    """The rankings that the pages show: real and synthetic rows apart, each version of a protocol on its own.
+
+    Rows that did without the weights that their methods rest on have a ranking of their own.
+    """
+    groups: dict[tuple[bool, str, int, bool], list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: str(entry.path)):
         record = entry.record
         if record.eligible:
-            key = (record.marks.synthetic, record.protocol.name, record.protocol.version)
+            key = (record.marks.synthetic, record.protocol.name, record.protocol.version, bool(record.lacks))
             groups.setdefault(key, []).append(entry)
     return [Rivals(tuple(groups[key])) for key in sorted(groups)]
 

@@ -13,11 +13,11 @@ from benchmark.locks import exclusive
 from benchmark.planning.data import default_root
 from benchmark.planning.demo import demo as demo_choices
 from benchmark.planning.demo import demo_data
-from benchmark.planning.pretraining_sources import datasets_around, images, videos
+from benchmark.planning.pretraining_sources import images, videos
 from benchmark.planning.settings import parse_settings
 from benchmark.registry import registry
 from benchmark.running.machine import Resources
-from benchmark.specs import Pretraining
+from benchmark.specs import NO_PRETRAINING, Pretraining
 from benchmark.units.description import described_pretraining
 from benchmark.units.identity import check_threads
 from benchmark.units.initial_weights import hash_files, network_of
@@ -115,6 +115,10 @@ def pretrain(
     unit = described_pretraining(unit)
     folder = Path(output) / unit.folder
     settle(folder, unit, resources.changed)
+    if chosen.pretraining != NO_PRETRAINING and not init:
+        watcher.note(
+            f"warning: no pre-training: {name} starts from fresh weights, unlike in the paper; give some with --init"
+        )
     if source.synthetic:
         watcher.note(f"SYNTHETIC DATA in {source.root}: these weights know nothing of real faces")
     state = read_state(folder, unit)
@@ -138,10 +142,12 @@ def _source(
             raise UsageError(f"{pretraining.title} learns from videos: give --videos DIR, or try --demo")
         place = request.videos or _demo_videos(known.videos, watcher)
         source = videos(place)
-        for title in datasets_around(source.root):
+        for name in source.datasets:
+            title = registry().datasets[name].title if name in registry().datasets else name
             watcher.note(
-                f"warning: {source.root} has clips of {title}: what is learned here will have seen its test clips, if "
-                "without labels; say so wherever you report a score on it"
+                f"warning: {source.root} has clips of {title}: what is learned here will have "
+                "seen its test clips, if without labels; a run on it that starts from this is marked and not ranked, "
+                "unless none of its test clips was among these"
             )
     else:
         if request.videos:
@@ -153,7 +159,9 @@ def _source(
         source = images(names, root)
         if source.left_out:
             watcher.note(f"{source.left_out} images of classes that not all of {source.name} have are left out")
-    return source if request.limit is None else replace(source, samples=source.samples[: request.limit])
+    if request.limit is None:
+        return source
+    return replace(source, samples=source.samples[: request.limit], ids=source.ids[: request.limit])
 
 
 def _demo_videos(known: Mapping[str, str], watcher: Watcher) -> Path:

@@ -12,6 +12,7 @@ from benchmark.leaderboard import overview
 from benchmark.planning.data import default_root
 from benchmark.planning.demo import datasets_of, demo_data, demo_variants
 from benchmark.planning.request import Request, UnitGroup, Variant, check_request, plan_run, resolve_protocol
+from benchmark.planning.starting_weights import from_scratch
 from benchmark.protocol import Protocol
 from benchmark.records import Record
 from benchmark.registry import registry
@@ -86,7 +87,10 @@ def _groups(request: Request, data_root: Path | str | None, demo: bool, watcher:
         request = dataclasses.replace(request, variants=demo_variants(request.protocol) if demo else every)
     check_request(request)
     protocol = resolve_protocol(request)
-    return plan_run(request, protocol, find_data([protocol], data_root, demo, watcher))
+    groups = plan_run(request, protocol, find_data([protocol], data_root, demo, watcher))
+    for line in from_scratch(unit for group in groups for unit in group.units):
+        watcher.note(line)
+    return groups
 
 
 def find_data(protocols: Sequence[Protocol], data_root: Path | str | None, demo: bool, watcher: Watcher) -> Path | None:

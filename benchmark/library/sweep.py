@@ -9,6 +9,7 @@ from benchmark.files import write_text
 from benchmark.finished.sweep_table import ScoredRow, table_rows
 from benchmark.leaderboard import overview
 from benchmark.library.run import RUNS, find_data
+from benchmark.planning.starting_weights import from_scratch
 from benchmark.planning.sweep_file import Sweep, find_sweep
 from benchmark.planning.sweep_plan import Choices, Plan, plan_sweep, sweep_protocols
 from benchmark.reports.sweep import sweep_text
@@ -86,4 +87,7 @@ def _planned(
 ) -> tuple[Sweep, Plan]:
     chosen = what if isinstance(what, Sweep) else find_sweep(str(what))
     root = find_data(sweep_protocols(chosen), data_root, demo, watcher)
-    return chosen, plan_sweep(chosen, choices or Choices(), root)
+    plan = plan_sweep(chosen, choices or Choices(), root)
+    for line in from_scratch(unit for group in plan.groups for unit in group.units):
+        watcher.note(line)
+    return chosen, plan

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from benchmark.datasets.clips import read_clips
 from benchmark.datasets.synthetic import MARKER, is_synthetic
-from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
+from benchmark.errors import BenchmarkError, EnvironmentProblem, IntegrityError, UsageError
 from benchmark.fence import PluginFault
 from benchmark.files import is_clutter
 from benchmark.planning.data import find_root, list_files
 from benchmark.plugin_functions import find_dataset
 from benchmark.registry import registry
 from benchmark.specs import DatasetLayout
+from benchmark.units.history import videos_of
 from benchmark.units.pretraining import Source
 from benchmark.units.samples import Sample
 from benchmark.video.names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -32,8 +33,43 @@ def videos(folder: Path) -> Source:
             f"({', '.join(IMAGE_SUFFIXES)})"
         )
     samples = tuple({"clip_id": name, "path": name} for name in names)
-    lists = [path for layout, root in _datasets_around(folder) for path in list_files(layout, root)]
-    return Source(folder.resolve().name, folder, samples, (), any(_marked(folder)), tuple(lists))
+    real = [(folder / name).resolve() for name in names]
+    # A folder of links holds what they lead to.
+    around = {folder.resolve(), *(path.parent for path in real if not path.is_relative_to(folder.resolve()))}
+    found = list(
+        {
+            (layout.name, root): (layout, root) for place in sorted(around) for layout, root in _datasets_around(place)
+        }.values()
+    )
+    lists = [path for layout, root in found for path in list_files(layout, root)]
+    datasets, ids = _known_clips(found, real)
+    return Source(
+        folder.resolve().name,
+        folder,
+        samples,
+        (),
+        any(_marked(folder)),
+        tuple(dict.fromkeys(lists)),
+        datasets=datasets,
+        ids=ids,
+    )
+
+
+def _known_clips(
+    found: Sequence[tuple[DatasetLayout, Path]], samples: Sequence[Path]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Whose videos the samples may be, and the ids of their clips if they are all clips of the only dataset."""
+    datasets = tuple(sorted({videos_of(layout.name) for layout, _ in found}))
+    if len(datasets) != 1:
+        return datasets, ()
+    known: dict[Path, str] = {}
+    for layout, root in found:
+        # Lists may be missing or broken where only the videos are.
+        with contextlib.suppress(BenchmarkError, OSError):
+            clips = read_clips(layout, root, votes=False)
+            known |= {(root / path).resolve(): clip.id for clip in clips for path in clip.frames.values()}
+    ids = tuple(known.get(path, "") for path in samples)
+    return datasets, ids if all(ids) else ()
 
 
 def _clips_under(folder: Path) -> Iterator[str]:
@@ -50,11 +86,6 @@ def _marked(folder: Path) -> Iterator[bool]:
     # Synthetic data are marked at a dataset's root; `folder` may be inside it, or hold several.
     yield is_synthetic(folder)
     yield from (place.is_file() for place in folder.glob(f"*/{MARKER}"))
-
-
-def datasets_around(folder: Path) -> list[str]:
-    """Titles of the registered datasets whose root holds `folder`, or lies in it."""
-    return list(dict.fromkeys(layout.title for layout, _ in _datasets_around(folder)))
 
 
 def _root_in(layout: DatasetLayout, place: Path) -> Path | None:
@@ -99,10 +130,13 @@ def images(datasets: Sequence[str], data_root: Path | None) -> Source:
         ]
     synthetic = any(is_synthetic(root) for root in roots)
     lists = tuple(path for layout, root in zip(layouts, roots, strict=True) for path in list_files(layout, root))
-    return Source("+".join(datasets), common, tuple(samples), classes, synthetic, lists, left_out)
+    ids = () if together else tuple(sample["clip_id"] for sample in samples)
+    videos = tuple(sorted({videos_of(name) for name in datasets}))
+    return Source("+".join(datasets), common, tuple(samples), classes, synthetic, lists, left_out, videos, ids)
 
 
 def _datasets_around(folder: Path) -> Iterator[tuple[DatasetLayout, Path]]:
+    """The registered datasets whose root holds `folder`, or lies in it, and that root."""
     folder = folder.resolve()
     for layout in registry().datasets.values():
         roots = {root for place in (folder, *folder.parents) if (root := _root_in(layout, place))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from benchmark.protocol import Protocol
@@ -20,7 +20,9 @@ from benchmark.records.model import (
     Record,
     UnitRecord,
 )
+from benchmark.records.seen import TestIds, necessary, seen_reasons
 from benchmark.specs import LabelMode, MetricSpec
+from benchmark.units.history import InitialWeights
 
 
 def assemble_record(
@@ -32,6 +34,8 @@ def assemble_record(
     label_mode: LabelMode,
     overrides: Overrides,
     init: dict[str, str] | None,
+    initial: Mapping[str, InitialWeights] | None = None,
+    tested: TestIds | None = None,
     data: DataUse,
     units: Iterable[UnitRecord],
     failed: Iterable[FailedUnit],
@@ -44,14 +48,17 @@ def assemble_record(
     """The record of a run, with aggregates, marks and eligibility computed.
 
     protocol: as it was run, overrides applied. unofficial, incomplete: reasons beyond those that the record itself
-    shows. created: an aware UTC time; now, if left out.
+    shows. initial: what is known of the files of `init`. tested: the test ids of each fold, needed only for initial
+    weights. created: an aware UTC time; now, if left out.
     """
     ordered = sorted(units, key=lambda unit: (unit.seed, unit.fold))
     failures = sorted(failed, key=lambda unit: (unit.seed, unit.fold))
+    tests = tested or {unit.fold: () for unit in ordered}
     marks = Marks(
         synthetic=data.synthetic,
         unofficial=_unique([*unofficial_reasons(overrides, method.views), *unofficial]),
         incomplete=_unique([*incomplete_reasons(ordered, failures, protocol), *incomplete]),
+        seen=seen_reasons(init, initial, protocol, tests),
     )
     return Record(
         protocol=ProtocolUse(
@@ -65,6 +72,7 @@ def assemble_record(
         label_mode=label_mode,
         overrides=overrides,
         init=init,
+        initial=necessary(initial, protocol, tests),
         data=data,
         units=ordered,
         aggregates=aggregate(ordered, protocol, metrics) if ordered else None,
@@ -101,8 +109,8 @@ def incomplete_reasons(units: Sequence[UnitRecord], failed: Sequence[FailedUnit]
 
 
 def is_eligible(marks: Marks, protocol: Protocol) -> bool:
-    """Whether a record may be ranked: official, complete, and its checkpoints selected on val."""
-    return not marks.unofficial and not marks.incomplete and protocol.selection.policy == "val"
+    """Whether a record may be ranked: official, complete, its test clips unseen, its checkpoints selected on val."""
+    return not (marks.unofficial or marks.incomplete or marks.seen) and protocol.selection.policy == "val"
 
 
 def _unique(reasons: Iterable[str]) -> list[str]:

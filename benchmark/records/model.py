@@ -22,7 +22,8 @@ from pydantic import (
 from benchmark.errors import IntegrityError
 from benchmark.files import read_bounded, write_json
 from benchmark.scoring.scores import FileModel, SplitScores
-from benchmark.specs import LabelMode
+from benchmark.specs import NO_PRETRAINING, LabelMode
+from benchmark.units.history import InitialWeights
 from benchmark.validation import problem_of
 
 RECORD = "record.json"
@@ -77,7 +78,8 @@ class MethodUse(FileModel):
     parameters: number of the model's weights. gflops: operations for predicting one clip, in 10^9, a multiplication and
     an addition counting as two; None if no unit was finished. recipe: the preset as it was trained by, with what
     differs on the dataset and what `--set` changed, and the learning rate that its batch comes to; None in records
-    that were made before this was kept. views: how test clips were looked at, if not once, as protocols have it.
+    that were made before this was kept. needs: networks without whose weights it is another method. views: how test
+    clips were looked at, if not once, as protocols have it.
     """
 
     name: Name
@@ -91,6 +93,7 @@ class MethodUse(FileModel):
     recipe: dict[str, JsonValue] | None = None
     plugin: PluginUse | None = None
     views: str | None = None
+    needs: list[Name] = Field(default_factory=list)
 
     @model_serializer(mode="wrap")
     def _as_it_was(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -227,11 +230,15 @@ class FailedUnit(FileModel):
 
 
 class Marks(FileModel):
-    """What a reader must know before comparing; a reason under `unofficial` or `incomplete` takes the rank away."""
+    """What a reader must know before comparing; a reason takes the rank away.
+
+    seen: why the initial weights may have learned from test clips, see `seen_reasons`.
+    """
 
     synthetic: bool
     unofficial: list[str]
     incomplete: list[str]
+    seen: list[str] = Field(default_factory=list)
 
 
 class Environment(FileModel):
@@ -254,7 +261,8 @@ class Record(FileModel):
     """A finished run of one protocol, method, augmentations and label mode: several folds and seeds.
 
     `aggregates` is None when no unit was finished. `init` maps each network that started from a file to the SHA-256 of
-    that file. `eligible`, whether the record may be ranked, follows from the rest; `verify_record` checks that it does.
+    that file, and `initial` to what is known of it (None in records from before it was written down). `eligible`,
+    whether the record may be ranked, follows from the rest; `verify_record` checks that it does.
     """
 
     schema_version: Literal[2] = 2
@@ -264,6 +272,7 @@ class Record(FileModel):
     label_mode: LabelMode
     overrides: Overrides
     init: dict[Name, Sha256] | None
+    initial: dict[Name, InitialWeights] | None = None
     data: DataUse
     units: list[UnitRecord]
     aggregates: Aggregates | None
@@ -280,6 +289,15 @@ class Record(FileModel):
         if value.utcoffset() != timedelta(0):
             raise ValueError("must be in UTC")
         return value
+
+    @property
+    def lacks(self) -> str:
+        """What it did without of the weights that its method rests on; empty if it had them, or needs none."""
+        filled = {name for weights in (self.initial or {}).values() for name in weights.filled} | set(self.init or {})
+        missing = [name for name in self.method.needs if name not in filled]
+        if missing:
+            return f"pre-training of {', '.join(missing)}"
+        return "pre-training" if self.method.pretraining != NO_PRETRAINING and not self.init else ""
 
     def canonical(self) -> dict[str, Any]:
         """The record as a plain JSON value."""

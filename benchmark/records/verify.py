@@ -17,6 +17,7 @@ from benchmark.protocol import Protocol
 from benchmark.records.aggregates import aggregate
 from benchmark.records.assemble import incomplete_reasons, is_eligible, unofficial_reasons
 from benchmark.records.model import RECORD, SCORED_SPLITS, FileReference, Record, UnitRecord
+from benchmark.records.seen import TestIds, seen_reasons
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.scores import DECIMALS, SplitScores, check_clusters, score_confusion, score_split
@@ -44,14 +45,19 @@ def verify_record(
         if times > 1 or fold not in protocol.folds:
             problem = "is there twice" if times > 1 else f"is not a fold of {protocol.name}"
             raise IntegrityError(f"{where}: seed {seed}, fold {fold} {problem}")
-    digests = [_verify_unit(unit, protocol, folder, labels or {}, metrics) for unit in record.units]
+    digests: list[str] = []
+    tested: dict[int, list[str]] = {}
+    for unit in record.units:
+        test = _verify_unit(unit, protocol, folder, labels or {}, metrics)
+        digests.append(test.digest)
+        tested.setdefault(unit.fold, []).extend(test.ids)
     computed = aggregate(record.units, protocol, metrics) if record.units else None
     _same(
         record.aggregates and record.aggregates.model_dump(),
         computed and computed.model_dump(),
         f"{where}: aggregates",
     )
-    _verify_marks(record, protocol, where)
+    _verify_marks(record, protocol, tested, where)
     return digests
 
 
@@ -76,11 +82,10 @@ def _verify_unit(
     folder: Path,
     labels: Mapping[str, Mapping[str, str]],
     metrics: Sequence[MetricSpec],
-) -> str:
-    """Verify one unit; returns the digest of its test predictions."""
+) -> Predictions:
+    """Verify one unit; returns its test predictions."""
     here = f"{folder / RECORD}: seed {unit.seed}, fold {unit.fold}"
     seen: dict[str, str] = {}
-    digest = ""
     for split in SCORED_SPLITS:
         expected = split in protocol.predicted_splits
         for what, found in (("predictions", unit.predictions), ("splits", unit.splits), ("scores", unit.scores)):
@@ -90,8 +95,6 @@ def _verify_unit(
         use, stored = unit.splits.of(split), unit.scores.of(split)
         path = referenced_file(folder, unit.predictions.of(split))
         predictions = read_predictions(path, protocol.classes)
-        if split == "test":
-            digest = predictions.digest
         _same(use.clips, len(predictions.ids), f"{here}: splits.{split}.clips")
         _same(use.sha256, hash_ids(predictions.ids), f"{here}: splits.{split}.sha256")
         shared = [clip_id for clip_id in predictions.ids if seen.setdefault(clip_id, split) != split]
@@ -102,7 +105,7 @@ def _verify_unit(
         except IntegrityError as error:
             raise IntegrityError(f"{here}: scores.{split}: {error}") from error
         _same(stored.model_dump(), computed.model_dump(), f"{here}: scores.{split}")
-    return digest
+    return predictions
 
 
 def referenced_file(folder: Path, reference: FileReference) -> Path:
@@ -158,7 +161,7 @@ def _clusters(stored: SplitScores, predictions: Predictions) -> np.ndarray | Non
     return counts
 
 
-def _verify_marks(record: Record, protocol: Protocol, where: Path) -> None:
+def _verify_marks(record: Record, protocol: Protocol, tested: TestIds, where: Path) -> None:
     """What the record says of itself must follow from the rest of it."""
     _same(record.data.dataset, protocol.dataset, f"{where}: data.dataset")
     _same(record.data.frame_source, protocol.frames.source, f"{where}: data.frame_source")
@@ -170,6 +173,10 @@ def _verify_marks(record: Record, protocol: Protocol, where: Path) -> None:
         hidden = [reason for reason in computed if reason not in getattr(record.marks, name)]
         if hidden:
             raise IntegrityError(f"{where}: marks.{name} leaves out: {hidden[0]}")
+    if record.initial is not None:
+        files = {name: weights.sha256 for name, weights in record.initial.items()}
+        _same(files, record.init or {}, f"{where}: initial: the files")
+    _same(record.marks.seen, seen_reasons(record.init, record.initial, protocol, tested), f"{where}: marks.seen")
     _same(record.eligible, is_eligible(record.marks, protocol), f"{where}: eligible")
 
 

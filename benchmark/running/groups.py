@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark.datasets.scored import scored_ids
 from benchmark.failures import show_trace
 from benchmark.fence import PluginFault, fenced
 from benchmark.planning.data import Data, check_frames, clip_paths
 from benchmark.planning.request import UnitGroup
+from benchmark.planning.starting_weights import unfilled
 from benchmark.records import RECORD, Record, write_record
+from benchmark.records.seen import seen_reasons
 from benchmark.records.swapped_classes import swapped_classes
+from benchmark.registry import registry
 from benchmark.running.machine import Machine, Resources
 from benchmark.running.record import begun, make_record
 from benchmark.running.run import run_units
@@ -46,7 +50,7 @@ def check_group(group: UnitGroup, runs: Path, resources: Resources, watcher: Wat
                 build_config(unit, *places)
             if group.init and unit.source is None:
                 with fenced(unit.variant):
-                    _try_initial(unit, _machine(group, runs, resources)[0], watcher)
+                    _try_initial(unit, group, _machine(group, runs, resources)[0], watcher)
         except PluginFault as error:
             show_trace(error)
             watcher.note(f"warning: {unit.variant} will fail: {error}")
@@ -128,15 +132,21 @@ def _cache_plans(todo: Sequence[Unit], data: Data, folder: Path) -> list[CachePl
     return [plan_cache(paths, size, folder) for size in sizes]
 
 
-def _try_initial(unit: Unit, machine: Machine, watcher: Watcher) -> None:
-    """Say what of the initial weights does not fit, once for all units of a row; their logs name every tensor."""
+def _try_initial(unit: Unit, group: UnitGroup, machine: Machine, watcher: Watcher) -> None:
+    """Say what of the initial weights does not fit, and what they may have seen, once for all units of a row.
+
+    The units' logs name every tensor.
+    """
     from benchmark.training.unit import try_initial
 
-    for network, report in try_initial(job_of(unit, machine, machine.runs / unit.folder)).items():
+    found = try_initial(job_of(unit, machine, machine.runs / unit.folder))
+    for network, (report, _) in found.items():
         watcher.note(f"{unit.variant}: {network} starts from {machine.init[network]}: {report.summary}")
-        if report.classifier:
-            watcher.note(
-                f"warning: {machine.init[network]} brings a classifier that has already learned these emotions: if "
-                "test clips were among its training clips (one fold's test clips are the other folds' training clips), "
-                "the scores mean nothing"
-            )
+    initial = {network: weights for network, (_, weights) in found.items()}
+    filled = {name for weights in initial.values() for name in weights.filled}
+    if line := unfilled(registry().find("methods", unit.method), [unit.variant], filled):
+        watcher.note(line)
+    tested = {each.fold: scored_ids(group.data.folds[each.fold].test) for each in group.units}
+    for reason in seen_reasons(unit.init, initial, unit.protocol, tested):
+        network, _, what = reason.partition(": ")
+        watcher.note(f"warning: {machine.init[network]} {what}; {unit.variant} will be marked and not ranked")

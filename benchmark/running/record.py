@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from benchmark.records import (
 )
 from benchmark.registry import registry
 from benchmark.running.provenance import git_state, package_versions, platform_name, plugin_use
+from benchmark.scoring.predictions import read_predictions
 from benchmark.units.presets import preset_of_unit, resolved
 from benchmark.units.recipe_text import views_text
 from benchmark.units.state import SCORES, STATE, UnitState, predictions_name, read_state
@@ -50,6 +52,7 @@ def make_record(folder: Path, data: Data) -> Record:
     found = {path: state for path, state in states.items() if state is not None}
     if not found:
         raise IntegrityError(f"{folder}: holds no unit")
+    scored = {path: state for path, state in found.items() if state.status == "scored"}
     unit = next(iter(found.values())).unit
     method = registry().find("methods", unit.method)
     augmentations = [(chosen, registry().find("augmentations", chosen.name)) for chosen in unit.augmentations]
@@ -71,6 +74,7 @@ def make_record(folder: Path, data: Data) -> Record:
             recipe=resolved(unit),
             plugin=plugin_use("methods", method.name, unit.code),
             views=views_text(preset_of_unit(unit)) if unit.views else None,
+            needs=list(method.needs),
         ),
         augmentations=[
             AugmentationUse(
@@ -84,6 +88,8 @@ def make_record(folder: Path, data: Data) -> Record:
         label_mode=unit.labels,
         overrides=Overrides(protocol=unit.protocol_overrides, recipe=unit.overrides),
         init=unit.init,
+        initial=next((state.initial for state in scored.values() if state.initial is not None), None),
+        tested=_tested(scored) if unit.init else None,
         data=DataUse(
             dataset=data.layout.name,
             frame_source=unit.protocol.frames.source,
@@ -92,7 +98,7 @@ def make_record(folder: Path, data: Data) -> Record:
             decoder=unit.decoder,
             clips=data.clips,
         ),
-        units=[_unit_record(path, folder, state) for path, state in found.items() if state.status == "scored"],
+        units=[_unit_record(path, folder, state) for path, state in scored.items()],
         failed=[
             FailedUnit(seed=state.unit.seed, fold=state.unit.fold, error=state.error or "")
             for state in found.values()
@@ -109,6 +115,15 @@ def make_record(folder: Path, data: Data) -> Record:
         # The time of the last result, so that the same results give the same record.
         created=datetime.fromtimestamp(max(state.heartbeat for state in found.values()), UTC),
     )
+
+
+def _tested(scored: Mapping[Path, UnitState]) -> dict[int, list[str]]:
+    """The ids of each fold's test clips, or of what is scored in them."""
+    tested: dict[int, list[str]] = {}
+    for path, state in scored.items():
+        predictions = read_predictions(path / predictions_name("test"), state.unit.protocol.classes)
+        tested.setdefault(state.unit.fold, []).extend(predictions.ids)
+    return tested
 
 
 def _unit_record(path: Path, folder: Path, state: UnitState) -> UnitRecord:

@@ -25,7 +25,9 @@ from benchmark.scoring.scores import SplitScores, score_split
 from benchmark.specs import Clip
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
 from benchmark.units.guard import check_trace, closed
+from benchmark.units.history import Training, hash_clips, videos_of
 from benchmark.units.identity import check_threads
+from benchmark.units.presets import preset_of_unit
 from benchmark.units.samples import TEST, TRAIN, WATCHED, limited, train_samples, unlabelled_samples, watched_samples
 from benchmark.units.state import (
     CHECKPOINTS,
@@ -64,7 +66,7 @@ def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> Unit
             if state.selected is None and unit.source is not None:
                 _take_over(state, unit, machine, folder)
             elif state.selected is None:
-                _train(state, unit, machine, folder, watcher)
+                _train(state, unit, fold, machine, folder, watcher)
             if set(state.predictions) != set(unit.protocol.predicted_splits):
                 _predict(state, unit, fold, machine, folder, watcher)
             scores = _score(state, unit, fold, folder)
@@ -131,9 +133,9 @@ def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str
     return dropped
 
 
-def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher: Watcher) -> None:
+def _train(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path, watcher: Watcher) -> None:
     from benchmark.training.devices import hardware, use_device
-    from benchmark.training.unit import train
+    from benchmark.training.unit import train, try_initial
 
     if state.epoch:
         check_threads(folder, state.cost.threads, machine.threads)
@@ -154,12 +156,34 @@ def _train(state: UnitState, unit: Unit, machine: Machine, folder: Path, watcher
         watcher.epoch(unit, row)
 
     with closed(_closed_files(unit, machine, folder), folder):
-        trained = train(job_of(unit, machine, folder), partial(watcher.step, unit), on_epoch)
+        job = job_of(unit, machine, folder)
+        if state.initial is None and machine.init:
+            state.initial = {name: weights for name, (_, weights) in try_initial(job).items()}
+            save_state(folder, state)
+        trained = train(job, partial(watcher.step, unit), on_epoch, _history(state, unit, fold))
     state.selected = Selected(
         epoch=trained.epoch, epochs=trained.epochs, value=trained.value, sha256=hash_file(trained.checkpoint)
     )
     state.status = "selected"
     save_state(folder, state)
+
+
+def _history(state: UnitState, unit: Unit, fold: Fold) -> list[Training]:
+    """Every training behind the unit's checkpoints: those behind its initial weights, and its own."""
+    before = [training for weights in (state.initial or {}).values() for training in weights.history]
+    if preset_of_unit(unit).epochs == 0:
+        return before
+    watched = fold.split(unit.protocol.watched_split) if unit.protocol.watched_split else ()
+    own = Training(
+        kind="unit",
+        method=unit.method,
+        protocol=unit.protocol.name,
+        protocol_hash=unit.protocol.hash,
+        fold=unit.fold,
+        datasets=(videos_of(unit.protocol.dataset),),
+        clips=hash_clips(clip.id for clip in (*fold.train, *watched)),
+    )
+    return [*before, own]
 
 
 def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> None:
@@ -181,6 +205,7 @@ def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> 
         state.predictions["val"] = source.predictions["val"]
     state.selected, state.epoch, state.cost.device = source.selected, source.epoch, source.cost.device
     state.cost.threads = machine.threads
+    state.initial = source.initial
     state.status = "selected"
     save_state(folder, state)
 

@@ -28,7 +28,9 @@ class LoadReport:
     reinitialised: of the classifier, in both, but for other classes: left at their fresh initialisation. reordered: of
     the classifier, brought from the file's class order into the protocol's. order_unknown: the classifier was taken as
     it is although nothing says which of its outputs is which class. classifier: what was loaded of a classifier that
-    has learned these classes from somebody's labels. loaded: everything that was copied. choice: see `WeightFile`.
+    has learned these classes from somebody's labels. filled: the method's networks that got their weights from the
+    file, with their classifiers where they are parts of a whole.
+    loaded: everything that was copied. choice: see `WeightFile`.
     """
 
     missing: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class LoadReport:
     reordered: tuple[str, ...] = ()
     order_unknown: bool = False
     classifier: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
     loaded: tuple[str, ...] = field(default=(), repr=False)
     choice: str = ""
 
@@ -119,7 +122,18 @@ def load_file(
         raise IntegrityError(f"{file.path}: {error}; see `benchmark weights inspect {file.path}`") from error
     theirs = {id(tensor): key for key, tensor in file.state.items()}
     unexpected = tuple(theirs.get(id(state[key]), key) for key in report.unexpected)
-    return replace(report, unexpected=unexpected, choice=file.choice)
+    return replace(report, unexpected=unexpected, choice=file.choice, filled=_filled(method, name, report.loaded))
+
+
+def _filled(method: MethodSpec, name: str, loaded: Sequence[str]) -> tuple[str, ...]:
+    """The networks that tensors belong to: by their prefix, and the rest to the one that the file was for.
+
+    One with a prefix is a part, whose classifier, if it has one, is what it is there for.
+    """
+    parts = {other: network for other, network in method.networks.items() if network.prefix}
+    found = {next((other for other in parts if key.startswith(parts[other].prefix)), name) for key in loaded}
+    heads = {other: our_names(part, [part.head]).get(part.head) for other, part in parts.items() if part.head}
+    return tuple(sorted(other for other in found if heads.get(other) is None or heads[other] in loaded))
 
 
 def our_names(network: Network, official: Collection[str]) -> dict[str, str]:

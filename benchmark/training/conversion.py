@@ -54,7 +54,14 @@ def convert(file: WeightFile, method: MethodSpec, name: str, preset: str) -> Con
     loaded = model.state_dict()
     return Converted(
         state={key: loaded[key] for key in report.loaded},
-        origin=Origin(method.name, name, preset, order if len(order) == classes else (), hash_file(file.path)),
+        origin=Origin(
+            method.name,
+            name,
+            preset,
+            order if len(order) == classes else (),
+            source_sha256=hash_file(file.path),
+            history=file.history if file.origin else (),
+        ),
         classes=classes,
         report=report,
         missing=tuple(key for key in report.missing if not key.startswith(heads_of(method))),

@@ -27,9 +27,10 @@ from benchmark.training.config import (
     schedule_config,
 )
 from benchmark.training.registered import check_registered
-from benchmark.training.weights import Origin, read_checkpoint, write_weights
+from benchmark.training.weights import Origin, read_checkpoint, read_weight_file, write_weights
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
 from benchmark.units.guard import closed
+from benchmark.units.history import Training, hash_clips
 from benchmark.units.presets import changed_preset
 from benchmark.units.pretraining import ROWS, WEIGHTS, PretrainingState, PretrainingUnit, Source, save_state
 from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS
@@ -149,7 +150,26 @@ def _export(job: PretrainingJob, checkpoint: Path) -> str:
     """Write the part of a checkpoint that the method starts from, under its own names; returns the file's SHA-256."""
     trained = read_checkpoint(checkpoint)["state_dict"]
     pretraining = job.method.pretrainings[job.unit.pretraining]
-    origin = Origin(job.unit.method, pretraining.network, job.unit.preset, class_order=job.unit.classes)
+    origin = Origin(
+        job.unit.method,
+        pretraining.network,
+        job.unit.preset,
+        class_order=job.unit.classes,
+        history=_history(job),
+    )
     path = job.folder / WEIGHTS
     write_weights(path, rename_tensors(pretraining.export, trained), origin)
     return hash_file(path)
+
+
+def _history(job: PretrainingJob) -> tuple[Training, ...]:
+    """Every training behind its weights: those behind its initial weights, and its own."""
+    before = [training for path in job.init.values() for training in read_weight_file(path).history]
+    own = Training(
+        kind="pre-training",
+        method=job.unit.method,
+        stage=job.unit.pretraining,
+        datasets=job.source.datasets,
+        clips=hash_clips(job.source.ids),
+    )
+    return (*before, own)

@@ -20,12 +20,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.errors import UnitFailed
-from benchmark.files import replacing, write_text
+from benchmark.files import hash_file, replacing, write_text
 from benchmark.registry import registry
 from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
 from benchmark.training.config import build_config
 from benchmark.units.clip_names import read_names
+from benchmark.units.history import InitialWeights, Training
 from benchmark.units.initial_weights import MODEL
 from benchmark.units.presets import preset_of_unit
 from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS, SPLIT_FILES
@@ -56,7 +57,7 @@ from benchmark.training.initial_weights import load_initial  # noqa: E402
 from benchmark.training.loop import initialise, make_runner, samples_of  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
 from benchmark.training.views import averaged, viewed  # noqa: E402
-from benchmark.training.weights import ORIGIN, Origin, read_checkpoint  # noqa: E402
+from benchmark.training.weights import ORIGIN, Origin, read_checkpoint, read_weight_file  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,30 @@ class Predicted:
     gflops: float
 
 
-def train(job: Job, on_step: Callable[[int, int, int], None], on_epoch: Callable[[EpochRow], None]) -> Trained:
-    """Train on train, score the watched split after every epoch, keep the last and the best checkpoint; resumes."""
+def train(
+    job: Job,
+    on_step: Callable[[int, int, int], None],
+    on_epoch: Callable[[EpochRow], None],
+    history: Sequence[Training] = (),
+) -> Trained:
+    """Train on train, score the watched split after every epoch, keep the last and the best checkpoint; resumes.
+
+    history: every training behind what this leaves, which its checkpoints then say.
+    """
     unit, config = job.unit, job.config()
     select = None if unit.protocol.selection.policy == "last" else unit.protocol.selection.metric
     watched = unit.protocol.watched_split is not None
     checkpoints = job.folder / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     write_text(job.folder / CONFIG, config.pretty_text)
-    origin = Origin(unit.method, MODEL, unit.preset, unit.protocol.classes, dataset=unit.protocol.dataset)
+    origin = Origin(
+        unit.method,
+        MODEL,
+        unit.preset,
+        unit.protocol.classes,
+        dataset=unit.protocol.dataset,
+        history=tuple(history),
+    )
     keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch, origin)
     hooks = [SeedEpochs(unit.random_seed), TellEpoch(), keeper, ReportSteps(on_step)]
     if clips := preset_of_unit(unit).statistics:
@@ -198,6 +214,18 @@ def _start_from(runner: UnitRunner, job: Job) -> None:
         runner.logger.info(f"initial weights {network}={job.init[network]}: {report}")
 
 
-def try_initial(job: Job) -> dict[str, LoadReport]:
-    """What loading the unit's initial weights will report, before anything is trained."""
-    return load_initial(MODELS.build(job.config().model), job.unit, job.init)
+def try_initial(job: Job) -> dict[str, tuple[LoadReport, InitialWeights]]:
+    """What loading the unit's initial weights will report, and what they are, by network; nothing is trained."""
+    found = {}
+    for name, report in load_initial(MODELS.build(job.config().model), job.unit, job.init).items():
+        file = read_weight_file(job.init[name])
+        weights = InitialWeights(
+            sha256=hash_file(file.path),
+            method=file.origin.method if file.origin else "",
+            network=file.origin.network if file.origin else "",
+            filled=report.filled,
+            classifier=bool(report.classifier),
+            history=file.history,
+        )
+        found[name] = (report, weights)
+    return found

@@ -17,6 +17,7 @@ from torch import Tensor
 from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.files import check_regular, replacing
 from benchmark.training.torchfile import MOST_DESCRIPTION, damaged, is_tar, is_zip, read_torch
+from benchmark.units.history import Training, history_text, read_history, videos_of
 
 # Where training scripts put the state dict inside what they save, in the order in which one is chosen: what was trained
 # before its running mean, because that is what a script goes on from.
@@ -42,7 +43,8 @@ class Origin:
 
     method, network, preset: what it was made with. class_order: emotion names in the index order of its classifier,
     empty if that is not known. source_sha256: of the file that it was converted from; empty if it was trained here.
-    dataset: that it was trained on, which a preset may follow; empty if that is not known.
+    dataset: that it was trained on, which a preset may follow; empty if that is not known. history: every training
+    behind it, the first one first; empty if that is not known.
     """
 
     method: str
@@ -51,6 +53,7 @@ class Origin:
     class_order: tuple[str, ...] = ()
     source_sha256: str = ""
     dataset: str = ""
+    history: tuple[Training, ...] = ()
 
     def metadata(self) -> dict[str, str]:
         """As a safetensors file holds it."""
@@ -62,6 +65,7 @@ class Origin:
             "class_order": order,
             "source_sha256": self.source_sha256,
             "dataset": self.dataset,
+            "history": history_text(self.history) if self.history else "",
         }
         return {key: value for key, value in values.items() if value}
 
@@ -87,6 +91,14 @@ class WeightFile:
         """Which weights were taken where the file holds several, such as a running mean (EMA); else empty."""
         left = [name for name in self.others if name in _WRAPPERS]
         return f"taken from '{' > '.join(self.wrapper)}', not from '{left[0]}' beside it" if left else ""
+
+    @property
+    def history(self) -> tuple[Training, ...]:
+        """Every training behind it, as far as it says; a single unknown one where it does not."""
+        if self.origin and self.origin.history:
+            return self.origin.history
+        datasets = (videos_of(self.origin.dataset),) if self.origin and self.origin.dataset else ()
+        return (Training(kind="unknown", datasets=datasets),)
 
 
 def read_weight_file(path: Path) -> WeightFile:
@@ -288,4 +300,5 @@ def _origin(metadata: Any) -> Origin | None:
         class_order=tuple(order) if named else (),
         source_sha256=str(metadata.get("source_sha256", "")),
         dataset=str(metadata.get("dataset", "")),
+        history=read_history(str(metadata.get("history", ""))),
     )

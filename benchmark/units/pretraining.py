@@ -24,6 +24,8 @@ class Source:
     """What is learned from: the samples that `ClipDataset` reads, relative to `root`.
 
     classes: emotion names, in the order of the samples' `target`; empty where nothing is labelled.
+    datasets: those whose clips are known to be among the samples, as `videos_of` names them. ids: of the samples'
+    clips in the only one of these, in order; empty if they are not all known.
     lists: annotation files of the datasets that it is, holds or lies in. left_out: how many images are of other
     classes.
     """
@@ -35,6 +37,8 @@ class Source:
     synthetic: bool
     lists: tuple[Path, ...] = ()
     left_out: int = 0
+    datasets: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
 
 class PretrainingUnit(Trainable):

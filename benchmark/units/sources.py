@@ -13,6 +13,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 # Code of the harness is not a plugin's; `IDENTITY_VERSION` stands for it.
@@ -34,7 +35,13 @@ def code_hashes(modules: Iterable[str]) -> dict[str, str]:
         path = _source(name)
         if name in found or path is None:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        try:
+            tree = ast.parse(content)
+        except (SyntaxError, ValueError):
+            # Not Python of this version: whoever imports it will say so; here its bytes stand for it.
+            found[name] = hashlib.sha256(content).hexdigest()
+            continue
         found[name] = hashlib.sha256("\n".join(_facts(tree)).encode()).hexdigest()
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         waiting += [other for other in _imported(tree, package) if _belongs(other, own)]
@@ -44,7 +51,7 @@ def code_hashes(modules: Iterable[str]) -> dict[str, str]:
 def _siblings(module: str) -> Iterator[str]:
     """The other modules of the package that holds `module`; the package itself only says what there is."""
     package = module.rpartition(".")[0]
-    spec = importlib.util.find_spec(package) if package else None
+    spec = _spec(package) if package else None
     for place in (spec.submodule_search_locations or ()) if spec else ():
         yield from (f"{package}.{found.name}" for found in pkgutil.iter_modules([place]) if not found.ispkg)
 
@@ -70,13 +77,26 @@ def _belongs(module: str, own: set[str]) -> bool:
     return path is not None and not {"site-packages", "dist-packages"} & set(path.parts)
 
 
+def _spec(module: str) -> ModuleSpec | None:
+    """Where a module would be imported from; nothing is imported for it, neither its packages nor a plugin's torch."""
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    name = top
+    for part in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        name = f"{name}.{part}"
+        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
+    return spec
+
+
 @functools.cache
 def _source(module: str) -> Path | None:
     """The file of a module's source, or None if it has none."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
+    spec = _spec(module)
     origin = Path(spec.origin) if spec and spec.origin else None
     return origin if origin and origin.suffix == ".py" and origin.is_file() else None
 

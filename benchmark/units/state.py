@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file, write_text
+from benchmark.units.history import InitialWeights
 from benchmark.units.identity import Changed, set_aside
 from benchmark.units.state_file import WorkState, stored
 from benchmark.units.unit import Unit
@@ -64,7 +65,10 @@ class Cost(BaseModel):
 
 
 class UnitState(WorkState[Unit]):
-    """`state.json`: pending -> training -> selected -> predicted -> scored, or failed with the reason."""
+    """`state.json`: pending -> training -> selected -> predicted -> scored, or failed with the reason.
+
+    initial: what its networks started from, by network; None where none did, or where that was not written down.
+    """
 
     status: Status = "pending"
     heartbeat: float = 0.0
@@ -79,6 +83,7 @@ class UnitState(WorkState[Unit]):
     predictions: dict[str, str] = Field(default_factory=dict)
     test_looks: int = 0
     cost: Cost = Cost()
+    initial: dict[str, InitialWeights] | None = None
 
 
 def load_state(folder: Path, unit: Unit) -> UnitState:
@@ -121,10 +126,11 @@ def unfinished(units: Sequence[Unit], runs: Path, changed: Changed = "refuse", d
 
     changed: what to do with work that an older recipe or older code made. dry: nothing on disk is changed.
     """
-    return [unit for unit in units if not _is_finished(runs / unit.folder, unit, changed, dry)]
+    return [unit for unit in units if not _is_finished(runs, unit, changed, dry)]
 
 
-def _is_finished(folder: Path, unit: Unit, changed: Changed, dry: bool) -> bool:
+def _is_finished(runs: Path, unit: Unit, changed: Changed, dry: bool) -> bool:
+    folder = runs / unit.folder
     state = read_state(folder)
     if state is None:
         return False
@@ -134,8 +140,16 @@ def _is_finished(folder: Path, unit: Unit, changed: Changed, dry: bool) -> bool:
         if not dry:
             set_aside(folder, state.identity)
         return False
+    if _tests_the_same_checkpoint(runs, state, unit):
+        state = state.model_copy(update={"unit": state.unit.model_copy(update={"source": unit.source})})
     if not (is_done(folder, state) and state.can_be_kept_as(unit)):
         return is_done(folder, load_state(folder, unit))
     if not dry:
         _write(folder, state.kept_as(unit))
     return True
+
+
+def _tests_the_same_checkpoint(runs: Path, state: UnitState, unit: Unit) -> bool:
+    """Whether the unit whose checkpoint was tested has it still, whatever else of that one was kept."""
+    source = read_state(runs / unit.source_folder) if unit.source_folder else None
+    return source is not None and source.selected is not None and source.selected == state.selected

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, safe_open
 
 from benchmark.cli.main import main
 from benchmark.datasets.synthetic.raf_db import synthesize
-from benchmark.planning.pretraining_sources import datasets_around
+from benchmark.planning.pretraining_sources import videos
 from benchmark.registry import registry
 
 OPTIONS = ("--method", "videomae", "--preset", "small", "--set", "epochs=3", "--limit", "16")
@@ -74,10 +74,10 @@ def test_synthetic_data_are_said_to_be_synthetic(finished):
 
 def test_videos_of_a_benchmark_are_warned_of(finished, synthetic_root, tmp_path):
     assert "will have seen its test clips" in finished[1].stderr
-    title = registry().datasets["dfew"].title
     for folder in (synthetic_root, synthetic_root / "Clip/original", synthetic_root.parent):
-        assert title in datasets_around(folder)
-    assert title not in datasets_around(tmp_path)
+        assert videos(folder).datasets == ("dfew",)
+    (tmp_path / "clip.mp4").touch()
+    assert videos(tmp_path).datasets == ()
 
 
 def test_the_weights_say_what_they_are(finished):

@@ -57,6 +57,11 @@ def batch(name: str, clips: int = 6) -> dict:
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_what_a_method_needs_are_networks_of_its_own(name):
+    assert registry().methods[name].needs.keys() <= registry().methods[name].networks.keys()
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_a_method_has_both_presets_and_says_where_it_comes_from(name):
     method = registry().methods[name]
     assert {"paper", "small"} <= set(method.presets)

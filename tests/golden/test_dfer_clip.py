@@ -14,7 +14,7 @@ from tests.golden.fill import filled_state_dict
 OFFICIAL = "dfer_clip"
 NAMES = ["happiness.", "sadness.", "neutral.", "anger.", "surprise.", "disgust.", "fear."]
 # The logits are 100 times a cosine; the official code itself is 9e-6 away from its double-precision result.
-TOLERANCE = dict(atol=3e-5, rtol=0)
+TOLERANCE: dict[str, Any] = dict(atol=3e-5, rtol=0)
 
 
 def official_keys(state):

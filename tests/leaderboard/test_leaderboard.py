@@ -140,7 +140,7 @@ def test_a_row_shows_what_was_run(make_run, board):
         "Augmentations": "midas (alpha=0.8) + flip",
         "Labels": "soft",
         "Parameters": "1.23 M",
-        "Pre-training": "none; model from file 00000000",
+        "Pre-training": "model: file 00000000",
         "Seeds x folds": "1 x 5",
         "Date": "2026-03-01",
     }

@@ -58,7 +58,7 @@ def face(photograph: bytes) -> torch.Tensor:
     image = cv2.imdecode(np.frombuffer(photograph, np.uint8), cv2.IMREAD_COLOR_RGB)
     scale = min(1, 900 / max(image.shape))
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    detector = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    detector = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
     found = detector.detectMultiScale(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 1.1, 5, minSize=(50, 50))
     x, y, width, height = max(found, key=lambda box: box[2])
     cut = image[max(y - 10, 0) : y + height + 10, max(x - 10, 0) : x + width + 10]

@@ -314,7 +314,7 @@ def test_what_will_not_fit_is_known_before_anything_is_trained(setting, trained)
     tuned, _, machine = setting(init={"model": trained[1]}, settings=("epochs=1",))
     folder = machine.runs / tuned[0].folder
     reports = try_initial(job_of(tuned[0], machine, folder))
-    assert reports["model"].missing == ()
+    assert reports["model"][0].missing == ()
     other = tuned[0].model_copy(update={"method": "former-dfer"})
     with pytest.raises(IntegrityError, match="another model"):
         try_initial(job_of(other, machine, folder))

@@ -200,3 +200,18 @@ def test_an_order_that_nothing_tells_is_said_to_be_unknown(model, tmp_path):
     assert report.order_unknown
     assert torch.equal(model.cls_head["fc"].weight, whole["cls_head.fc.weight"])
     assert "not known" in report.summary
+
+
+def test_what_was_filled_is_told_by_what_was_loaded_and_not_by_the_files_name(model, tmp_path):
+    torch.manual_seed(3)
+    whole = saved(tmp_path / "whole.pth", Recognizer().state_dict())
+    assert load_networks(model, METHOD, {"model": whole})["model"].filled == ("guide", "model")
+    assert load_networks(model, METHOD, {"guide": whole})["guide"].filled == ("guide",)
+    video = saved(tmp_path / "m.pth", official())
+    assert load_networks(model, METHOD, {"model": video})["model"].filled == ("model",)
+
+
+def test_a_part_without_its_classifier_is_not_filled(model, tmp_path):
+    torch.manual_seed(3)
+    other = saved(tmp_path / "other.pth", Recognizer(classes=4).state_dict())
+    assert load_networks(model, METHOD, {"model": other}, PROTOCOL)["model"].filled == ("model",)

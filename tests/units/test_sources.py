@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -74,3 +75,37 @@ def test_a_builtin_methods_shared_layers_count_and_the_harness_does_not():
     assert "benchmark_plugins.layers.tokens" in found
     assert not any(name == "benchmark" or name.startswith("benchmark.") for name in found)
     assert not any(name.startswith(("torch", "mmengine", "mmaction")) for name in found)
+
+
+def test_looking_at_code_runs_none_of_it(plugin):
+    code = "raise SystemExit('imported')\n"
+    found = plugin(__init__=code, helper=f"{code}class Deep: ...\n", recipe="from plugin_of_mine.helper import Deep\n")
+    assert "plugin_of_mine.helper" in found
+
+
+def test_looking_at_a_builtin_methods_code_imports_no_torch():
+    code = (
+        "import sys\nfrom benchmark.units.sources import code_hashes\n"
+        "assert len(code_hashes(['benchmark_plugins.mae_dfer.recipe', 'benchmark_plugins.mae_dfer.model'])) > 5\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+
+
+def test_a_neighbour_that_is_no_python_of_this_version_counts_by_its_bytes(plugin):
+    before = plugin(old="print 1\n")
+    assert set(before) == set(plugin()) and before != plugin(old="print 2\n")
+
+
+def test_a_module_may_say_its_encoding(plugin, tmp_path):
+    (tmp_path / "plugin_of_mine" / "latin.py").write_bytes("# coding: latin-1\nname = 'é'\n".encode("latin-1"))
+    assert "plugin_of_mine.latin" in plugin()
+
+
+def test_code_that_lies_elsewhere_is_not_looked_at(plugin, tmp_path):
+    before = plugin()
+    copy = tmp_path / "a_copy_of_the_plugin"
+    copy.mkdir()
+    for path in (tmp_path / "plugin_of_mine").glob("*.py"):
+        (copy / path.name).write_text(path.read_text().replace("4", "5"))
+    assert plugin() == before

@@ -78,4 +78,5 @@ Known size: 33,467 clips in train and test together; sizes of the two are not pu
     lists=(*ferv39k.LAYOUT.lists, "soft_labels.*"),
     votes=True,
     votes_decide=True,
+    videos_of=ferv39k.LAYOUT.name,
 )

@@ -33,6 +33,7 @@ _SIZES = {1: (7178, 1818), 2: (7187, 1809), 3: (7198, 1798), 4: (7208, 1788), 5:
 LAYOUT = replace(
     mafw.LAYOUT,
     name="mafw-compound",
+    videos_of=mafw.LAYOUT.name,
     title="MAFW, multi-modal affect in the wild: 43 single and compound emotions",
     tree="""\
 MAFW/

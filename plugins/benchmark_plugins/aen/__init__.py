@@ -68,6 +68,7 @@ METHOD = MethodSpec(
             },
         )
     },
+    needs={"guide": "its loss is L_mc alone, without the terms that the guide gives"},
     presets={
         "paper": Preset(
             size=112,

@@ -44,6 +44,10 @@ METHOD = MethodSpec(
             prefix="backbone.landmark.",
         ),
     },
+    needs={
+        "model": "the transformer starts from nothing, which the paper trains on images first",
+        "landmark": "the frozen landmark detector is random",
+    },
     pretrainings={
         "static": Pretraining(
             title="the image model, on single labelled images",
