@@ -11,8 +11,8 @@ from typing import Any
 
 import benchmark.datasets.layouts
 import benchmark_plugins
-from benchmark.files import shipped
 from benchmark.hookspecs import hookimpl
+from benchmark.shipped import shipped
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
 
 

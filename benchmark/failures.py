@@ -18,7 +18,7 @@ DEBUG = "BENCHMARK_DEBUG"
 # Characters of a foreign error's message that are shown.
 WIDTH = 500
 
-_AGAIN = "nothing finished is lost: the same command goes on from here"
+_AGAIN = "nothing finished is lost: the same command continues where it left off"
 _SPACE = f"free some space and run the same command again; {_AGAIN}"
 _RIGHTS = f"choose another place, or change its owner or mode; {_AGAIN}"
 _FILES = f"raise the limit (`ulimit -n 65536`), or use fewer --workers and --jobs; {_AGAIN}"

@@ -13,12 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from benchmark.errors import BenchmarkError, IntegrityError
 
 # Of files that are read as a whole: lists, records and protocols are far below, and what is above is no such file.
-MOST_BYTES, MOST_YAML = 256 * 2**20, 2**18
+MOST_BYTES = 256 * 2**20
 # Some network and user-space file systems have no fsync, and some no modes; what they do not offer is done without.
 _NOT_OFFERED = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM}
 # Written to find out why a library could not write.
@@ -174,42 +172,6 @@ def read_json(path: Path, links: bool = True) -> Any:
         raise IntegrityError(f"{path}: is nested too deeply") from error
     except ValueError as error:
         raise IntegrityError(f"{path}: is not JSON: {error}") from error
-
-
-def read_yaml(path: Path, links: bool = True) -> Any:
-    """The YAML value in `path`, see `parse_yaml`; IntegrityError where there is none."""
-    try:
-        return parse_yaml(read_text(path, links, MOST_YAML))
-    except RecursionError as error:
-        raise IntegrityError(f"{path}: is nested too deeply") from error
-    # Impossible dates and numbers are ValueErrors, some odd keys TypeErrors.
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise IntegrityError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
-
-
-def parse_yaml(text: str) -> Any:
-    """A YAML value of plain data; an alias (`*name`) is an error, because a few of them make gigabytes."""
-    return yaml.load(text, Loader=_PlainLoader)
-
-
-class _PlainLoader(yaml.SafeLoader):
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.constructor.ConstructorError(
-                None, None, f"aliases are not read; write out what *{event.anchor} stands for", event.start_mark
-            )
-        return super().compose_node(parent, index)
-
-
-def shipped(folder: str) -> Path:
-    """Where the data files of `folder` lie that ship with the benchmark, such as `protocols`.
-
-    Inside the package where it was installed from a wheel, at the top of the checkout otherwise.
-    """
-    package = Path(__file__).parent
-    inside = package / folder
-    return inside if inside.is_dir() else package.parent / folder
 
 
 def canonical_json(value: Any) -> str:

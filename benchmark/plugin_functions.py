@@ -44,10 +44,19 @@ def make_recipe(import_path: str, preset: Preset, num_classes: int) -> Recipe:
     recipe = function(preset, num_classes)
     with fenced(import_path):
         wrong = type(recipe) is not Recipe
-        fault = f"gave a {type(recipe).__name__}, not a Recipe" if wrong else fault_of(recipe)
+        fault = f"gave a {type(recipe).__name__}, not a Recipe" if wrong else fault_of(recipe) or _rate_fault(recipe)
     if fault:
         raise PluginFault(f"{import_path}: {fault}")
     return recipe
+
+
+def _rate_fault(recipe: Recipe) -> str | None:
+    """The learning rate follows the batch, and records keep it: a recipe states it, whatever its optimiser assumes."""
+    optimizer = recipe.optim_wrapper.get("optimizer")
+    rate = optimizer.get("lr") if isinstance(optimizer, dict) else None
+    if isinstance(rate, (int, float)) and not isinstance(rate, bool):
+        return None
+    return "optim_wrapper: must state the learning rate, as a number under optimizer: lr"
 
 
 def rename_tensors(import_path: str, state: Mapping[str, _Value]) -> dict[str, _Value]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a value must fulfil beyond its type. text: goes on after `must `."""
+    """What a value must fulfil beyond its type. text: continues the words "must"."""
 
     text: str
     holds: Callable[[Any], bool]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.datasets.splits import hash_ids
-from benchmark.files import hash_file, shipped
+from benchmark.files import hash_file
 from benchmark.leaderboard.entry import Entry
 from benchmark.protocol import Protocol, load_protocol
 from benchmark.records import (
@@ -41,6 +41,7 @@ from benchmark.records import (
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, write_predictions
 from benchmark.scoring.scores import score_split
+from benchmark.shipped import shipped
 
 DFEW = load_protocol(shipped("protocols") / "dfew-5fold.yaml")
 

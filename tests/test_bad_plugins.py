@@ -126,15 +126,16 @@ BROKEN_LATER = (
         "return [MethodSpec(**{**METHOD, 'name': kind, 'recipe': NAME + ':' + kind}) for kind in KINDS]",
     )
     + """
-KINDS = ("raises", "exits", "interrupts", "gives_none", "gives_junk", "absent", "prints")
+KINDS = ("raises", "exits", "interrupts", "gives_none", "gives_junk", "gives_no_rate", "absent", "prints")
 def raises(preset, classes): raise ValueError("no backbone")
 def exits(preset, classes): raise SystemExit(0)
 def interrupts(preset, classes): raise KeyboardInterrupt
 def gives_none(preset, classes): return None
 def gives_junk(preset, classes): return Recipe({}, "NCHW", [], [], "adam", [])
+def gives_no_rate(preset, classes): return Recipe({}, "NCHW", [], [], {"optimizer": {"type": "Adam"}}, [])
 def prints(preset, classes):
     print("a recipe that talks")
-    return Recipe({"type": "NoSuchModel"}, "NCHW", [], [], {"type": "OptimWrapper", "optimizer": {"type": "SGD"}}, [])
+    return Recipe({"type": "NoSuchModel"}, "NCHW", [], [], {"optimizer": {"type": "SGD", "lr": 0.1}}, [])
 """
 )
 REASONS = {
@@ -143,6 +144,7 @@ REASONS = {
     "interrupts": "KeyboardInterrupt",
     "gives_none": "gave a NoneType, not a Recipe",
     "gives_junk": "optim_wrapper: must be a dict, not 'adam'",
+    "gives_no_rate": "must state the learning rate",
     "absent": "AttributeError",
 }
 

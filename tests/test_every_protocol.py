@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmark.files import shipped
+from benchmark.shipped import shipped
 from tests.conftest import benchmark
 
 PROTOCOLS = sorted(path.stem for path in shipped("protocols").glob("*.yaml"))

@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from benchmark.errors import UsageError
-from benchmark.files import shipped
 from benchmark.protocol import Protocol, load_protocol, override
+from benchmark.shipped import shipped
 
 DFEW_5FOLD = shipped("protocols") / "dfew-5fold.yaml"
 

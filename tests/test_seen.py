@@ -8,10 +8,10 @@ import pytest
 from finished_run import DFEW, RunMaker, labels_of
 
 from benchmark.errors import IntegrityError
-from benchmark.files import shipped
 from benchmark.protocol import load_protocol
 from benchmark.records import read_record, verify_record
 from benchmark.records.seen import seen_reasons
+from benchmark.shipped import shipped
 from benchmark.units.history import InitialWeights, Training, hash_clips
 
 FOLD1 = load_protocol(shipped("protocols") / "dfew-fold1.yaml")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark.cli import attesting
 from benchmark.cli.output import note, positive
-from benchmark.finished.labels import labels_from
 from benchmark.resources import cores
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_commands(commands: Any) -> None:
@@ -44,6 +40,7 @@ def add_commands(commands: Any) -> None:
 
 def add_entry(options: argparse.Namespace) -> None:
     """`benchmark leaderboard add RUN`."""
+    from benchmark.finished.labels import labels_from
     from benchmark.leaderboard import add, build
 
     labels_of = labels_from(options.data_root)
@@ -54,6 +51,7 @@ def add_entry(options: argparse.Namespace) -> None:
 
 def build_pages(options: argparse.Namespace) -> None:
     """`benchmark leaderboard build`."""
+    from benchmark.finished.labels import labels_from
     from benchmark.leaderboard import build, write_html
 
     written = build(options.dir, labels_from(options.data_root))
@@ -66,6 +64,7 @@ def build_pages(options: argparse.Namespace) -> None:
 def check_entries(options: argparse.Namespace) -> None:
     """`benchmark leaderboard check`."""
     from benchmark.cli.progress import counting
+    from benchmark.finished.labels import labels_from
     from benchmark.leaderboard import check
 
     with counting("checking records") as report:
@@ -79,6 +78,7 @@ def check_entries(options: argparse.Namespace) -> None:
 def review_changes(options: argparse.Namespace) -> None:
     """`benchmark leaderboard review --base REF`."""
     from benchmark.cli.progress import counting
+    from benchmark.finished.labels import labels_from
     from benchmark.leaderboard import review
 
     with counting("checking records") as report:

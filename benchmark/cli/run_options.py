@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.cli.output import add_json, positive
 from benchmark.running.machine import Resources
-from benchmark.units.identity import Changed
+
+if TYPE_CHECKING:
+    from benchmark.units.identity import Changed
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

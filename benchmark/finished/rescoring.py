@@ -12,7 +12,6 @@ from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import hash_ids
 from benchmark.datasets.votes import vote_shares
 from benchmark.errors import IntegrityError, UsageError
-from benchmark.files import shipped
 from benchmark.planning.data import Data, load_data
 from benchmark.protocol import Grouping, Protocol
 from benchmark.protocol.reading import read_grouping, validated
@@ -40,6 +39,7 @@ from benchmark.scoring.metrics import (
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.probabilities import summed_group_confusion
 from benchmark.scoring.scores import SplitScores, recall_interval
+from benchmark.shipped import shipped
 from benchmark.specs import Clip, MetricSpec
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.leaderboard.attestations import ATTESTATIONS
 from benchmark.leaderboard.entry_files import RECORDS
 from benchmark.leaderboard.rendering import PAGES, SCHEMA
-from benchmark.leaderboard.ties import COMPARISONS
+from benchmark.leaderboard.ties import COMPARISONS, Comparisons, parse_comparisons, read_comparisons
 
 # What is published for good, and what `build` writes from it; everything else in a repository is code.
 DATA = (RECORDS, ATTESTATIONS)
@@ -69,30 +67,22 @@ def check_changes(changes: Changes, folder: Path) -> None:
 
 
 def _check_comparisons(changes: Changes, folder: Path) -> None:
-    """Two published rows are compared once: the counts of their clips can only be refuted by who has the labels."""
-    before, after = _comparisons_at(folder, changes.base), _comparisons_in(folder)
-    for pair, comparison in before.items():
-        if pair in after and after[pair] != comparison:
-            raise IntegrityError(f"{folder / COMPARISONS}: the comparison of {' and '.join(pair)} is published already")
+    """Two published rows are compared once: their clips' labels, from which it follows, may be unknown here."""
+    after = read_comparisons(folder)
+    for before in _comparisons_at(folder, changes.base):
+        for pair, comparison in before.pairs().items():
+            if any(set(pair) <= set(one.entries) and one.pairs().get(pair) != comparison for one in after):
+                raise IntegrityError(
+                    f"{folder / COMPARISONS}: the comparison of {' and '.join(pair)} is published already"
+                )
 
 
-def _comparisons_at(folder: Path, commit: str) -> dict[tuple[str, str], Any]:
+def _comparisons_at(folder: Path, commit: str) -> tuple[Comparisons, ...]:
+    """The comparisons that were published there; none where they had another form, which only code can change."""
     try:
-        return _by_pair(git(folder, "show", f"{commit}:./{COMPARISONS}"))
-    except UsageError:
-        return {}
-
-
-def _comparisons_in(folder: Path) -> dict[tuple[str, str], Any]:
-    path = folder / COMPARISONS
-    try:
-        return _by_pair(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{path}: is not a file of comparisons: {error}") from error
-
-
-def _by_pair(text: str) -> dict[tuple[str, str], Any]:
-    return {(each["first"], each["second"]): each for each in json.loads(text)["comparisons"]}
+        return parse_comparisons(git(folder, "show", f"{commit}:./{COMPARISONS}"), COMPARISONS)
+    except (UsageError, IntegrityError):
+        return ()
 
 
 def has_commit(folder: Path, commit: str) -> bool:

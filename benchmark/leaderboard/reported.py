@@ -16,11 +16,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from benchmark.emotions import EMOTIONS
 from benchmark.errors import IntegrityError
-from benchmark.files import read_yaml, shipped
 from benchmark.leaderboard.markdown import LONGEST, escape, render_table
+from benchmark.plain_yaml import read_yaml
 from benchmark.protocol import Protocol
 from benchmark.records import AugmentationUse
 from benchmark.registry import registry
+from benchmark.shipped import shipped
 from benchmark.validation import problem_of
 
 DISCLAIMER = "Quoted from the literature, not run here, never ranked."

@@ -253,11 +253,17 @@ def read_comparisons(folder: Path) -> tuple[Comparisons, ...]:
     if not path.is_file():
         return ()
     try:
-        return _File.model_validate_json(read_text(path, links=False)).rankings
-    except ValidationError as error:
-        raise IntegrityError(problem_of(error, f"{path}: is not a file of comparisons")) from error
+        return parse_comparisons(read_text(path, links=False), str(path))
     except OSError as error:
         raise IntegrityError(f"{path}: is not a file of comparisons: {one_line(error)}") from error
+
+
+def parse_comparisons(text: str, name: str) -> tuple[Comparisons, ...]:
+    """The comparisons in the text of a file called `name`; IntegrityError if it is no such file."""
+    try:
+        return _File.model_validate_json(text).rankings
+    except ValidationError as error:
+        raise IntegrityError(problem_of(error, f"{name}: is not a file of comparisons")) from error
 
 
 def write_comparisons(folder: Path, comparisons: Iterable[Comparisons]) -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from benchmark.errors import UsageError
-from benchmark.files import canonical_json, parse_yaml
+from benchmark.files import canonical_json
+from benchmark.plain_yaml import parse_yaml
 from benchmark.units.setting_rules import check_allowed
 
 PROTOCOL_PREFIX = "protocol."

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from benchmark.errors import UsageError
-from benchmark.files import canonical_json, shipped
+from benchmark.files import canonical_json
 from benchmark.protocol.reading import read_mapping
 from benchmark.registry import registry, unknown_name
+from benchmark.shipped import shipped
 from benchmark.specs import LabelMode
 from benchmark.validation import problems_of
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmark.files import shipped
 from benchmark.protocol.model import Protocol
+from benchmark.shipped import shipped
 
 FOLDER = shipped("protocols") / "facts"
 

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from benchmark.emotions import canonical
 from benchmark.errors import IntegrityError, UsageError
-from benchmark.files import read_yaml, shipped
+from benchmark.plain_yaml import read_yaml
 from benchmark.protocol.model import TAKEN_OVER, Protocol
+from benchmark.shipped import shipped
 from benchmark.validation import problems_of
 
 # Tags of the model's unions, which are not keys of the file.

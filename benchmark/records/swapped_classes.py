@@ -20,17 +20,17 @@ def swapped_classes(record: Record) -> str | None:
     confusion = np.array([one.confusion for one in scores], dtype=np.int64).sum(axis=0)
     clustered = all(one.clusters is not None for one in scores)
     clusters = np.concatenate([one.cluster_counts() for one in scores]) if clustered else None
-    exchange = better_permutation(confusion, clusters)
-    if exchange is None:
+    swap = better_permutation(confusion, clusters)
+    if swap is None:
         return None
     classes = protocol_of(record).classes
     pairs = [
         f"'{classes[true]}' is mostly predicted as '{classes[predicted]}'"
-        for true, predicted in zip(exchange.classes, exchange.predicted, strict=True)
+        for true, predicted in zip(swap.classes, swap.predicted, strict=True)
     ]
     return (
         f"warning: {record.method.name}: classes seem to be swapped: on val, {'; '.join(pairs)}. The mean recall of "
-        f"these {len(pairs)} classes is {exchange.recall:.2f} and would be {exchange.exchanged:.2f} if they were "
+        f"these {len(pairs)} classes is {swap.recall:.2f} and would be {swap.swapped:.2f} if they were "
         "swapped back. Perhaps the class order of the initial weights or of the data's labels is not the protocol's: "
         "official repositories order FERV39k and MAFW differently. Compare `benchmark weights inspect` and the "
         f"plugin's README with `benchmark show {record.protocol.name}`"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.resources import cores, memory
-from benchmark.units.identity import Changed
+
+if TYPE_CHECKING:
+    from benchmark.units.identity import Changed
 
 # Units at a time on a processor, and processes that read clips beside an accelerator, if nothing else is asked for.
 MOST_JOBS, MOST_WORKERS = 4, 8

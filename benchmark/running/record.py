@@ -6,8 +6,10 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmark.errors import IntegrityError
+from benchmark.fence import PluginFault, fenced
 from benchmark.files import read_text
 from benchmark.planning.data import Data
 from benchmark.records import (
@@ -34,6 +36,7 @@ from benchmark.scoring.predictions import read_predictions
 from benchmark.units.presets import preset_of_unit, resolved
 from benchmark.units.recipe_text import views_text
 from benchmark.units.state import SCORES, STATE, UnitState, predictions_name, read_state
+from benchmark.units.unit import Unit
 from benchmark.version import __version__
 
 
@@ -71,7 +74,7 @@ def make_record(folder: Path, data: Data) -> Record:
             parameters=parameters,
             gflops=gflops,
             official_evaluation=method.official_evaluation,
-            recipe=resolved(unit),
+            recipe=_recipe(unit),
             plugin=plugin_use("methods", method.name, unit.code),
             views=views_text(preset_of_unit(unit)) if unit.views else None,
             needs=list(method.needs),
@@ -115,6 +118,15 @@ def make_record(folder: Path, data: Data) -> Record:
         # The time of the last result, so that the same results give the same record.
         created=datetime.fromtimestamp(max(state.heartbeat for state in found.values()), UTC),
     )
+
+
+def _recipe(unit: Unit) -> dict[str, Any] | None:
+    """What it was trained by; None of a plugin that is broken, whose units have failed with the reason."""
+    try:
+        with fenced(unit.variant):
+            return resolved(unit)
+    except PluginFault:
+        return None
 
 
 def _tested(scored: Mapping[Path, UnitState]) -> dict[int, list[str]]:

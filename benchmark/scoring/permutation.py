@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.scoring.intervals import jackknife
 
-# When classes count as exchanged: see `better_permutation`. Measured on 18,000 confusions of predictions that do not
+# When classes count as swapped: see `better_permutation`. Measured on 18,000 confusions of predictions that do not
 # depend on the labels (14 to 1,870 clips of DFEW's class shares, also predicting few classes): none was taken for one.
 LEAST_GAIN, LEAST_RATIO, LEAST_DEVIATIONS = 0.2, 2.0, 4.0
 
@@ -19,22 +19,22 @@ class Exchange:
     """Classes whose predictions fit the labels far better when they change places.
 
     predicted: for each class of `classes`, the one that is predicted where it is true; both are indices. recall,
-    exchanged: mean recall of `classes` in 0..1, as the predictions are and after the exchange.
+    swapped: mean recall of `classes` in 0..1, as the predictions are and after the swap.
     """
 
     classes: tuple[int, ...]
     predicted: tuple[int, ...]
     recall: float
-    exchanged: float
+    swapped: float
 
 
 def better_permutation(confusion: np.ndarray, clusters: np.ndarray | None = None) -> Exchange | None:
-    """The classes of a confusion (K, K) whose columns seem to be exchanged; None where nothing speaks for it.
+    """The classes of a confusion (K, K) whose columns seem to be swapped; None where nothing speaks for it.
 
     The assignment of predicted to true classes with the highest mean recall is a permutation. Each of its cycles must
     convince by itself: recall at least doubled, and higher by 0.2 and by 4 standard deviations than as it is. Recall is
     counted above what predictions of the same frequency would have without looking at the clips, so that a model that
-    predicts few classes is not taken for one whose classes are exchanged.
+    predicts few classes is not taken for one whose classes are swapped.
 
     clusters: the confusions (C, K, K) of what is independent, where single clips are not.
     """
@@ -60,7 +60,7 @@ def better_permutation(confusion: np.ndarray, clusters: np.ndarray | None = None
         classes=tuple(true.tolist()),
         predicted=tuple(predicted.tolist()),
         recall=float(rates[true, true].mean()),
-        exchanged=float(rates[true, predicted].mean()),
+        swapped=float(rates[true, predicted].mean()),
     )
 
 

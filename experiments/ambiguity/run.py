@@ -3,7 +3,7 @@
     python -m experiments.ambiguity.run [-o FOLDER]
 
 Run in the project's folder. Makes the clips, trains what is missing, and writes records/, mixtures.csv, RESULTS.md and
-results.svg beside this file. Killed at any moment, the same command goes on.
+results.svg beside this file. Killed at any moment, the same command continues where it left off.
 """
 
 from __future__ import annotations

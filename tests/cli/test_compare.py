@@ -324,7 +324,7 @@ def test_folds_that_are_tested_on_the_same_clips_count_them_once(make, monkeypat
     runs = [make("tsm", 0.7), make("former", 0.6)]
     for run in runs:
         rename_clips(run, 2, lambda clip_id: clip_id.replace("test2", "test1"))
-    monkeypatch.setattr("benchmark.finished.rescoring.labels_of", labels_of_names)
+    monkeypatch.setattr("benchmark.library.compare.labels_of", labels_of_names)
     assert compare(*(run.folder for run in runs), "--data-root", "anywhere", "--json") == 0
     (pair,) = json.loads(capsys.readouterr().out)["pairs"]
     assert pair["clips"] == 42
@@ -341,7 +341,7 @@ def labels_of_names(run, data_root):
 
 def test_frames_are_said_not_to_be_independent(make, monkeypatch, capsys):
     framewise = Protocol.model_validate(PROTOCOL.canonical() | {"windows": {"length": 10, "overlap": 5}})
-    monkeypatch.setattr("benchmark.finished.rescoring.labels_of", labels_of_names)
+    monkeypatch.setattr("benchmark.library.compare.labels_of", labels_of_names)
     folders = [make(name, protocol=framewise).folder for name in ("tsm", "former")]
     assert compare(*folders, "--data-root", "anywhere") == 0
     assert "not independent" in capsys.readouterr().err

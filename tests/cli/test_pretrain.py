@@ -117,6 +117,8 @@ def test_an_interrupted_one_ends_with_the_same_weights(finished, synthetic_root,
     (copy / "pretraining.json").write_text(json.dumps({**state, "weights": None, "epoch": 1}))
     (copy / "weights.safetensors").unlink()
 
+    refused = pretrain(tmp_path, "--videos", synthetic_root, "--threads", "2")
+    assert refused.returncode == 4 and "was begun with --threads 1" in refused.stderr
     resumed = pretrain(tmp_path, "--videos", synthetic_root)
     weights, expected = (load_file(path / "weights.safetensors") for path in (folder_of(resumed), folder))
     assert "epoch 1/3" not in resumed.stderr

@@ -268,7 +268,7 @@ def test_changed_predictions_exit_4(mine, score, tmp_path):
 
 
 def test_the_demos_data_are_found_for_synthetic_runs_alone(mine, score, monkeypatch):
-    monkeypatch.setattr("benchmark.planning.data.demo_root", lambda: mine / "data")
+    monkeypatch.setattr("benchmark.finished.labels.demo_root", lambda: mine / "data")
     assert "left out" not in score(mine / "synthetic-run")[2]
     assert "left out" in score(mine / "run")[2]
 

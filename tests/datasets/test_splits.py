@@ -5,8 +5,8 @@ import pytest
 
 from benchmark.datasets.splits import hash_ids, hold_out, make_folds
 from benchmark.errors import IntegrityError
-from benchmark.files import shipped
 from benchmark.protocol import load_protocol, override
+from benchmark.shipped import shipped
 from benchmark.specs import Clip
 
 PROTOCOL = load_protocol(shipped("protocols") / "dfew-5fold.yaml")

@@ -12,7 +12,8 @@ import torch
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
 
-from benchmark.specs import MethodSpec, Recipe, load_object
+from benchmark.plugin_functions import make_recipe, rename_tensors
+from benchmark.specs import MethodSpec, Recipe
 from benchmark.training.adapter import import_mmaction
 from tests.golden.fill import filled_state_dict, make_frames, make_scene_frames
 
@@ -47,12 +48,26 @@ def build(spec: MethodSpec, preset: str = "paper", num_classes: int = 7, **chang
     import_mmaction()
     from mmaction.registry import MODELS
 
-    recipe = load_object(spec.recipe)(dataclasses.replace(spec.presets[preset], **changes), num_classes)
+    recipe = make_recipe(spec.recipe, dataclasses.replace(spec.presets[preset], **changes), num_classes)
     for module in recipe.imports:
         importlib.import_module(module)
     with DefaultScope.overwrite_default_scope("mmaction"):
         model = MODELS.build({**recipe.model, "data_preprocessor": {"type": "ActionDataPreprocessor"}})
     return recipe, model.eval()
+
+
+def build_official(spec: MethodSpec, method: str) -> tuple[Recipe, Any]:
+    """The `paper` preset with the official state dict, every tensor of which must find its place."""
+    recipe, model = build(spec)
+    model.load_state_dict(rename_tensors(spec.networks["model"].keys, official_state(method)), strict=True)
+    return recipe, model
+
+
+def check_size(model: torch.nn.Module, method: str, entries: int, parameters: int) -> None:
+    """The official number of tensors and of parameters, which the caller states too."""
+    recorded = read(method, "state_dict.json")
+    assert len(model.state_dict()) == recorded["n_entries"] == entries
+    assert sum(p.numel() for p in model.parameters()) == recorded["n_parameters"] == parameters
 
 
 def logits(recipe: Recipe, model: torch.nn.Module, frames: torch.Tensor) -> torch.Tensor:
@@ -72,12 +87,11 @@ def parameter_rules(
     spec: MethodSpec, method: str, model: torch.nn.Module, wrapper: OptimWrapper
 ) -> dict[str, tuple[float, float]]:
     """(learning rate, weight decay) of every parameter, by its official name."""
-    official = load_object(spec.networks["model"].keys)(
-        {entry[0]: entry[0] for entry in read(method, "state_dict.json")["entries"]}
-    )
-    names = {id(parameter): official[name] for name, parameter in model.named_parameters()}
+    names = [entry[0] for entry in read(method, "state_dict.json")["entries"]]
+    official = rename_tensors(spec.networks["model"].keys, dict(zip(names, names, strict=True)))
+    official_names = {id(parameter): official[name] for name, parameter in model.named_parameters()}
     return {
-        names[id(parameter)]: (group["lr"], group["weight_decay"])
+        official_names[id(parameter)]: (group["lr"], group["weight_decay"])
         for group in wrapper.optimizer.param_groups
         for parameter in group["params"]
     }

@@ -1,4 +1,5 @@
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest

@@ -2,7 +2,6 @@ import pytest
 import torch
 from mmengine.optim import StepLR
 
-from benchmark.specs import load_object
 from benchmark_plugins.former_dfer import METHOD
 from tests.golden import reference
 
@@ -11,17 +10,11 @@ OFFICIAL = "former_dfer"
 
 @pytest.fixture(scope="module")
 def loaded():
-    recipe, model = reference.build(METHOD)
-    keys = load_object(METHOD.networks["model"].keys)
-    model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
-    return recipe, model
+    return reference.build_official(METHOD, OFFICIAL)
 
 
 def test_official_tensors_and_ours_are_the_same_set(loaded):
-    _, model = loaded
-    recorded = reference.read(OFFICIAL, "state_dict.json")
-    assert len(model.state_dict()) == recorded["n_entries"] == 169
-    assert sum(p.numel() for p in model.parameters()) == recorded["n_parameters"] == 18_031_943
+    reference.check_size(loaded[1], OFFICIAL, entries=169, parameters=18_031_943)
 
 
 @pytest.mark.parametrize(("file", "case"), reference.cases(OFFICIAL))

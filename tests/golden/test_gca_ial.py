@@ -11,17 +11,11 @@ OFFICIAL = "ial_gca"
 
 @pytest.fixture(scope="module")
 def loaded():
-    recipe, model = reference.build(METHOD)
-    keys = load_object(METHOD.networks["model"].keys)
-    model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
-    return recipe, model
+    return reference.build_official(METHOD, OFFICIAL)
 
 
 def test_official_tensors_and_ours_are_the_same_set(loaded):
-    _, model = loaded
-    recorded = reference.read(OFFICIAL, "state_dict.json")
-    assert len(model.state_dict()) == recorded["n_entries"] == 181
-    assert sum(p.numel() for p in model.parameters()) == recorded["n_parameters"] == 19_083_527
+    reference.check_size(loaded[1], OFFICIAL, entries=181, parameters=19_083_527)
 
 
 def test_what_the_official_network_never_reads_is_frozen(loaded):

@@ -22,9 +22,7 @@ TOKENS["variant: lg_classify_token_type='all'"] = "all"
 
 @pytest.fixture(scope="module")
 def loaded():
-    recipe, model = reference.build(METHOD)
-    keys = load_object(METHOD.networks["model"].keys)
-    model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
+    recipe, model = reference.build_official(METHOD, OFFICIAL)
     # The blocks are most of the work and the same whatever is classified: each input goes through them once.
     encode, done = model.backbone.encode, {}
 
@@ -66,10 +64,7 @@ def build_masked(preset, **changes):
 
 
 def test_official_tensors_and_ours_are_the_same_set(loaded):
-    _, model = loaded
-    recorded = reference.read(OFFICIAL, "state_dict.json")
-    assert len(model.state_dict()) == recorded["n_entries"] == 519
-    assert sum(p.numel() for p in model.parameters()) == recorded["n_parameters"] == 84_878_343
+    reference.check_size(loaded[1], OFFICIAL, entries=519, parameters=84_878_343)
 
 
 @pytest.mark.parametrize(("file", "case"), reference.cases(OFFICIAL))

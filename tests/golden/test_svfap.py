@@ -18,10 +18,7 @@ MASKED = METHOD.pretrainings["masked"]
 
 @pytest.fixture(scope="module")
 def loaded():
-    recipe, model = reference.build(METHOD)
-    keys = load_object(METHOD.networks["model"].keys)
-    model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
-    return recipe, model
+    return reference.build_official(METHOD, OFFICIAL)
 
 
 @pytest.fixture
@@ -45,10 +42,7 @@ def build_masked(**encoder):
 
 
 def test_official_tensors_and_ours_are_the_same_set(loaded):
-    _, model = loaded
-    recorded = reference.read(OFFICIAL, "state_dict.json")
-    assert len(model.state_dict()) == recorded["n_entries"] == 385
-    assert sum(p.numel() for p in model.parameters()) == recorded["n_parameters"] == 77_635_351
+    reference.check_size(loaded[1], OFFICIAL, entries=385, parameters=77_635_351)
 
 
 def test_logits_equal_the_official_ones(loaded):

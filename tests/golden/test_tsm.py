@@ -10,17 +10,11 @@ OFFICIAL = "tsm"
 
 @pytest.fixture(scope="module")
 def loaded():
-    recipe, model = reference.build(METHOD)
-    keys = load_object(METHOD.networks["model"].keys)
-    model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
-    return recipe, model
+    return reference.build_official(METHOD, OFFICIAL)
 
 
 def test_official_tensors_and_ours_are_the_same_set(loaded):
-    _, model = loaded
-    recorded = reference.read(OFFICIAL, "state_dict.json")
-    assert len(model.state_dict()) == recorded["n_entries"] == 122
-    assert sum(p.numel() for p in model.parameters()) == recorded["n_parameters"] == 11_180_103
+    reference.check_size(loaded[1], OFFICIAL, entries=122, parameters=11_180_103)
 
 
 @pytest.mark.parametrize(("file", "case"), reference.cases(OFFICIAL))

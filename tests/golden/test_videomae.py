@@ -17,17 +17,11 @@ SCHEDULERS = {"LinearLR": LinearLR, "CosineAnnealingLR": CosineAnnealingLR}
 
 @pytest.fixture(scope="module")
 def loaded():
-    recipe, model = reference.build(METHOD)
-    keys = load_object(METHOD.networks["model"].keys)
-    model.load_state_dict(keys(reference.official_state(OFFICIAL)), strict=True)
-    return recipe, model
+    return reference.build_official(METHOD, OFFICIAL)
 
 
 def test_official_tensors_and_ours_are_the_same_set(loaded):
-    _, model = loaded
-    recorded = reference.read(OFFICIAL, "state_dict.json")
-    assert len(model.state_dict()) == recorded["n_entries"] == 162
-    assert sum(p.numel() for p in model.parameters()) == recorded["n_parameters"] == 86_232_583
+    reference.check_size(loaded[1], OFFICIAL, entries=162, parameters=86_232_583)
 
 
 @pytest.mark.parametrize("size", [160, 224])

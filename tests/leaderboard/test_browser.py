@@ -33,13 +33,13 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> | pipe |"
 TITLES = {"uar": "UAR", "war": "WAR", "macro_f1": "macro-F1"}
 
 
-def method(title: str, gflops: float | None) -> MethodUse:
+def method(title: str, gflops: float | None, pretraining: str = "none") -> MethodUse:
     return MethodUse(
         name="m",
         title=title,
         version="1",
         preset="paper",
-        pretraining="VoxCeleb2" if gflops is None else "none",
+        pretraining=pretraining,
         parameters=1_000_000,
         gflops=gflops,
         official_evaluation="-",
@@ -57,7 +57,7 @@ def entries(tmp_path_factory) -> list[Entry]:
         make(accuracy=0.5, method=method("Beta", None), never="disgust"),
         make(accuracy=0.3, method=method(HOSTILE, 100.0), unofficial=[]),
         make(accuracy=0.8, method=method("Delta", 1.0), failed=((0, 3),)),
-        make(accuracy=0.8, method=method("Epsilon", 1.0), synthetic=True),
+        make(accuracy=0.8, method=method("Epsilon", 1.0, "VoxCeleb2"), synthetic=True),
     ]
     return [Entry(place_of(run.record), run.record) for run in runs]
 
@@ -190,7 +190,7 @@ def test_a_search_opens_the_quoted_tables_that_hold_a_match(browser):
     [
         ("Labels", "soft", ["Gamma"]),
         ("Augmentations", "midas (alpha=0.8)", ["Gamma"]),
-        ("Pre-training", "VoxCeleb2", ["Beta"]),
+        ("Pre-training", "VoxCeleb2", ["Epsilon"]),
     ],
 )
 def test_a_chosen_value_leaves_only_its_rows_and_any_brings_all_back(browser, name, value, left):

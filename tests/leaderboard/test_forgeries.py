@@ -22,7 +22,7 @@ from finished_run import FinishedRun, RunMaker
 from benchmark.cli.main import main
 from benchmark.datasets.splits import hash_ids
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
-from benchmark.files import hash_file, shipped
+from benchmark.files import hash_file
 from benchmark.leaderboard import add, build, check, read_entries, review
 from benchmark.leaderboard.attestations import attest
 from benchmark.leaderboard.entry_files import place_of
@@ -32,6 +32,7 @@ from benchmark.registry import registry
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 from benchmark.scoring.scores import score_confusion, score_split
+from benchmark.shipped import shipped
 
 PROTOCOLS = shipped("protocols")
 # One fold, because most forgeries are of one; the ids of another are those of the five folds' second.
@@ -155,7 +156,7 @@ def base(tmp_path_factory):
         entry, _ = add(better.path, board), add(worse.path, board)
         allow(board, "ada@example.org", key)
         attest(board, entry.path, entry.record, "labels-joined", 0.0, "scores recomputed", "ada@example.org", key)
-        build(board)
+        build(board, lambda record: better.by_split)
     (folder / "checker.py").write_text("strict = True\n")
     git(folder, "init", "-q", "-b", "main")
     commit(folder)
@@ -452,19 +453,24 @@ def edited_json(path: Path, change: Callable[[dict], None]) -> None:
 
 
 def a_tie_that_is_none(r: Request) -> None:
-    place = r.publish().relative_to(r.board).as_posix()
-    new = lambda c: [each for each in c["comparisons"] if place in (each["first"], each["second"])]  # noqa: E731
-    edited_json(r.board / "comparisons.json", lambda c: new(c)[0].update(p=0.5))
+    r.publish()
+    edited_json(
+        r.board / "comparisons.json", lambda c: c["rankings"][0]["rows"][1].update(errors=[0.9], freedoms=[3.0])
+    )
 
 
 def a_rewritten_comparison_of_others(r: Request) -> None:
-    edited_json(r.board / "comparisons.json", lambda c: c["comparisons"][0].update(p=0.5, low=-0.5))
+    def change(content: dict) -> None:
+        row = content["rankings"][0]["rows"][1]
+        row["errors"] = [row["errors"][0] * 0.99]
+
+    edited_json(r.board / "comparisons.json", change)
 
 
 def a_rank_written_by_hand(r: Request) -> None:
     r.publish()
     page = r.board / "README.md"
-    page.write_text(page.read_text().replace("| 2 ", "| 1 ", 1))
+    page.write_text(page.read_text().replace("| 2-3 ", "| 1   ", 1))
 
 
 def a_link_to_predictions(r: Request) -> None:
@@ -522,7 +528,7 @@ FORGERIES = [
     (a_change_without_its_mark, r"marks\.unofficial leaves out"),
     (a_missing_fold_without_its_mark, r"marks\.incomplete leaves out: seed 0: fold 5 not run"),
     (rounded_up, r"aggregates\.metrics\.uar\.mean is 0\.99, recomputed"),
-    (a_tie_that_is_none, r"p is 0\.5, recomputed"),
+    (a_tie_that_is_none, r"error is 0\.9, but the two records allow"),
     (a_rewritten_comparison_of_others, "is published already"),
     (a_rank_written_by_hand, "is not what the records give"),
     (a_link_to_predictions, "is a link; only plain files may be published"),
@@ -609,7 +615,7 @@ def test_a_genuine_record_passes_and_the_summary_says_what_to_look_at(request_):
     summary = judged(request_)
     assert "New records: 1; unchanged: 2." in summary
     assert "### Mine (small) / none / hard" in summary
-    assert f"`{place}`: dfew-fold1 version 1, real data, rank 2 of 3: UAR" in summary
+    assert f"`{place}`: dfew-fold1 version 1, real data, rank 2-3 of 3: UAR" in summary
     assert "verified: consistent\n" in summary
     assert len(re.findall(r"minus .*: [+-]\d+\.\d\d \[.*\], p = \d\.\d{3}, over independent clips", summary)) == 2
     assert "code of no known commit (benchmark 0.1.0); method 'mine' is not part of the benchmark" in summary

@@ -8,9 +8,12 @@ import pytest
 from finished_run import RunMaker
 
 from benchmark.leaderboard import add, build, check, read_entries
+from benchmark.leaderboard.changes import Changes
+from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.html import render_index
 from benchmark.leaderboard.rendering import ranks_of
 from benchmark.leaderboard.reported import load_reported, shipped_tables
+from benchmark.leaderboard.review import _summary
 from benchmark.leaderboard.sections import LACKING, sections
 from benchmark.leaderboard.ties import rankings, read_comparisons
 from benchmark.records import MethodUse
@@ -108,8 +111,6 @@ def test_they_are_not_compared_with_what_their_paper_prints(make_run):
     tables = load_reported(shipped_tables())
 
     def cell(run):
-        from benchmark.leaderboard.entry import Entry
-
         entry = Entry(run.folder, run.record)
         (section,) = sections([entry], {}, {str(entry.path): (1, 1)}, tables)
         (column,) = [column for column in section.columns["scores"] if column.title.endswith("against reported")]
@@ -117,3 +118,14 @@ def test_they_are_not_compared_with_what_their_paper_prints(make_run):
 
     assert cell(row(make_run, "videomae")) == "-"
     assert re.match(r"[+-]\d", cell(row(make_run, "videomae", started=True)))
+
+
+def test_the_summary_of_a_request_names_the_ranking_that_a_row_is_in(board):
+    entries = check(board).entries
+    added = {str(entry.path) for entry in entries}
+    text = _summary(board, entries, Changes(base="main", data=(), generated=(), code=()), added)
+    assert f", rank 1 of 1, {LACKING.lower()}:" in text and ", rank 1 of 2:" in text
+    assert "starts from a file: model: file 00000000 (with, then pre-trained (masked))" in text
+    assert "unusual: no pre-training" in text
+    # Rows of two rankings are not compared.
+    assert text.count(" minus ") == 2

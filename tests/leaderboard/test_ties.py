@@ -10,7 +10,7 @@ import pytest
 from finished_run import DFEW, RunMaker
 
 from benchmark.errors import IntegrityError
-from benchmark.leaderboard import add, build, check
+from benchmark.leaderboard import add, build, check, read_entries
 from benchmark.leaderboard.ties import COMPARISONS, compare_rivals, rankings, read_comparisons
 from benchmark.scoring.intervals import jackknife
 from benchmark.scoring.metrics import confusion_matrix, uar
@@ -126,14 +126,14 @@ def test_pairing_narrows_what_is_not_known_where_runs_agree_on_clips(make_run, t
     runs = [make_run(name="same", title=title) for title in ("A", "B")]
     for run in runs:
         add(run.path, tmp_path)
-    (rivals,) = rankings(check_free(tmp_path))
+    (rivals,) = rankings(built_unchecked(tmp_path))
     paired = compare_rivals(tmp_path, rivals, lambda record: runs[0].by_split)
     assert paired.rows[1].errors == (0.0,)
 
 
-def check_free(folder):
+def built_unchecked(folder):
     build(folder)
-    return check(folder).entries
+    return read_entries(folder)
 
 
 @pytest.mark.parametrize(

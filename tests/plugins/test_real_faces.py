@@ -56,6 +56,7 @@ def content(archive: Path, name: str) -> bytes:
 def face(photograph: bytes) -> torch.Tensor:
     """The largest face that OpenCV finds, with ten pixels around it, as the network wants it: (1, 1, 3, 64, 64)."""
     image = cv2.imdecode(np.frombuffer(photograph, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert image is not None
     scale = min(1, 900 / max(image.shape))
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     detector = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))

@@ -274,7 +274,8 @@ def trained(synthetic_root, tmp_path_factory):
 def test_a_checkpoint_says_what_it_is(trained):
     unit, checkpoint = trained
     file = read_weight_file(checkpoint)
-    assert file.origin == Origin("tsm", "model", "small", unit.protocol.classes, dataset="dfew")
+    expected = Origin("tsm", "model", "small", unit.protocol.classes, dataset="dfew", history=file.history)
+    assert file.origin == expected and file.history[0].protocol_hash == unit.protocol.hash
     assert file.wrapper == ("state_dict",)
     assert set(file.others) == {"meta", "optimizer", "param_schedulers"}
 

@@ -11,12 +11,13 @@ from finished_run import DFEW, RunMaker
 
 from benchmark.datasets.scored import scored_clusters
 from benchmark.errors import IntegrityError
-from benchmark.files import hash_file, shipped
+from benchmark.files import hash_file
 from benchmark.protocol import Protocol, load_protocol
 from benchmark.records import aggregate, read_record, verify_record
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 from benchmark.scoring.scores import score_split
+from benchmark.shipped import shipped
 from benchmark.specs import Clip
 
 SHIPPED = sorted(shipped("protocols").glob("*.yaml"))
@@ -64,7 +65,7 @@ def test_predictions_carry_their_clusters(tmp_path):
 
 @pytest.mark.parametrize("cluster", ["", "a,b", 'a"b', "a\nb"])
 def test_a_cluster_that_could_not_be_read_back_is_refused(tmp_path, cluster):
-    with pytest.raises(IntegrityError, match="cluster .* cannot stand"):
+    with pytest.raises(IntegrityError, match="cluster .* cannot be written"):
         write_predictions(tmp_path / "p", Predictions(("a",), np.ones((1, 1), np.float32), (cluster,)), ("x",))
 
 

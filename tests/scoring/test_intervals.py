@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ from scipy.stats import binomtest, bootstrap, t
 from benchmark.scoring.clipsets import ClipSet, spread_of_mean, spread_over_clips, spread_over_seeds
 from benchmark.scoring.intervals import Spread, combined, interval, jackknife, wilson_interval
 from benchmark.scoring.metrics import confusion_matrix, macro_f1, uar, war
+from timings import intervals as simulation
 
 CONFUSION = np.array([[80, 15, 5], [10, 25, 5], [6, 4, 2]])
 METRICS = [uar, war, macro_f1]
@@ -188,19 +186,7 @@ def test_units_that_contradict_each_other_on_their_clips_are_refused():
         ClipSet(np.stack([total, total]), (1, 1), np.stack([by_video, by_video[::-1]]))
 
 
-@pytest.fixture(scope="module")
-def simulation():
-    path = Path(__file__).parents[2] / "timings" / "intervals.py"
-    spec = importlib.util.spec_from_file_location("interval_simulation", path)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-
-
-def test_frames_taken_as_independent_hold_the_truth_in_hardly_any_case(simulation):
+def test_frames_taken_as_independent_hold_the_truth_in_hardly_any_case():
     found = simulation.coverage(simulation.DESIGNS[0], 60)
     assert all(one.frames[0] < 0.3 for one in found.values())
     assert all(one.published[0] > 0.8 for one in found.values())
@@ -208,7 +194,7 @@ def test_frames_taken_as_independent_hold_the_truth_in_hardly_any_case(simulatio
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(6))
-def test_95_percent_intervals_hold_the_truth_in_93_to_97_of_100_cases(simulation, number):
+def test_95_percent_intervals_hold_the_truth_in_93_to_97_of_100_cases(number):
     draws = 2000
     error = 2.6 * (0.95 * 0.05 / draws) ** 0.5  # of the measured coverage, at 99 %
     for name, one in simulation.coverage(simulation.DESIGNS[number], draws).items():
@@ -216,5 +202,5 @@ def test_95_percent_intervals_hold_the_truth_in_93_to_97_of_100_cases(simulation
 
 
 @pytest.mark.slow
-def test_they_do_for_independent_clips_too(simulation):
+def test_they_do_for_independent_clips_too():
     assert all(0.92 <= held <= 0.98 for held in simulation.clip_coverage(2000).values())

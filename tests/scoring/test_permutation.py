@@ -31,13 +31,13 @@ def test_a_whole_other_order_is_found(recall):
     expected = {k: list(order).index(k) for k in range(CLASSES) if k != 4}
     assert set(expected.items()) >= set(zip(found.classes, found.predicted, strict=True))
     assert len(found.classes) >= 5
-    assert found.exchanged > 2 * found.recall
+    assert found.swapped > 2 * found.recall
 
 
-def test_two_exchanged_classes_are_named_and_no_other():
+def test_two_swapped_classes_are_named_and_no_other():
     found = better_permutation(drawn(model(0.7), 600)[:, [1, 0, 2, 3, 4, 5, 6]])
     assert (found.classes, found.predicted) == ((0, 1), (1, 0))
-    assert found.recall < 0.2 < 0.6 < found.exchanged
+    assert found.recall < 0.2 < 0.6 < found.swapped
 
 
 def test_a_few_dozen_clips_of_a_good_model_are_enough():
@@ -54,7 +54,7 @@ def test_classes_without_clips_do_not_hide_the_others():
 
 @pytest.mark.parametrize("clips", [14, 67, 200, 1870])
 @pytest.mark.parametrize("kind", ["uniform", "skewed", "two classes", "one class"])
-def test_predictions_that_ignore_the_clip_are_never_taken_for_exchanged_ones(kind, clips):
+def test_predictions_that_ignore_the_clip_are_never_taken_for_swapped_ones(kind, clips):
     for seed in range(150):
         rng = np.random.default_rng(seed)
         row = {
@@ -72,7 +72,7 @@ def test_models_whose_classes_are_in_place_are_left_alone(recall, clips):
     assert all(better_permutation(drawn(model(recall), clips, seed)) is None for seed in range(50))
 
 
-def test_two_classes_that_are_often_confused_are_not_exchanged():
+def test_two_classes_that_are_often_confused_are_not_swapped():
     rates = model(0.6)
     rates[5] = 0.1 * np.eye(CLASSES)[5] + 0.5 * np.eye(CLASSES)[3] + 0.4 * SHARES
     rates[3] = 0.5 * np.eye(CLASSES)[3] + 0.3 * np.eye(CLASSES)[5] + 0.2 * SHARES

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from benchmark.scoring.ranking import pair_p_values, rank_intervals
-
-
-@pytest.fixture(scope="module")
-def simulation():
-    path = Path(__file__).parents[2] / "timings" / "ranking.py"
-    spec = importlib.util.spec_from_file_location("ranking_simulation", path)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+from timings import ranking as simulation
 
 
 def with_error(scores, error):
@@ -31,7 +16,7 @@ def with_error(scores, error):
     return np.array(scores), np.full((size, size), error), np.full((size, size), 1e6)
 
 
-def test_eight_runs_of_which_the_first_and_the_last_differ_are_not_one_tie(simulation):
+def test_eight_runs_of_which_the_first_and_the_last_differ_are_not_one_tie():
     scores = np.linspace(0.6008, 0.5611, 8)
     error = (scores[0] - scores[-1]) / norm.isf(0.002)
     arguments = with_error(scores, error)
@@ -65,7 +50,7 @@ def test_the_correction_is_for_the_number_of_other_rows():
     assert rank_intervals(*with_error([0.52, 0.5, 0.51], error))[0] == (1, 3)
 
 
-def test_what_is_equal_is_rarely_separated_and_what_differs_much_mostly_is(simulation):
+def test_what_is_equal_is_rarely_separated_and_what_differs_much_mostly_is():
     equal = simulation.measure((0.6,) * 4, 15)
     assert equal["rows missed"] <= 0.15
     apart = simulation.measure((0.7, 0.7, 0.6, 0.6), 15)
@@ -75,7 +60,7 @@ def test_what_is_equal_is_rarely_separated_and_what_differs_much_mostly_is(simul
 
 @pytest.mark.slow
 @pytest.mark.parametrize("board", ["eight equal methods", "two groups, 4 points apart", "a ladder, one point a step"])
-def test_rank_intervals_miss_at_most_one_row_in_twenty(simulation, board):
+def test_rank_intervals_miss_at_most_one_row_in_twenty(board):
     found = simulation.measure(simulation.BOARDS[board], 200)
     assert found["rows missed"] <= 0.06
     assert found["pairs wrong"] <= 0.01

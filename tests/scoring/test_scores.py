@@ -10,12 +10,12 @@ import pytest
 from pydantic import ValidationError
 
 from benchmark.errors import IntegrityError, UsageError
-from benchmark.files import shipped
 from benchmark.protocol import load_protocol
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.intervals import wilson_interval
 from benchmark.scoring.predictions import Predictions
 from benchmark.scoring.scores import SplitScores, score_split
+from benchmark.shipped import shipped
 
 PROTOCOL = load_protocol(shipped("protocols") / "dfew-5fold.yaml")
 # happy twice (once right), sad (taken for angry), neutral (right), disgust (taken for happy); the others are absent.

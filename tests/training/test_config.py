@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -41,6 +43,16 @@ METHOD = MethodSpec(
     presets={"paper": PRESET, "once": dataclasses.replace(PRESET, copies=1, balanced=False, decode_size=None)},
     official_evaluation="none",
 )
+
+
+MODULES = ("plain", "plain.model", *(f"plain.{name}" for name in ("jitter", "skip", "mix")))
+
+
+@pytest.fixture(autouse=True)
+def modules(monkeypatch):
+    """The modules that the made-up plugin names: they are imported for a config's types, and have none."""
+    for name in MODULES:
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
 
 
 def recipe(preset: Preset, num_classes: int) -> Recipe:
@@ -187,7 +199,7 @@ def test_every_loader_reads_its_own_split_file_below_the_root_of_its_dataset():
     }
     assert read == {
         "train": ("unit/splits/train.json", "learned"),
-        "val": ("unit/splits/val.json", "learned"),
+        "val": ("unit/splits/watched.json", "learned"),
         "test": ("unit/splits/test.json", "tested"),
     }
 

@@ -103,7 +103,7 @@ def test_an_empty_file_is_refused(root):
 
 def test_a_file_that_is_no_text_is_refused(root):
     (root / OFFICIAL / "Train_Set/video1.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(IntegrityError, match="video1.txt: line 1: not UTF-8"):
+    with pytest.raises(IntegrityError, match="video1.txt: line 1: not UTF-16 text; save the file as UTF-8"):
         read(root, votes=False)
 
 
