@@ -44,16 +44,16 @@ def test_the_wheel_carries_every_data_file_and_every_plugin(wheel):
     }
     carried |= {f"benchmark/protocols/facts/{path.name}" for path in ROOT.glob("protocols/facts/*.json")}
     carried |= {f"benchmark/leaderboard/site/{path.name}" for path in ROOT.glob("benchmark/leaderboard/site/*.*")}
-    carried |= {f"benchmark/literature/{path.name}" for path in ROOT.glob("leaderboard/reported/*.yaml")}
+    carried |= {f"benchmark/leaderboard/reported/{path.name}" for path in ROOT.glob("leaderboard/reported/*.yaml")}
     carried |= {f"benchmark/sweeps/{path.name}" for path in ROOT.glob("sweeps/*.yaml")}
     assert {
         "benchmark/protocols/maps/basic7.yaml",
         "benchmark/protocols/facts/dfew-5fold.json",
-        "benchmark/literature/aen-table-1.yaml",
+        "benchmark/leaderboard/reported/aen-table-1.yaml",
         "benchmark/sweeps/aen-table-1.yaml",
     } <= carried
     assert carried <= names
-    for folder in (ROOT / "plugins").iterdir():
+    for folder in (ROOT / "plugins/benchmark_plugins").iterdir():
         if (folder / "__init__.py").is_file():
             assert f"benchmark_plugins/{folder.name}/__init__.py" in names
             # Weights, figures, vocabularies and licences as well.
