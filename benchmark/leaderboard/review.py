@@ -141,7 +141,22 @@ def _unusual(folder: Path, record: Record, section: Section, added: set[str]) ->
     if record.init:
         started = [f"{name}: {started_from(record, name)}" for name in sorted(record.init)]
         yield f"starts from a file: {'; '.join(started)}"
+    yield from _other_claims(record)
     yield from _unknown_code(folder, record)
+
+
+def _other_claims(record: Record) -> Iterator[str]:
+    """What a record says of its method's pre-training, where the benchmark's own method says something else."""
+    used = record.method
+    if registry().origin.get(("methods", used.name)) != BUILT_IN:
+        return
+    method = registry().methods[used.name]
+    own = method.presets[used.preset].pretraining if used.preset in method.presets else used.pretraining
+    if used.pretraining != own:
+        yield f"pre-training is '{used.pretraining}', but that of the benchmark's own {used.name} '{own}'"
+    if set(used.needs) != set(method.needs):
+        known = ", ".join(method.needs) or "none"
+        yield f"needs weights of {', '.join(used.needs) or 'none'}, the benchmark's own {used.name} of {known}"
 
 
 def _unknown_code(folder: Path, record: Record) -> Iterator[str]:

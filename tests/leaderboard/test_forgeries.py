@@ -27,7 +27,7 @@ from benchmark.leaderboard import add, build, check, read_entries, review
 from benchmark.leaderboard.attestations import attest
 from benchmark.leaderboard.entry_files import place_of
 from benchmark.protocol import load_protocol, override
-from benchmark.records import Record, aggregate, protocol_of, read_record, write_record
+from benchmark.records import MethodUse, Record, aggregate, protocol_of, read_record, write_record
 from benchmark.registry import registry
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
@@ -621,12 +621,29 @@ def test_a_genuine_record_passes_and_the_summary_says_what_to_look_at(request_):
     assert "code of no known commit (benchmark 0.1.0); method 'mine' is not part of the benchmark" in summary
 
 
+WITHOUT_ITS_WEIGHTS = MethodUse(
+    name="s2d",
+    title="S2D",
+    version="1",
+    preset="paper",
+    pretraining="none",
+    parameters=1,
+    gflops=1.0,
+    official_evaluation="none",
+)
+
+
 @pytest.mark.parametrize(
     ("make", "unusual"),
     [
         ({"accuracy": 0.99}, r"\d+\.\d\d points above the best row so far, Former-DFER"),
         ({"never": "disgust"}, "collapsed: disgust"),
         ({"init": {"model": "0" * 64}}, "starts from a file: model"),
+        (
+            {"method": WITHOUT_ITS_WEIGHTS},
+            r"pre-training is 'none', but that of the benchmark's own s2d 'none \(paper",
+        ),
+        ({"method": WITHOUT_ITS_WEIGHTS}, "needs weights of none, the benchmark's own s2d of "),
     ],
 )
 def test_the_summary_names_what_is_unusual(request_, base, make, unusual):
