@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from benchmark.errors import IntegrityError
-from benchmark.planning.data import list_files, load_data
-from benchmark.planning.request import Request, Variant, make_units, resolve_protocol
-from benchmark.running.steps import Machine, run_unit
+from benchmark.planning.data import list_files
+from benchmark.planning.request import Request, Variant
+from benchmark.running.steps import run_unit
 from benchmark.units.clip_names import Names, hide
 from benchmark.units.guard import TRACE, closed
 from benchmark.watcher import Watcher
+from tests.small_runs import planned
 
 ROWS: dict[str, list[dict[str, Any]]] = {
     "train": [{"clip_id": "Daily/Happy/0001", "path": "2/Happy/0001", "label": 0}],
@@ -150,11 +151,8 @@ def transform():
 @pytest.fixture
 def setting(synthetic_root, tmp_path):
     request = Request("dfew-5fold", (Variant("tsm"),), preset="small", folds=(1,), settings=("epochs=1",), limit=8)
-    protocol = resolve_protocol(request)
-    data = load_data(protocol, synthetic_root, votes=False)
-    (unit,) = make_units(request, protocol, data)
-    machine = Machine(tmp_path / "runs", data.root, data.test_root, tmp_path / "cache", device="cpu")
-    return unit, data, machine
+    group, machine = planned(request, synthetic_root, tmp_path)
+    return group.units[0], group.data, machine
 
 
 def test_the_lists_of_a_dataset_are_the_files_that_its_layout_reads(setting):

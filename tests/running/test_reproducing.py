@@ -10,12 +10,12 @@ import pytest
 
 from benchmark.cli.main import main
 from benchmark.leaderboard import add, build, check, read_entries
-from benchmark.planning.data import load_data
-from benchmark.planning.request import Request, Variant, make_units, resolve_protocol
+from benchmark.planning.request import Request, Variant
 from benchmark.records import RECORD, write_record
 from benchmark.running.record import make_record
-from benchmark.running.steps import Machine, run_unit
+from benchmark.running.steps import run_unit
 from benchmark.watcher import Watcher
+from tests.small_runs import planned
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen (Debian: openssh-client)")
 
@@ -33,10 +33,8 @@ def trained(synthetic_root, tmp_path_factory):
             seeds=(seed,),
             settings=("epochs=1", "size=32", "decode_size=32"),
         )
-        protocol = resolve_protocol(request)
-        data = load_data(protocol, synthetic_root, votes=False)
-        (unit,) = make_units(request, protocol, data)
-        machine = Machine(runs / str(seed), data.root, data.test_root, runs / "cache", device="cpu")
+        group, machine = planned(request, synthetic_root, runs / str(seed))
+        (unit,), data = group.units, group.data
         run_unit(unit, data.folds[1], machine, Watcher())
         place = machine.runs / unit.record_folder
         write_record(place / RECORD, make_record(place, data))

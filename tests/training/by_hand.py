@@ -22,12 +22,12 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 import benchmark.training.unit
-from benchmark.planning.data import load_data
-from benchmark.planning.request import Request, Variant, make_units, resolve_protocol
-from benchmark.running.steps import Machine, run_unit
+from benchmark.planning.request import Request, Variant
+from benchmark.running.steps import run_unit
 from benchmark.training.config import build_config
 from benchmark.training.loop import make_runner
 from benchmark.watcher import Watcher
+from tests.small_runs import planned
 
 BATCH, STEPS, EPOCHS = 8, 4, 5
 
@@ -86,16 +86,14 @@ def by_the_harness(
         settings=tuple(f"{key}={value}" for key, value in given.items()),
         limit=BATCH * STEPS,
     )
-    protocol = resolve_protocol(request)
-    data = load_data(protocol, root, votes=False)
-    [unit] = make_units(request, protocol, data)
+    group, machine = planned(request, root, out)
+    [unit], data = group.units, group.data
     recorder = Recorder()
     monkeypatch.setattr(
         benchmark.training.unit,
         "make_runner",
         lambda config, folder, hooks, *rest: make_runner(config, folder, [*hooks, recorder], *rest),
     )
-    machine = Machine(out / "runs", data.root, data.test_root, out / "cache", device="cpu")
     run_unit(unit, data.folds[1], machine, Watcher())
     config = build_config(unit, out, data.root, data.root, out / "cache", 0)
     for module in config.custom_imports.imports:

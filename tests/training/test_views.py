@@ -18,6 +18,7 @@ from benchmark.training.adapter import import_mmaction
 from benchmark.units.state import CHECKPOINTS
 from benchmark.video.sampling import view_frames
 from benchmark.watcher import Watcher
+from tests.small_runs import planned
 
 import_mmaction()
 
@@ -136,19 +137,17 @@ def test_weights_are_tested_as_they_are_where_no_epoch_is_trained(synthetic_root
         init={"model": weights},
     )
     check_request(request)
-    protocol = resolve_protocol(request)
-    data = load_data(protocol, synthetic_root, votes=False)
-    [unit] = make_units(request, protocol, data)
-    machine = Machine(tmp_path, data.root, data.test_root, tmp_path / "cache", device="cpu", init=request.init)
+    group, machine = planned(request, synthetic_root, tmp_path)
+    [unit], data = group.units, group.data
     state = run_unit(unit, data.folds[1], machine, Watcher())
     assert (state.selected.epoch, state.selected.epochs) == (0, 0)
-    kept = read_weight_file(tmp_path / unit.folder / CHECKPOINTS / "best.pth").state
+    kept = read_weight_file(machine.runs / unit.folder / CHECKPOINTS / "best.pth").state
     for name, tensor in load_file(weights).items():
         assert (kept[name] == tensor).all(), name
-    record = make_record(tmp_path / unit.record_folder, data)
+    record = make_record(machine.runs / unit.record_folder, data)
     assert "nothing was trained: the initial weights were tested" in record.marks.unofficial
     assert not record.eligible
-    verify_record(record, tmp_path / unit.record_folder)
+    verify_record(record, machine.runs / unit.record_folder)
 
 
 def test_without_weights_no_epoch_is_refused():
