@@ -134,3 +134,9 @@ def plant(path: Path, before: str, after: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert before in text
     path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+def test_experiments_use_the_library_and_not_the_command_line():
+    files = [path for path in (ROOT / "experiments").rglob("*.py")]
+    assert files
+    assert not [path for path in files if "benchmark.cli" in path.read_text(encoding="utf-8")]

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import benchmark
-from benchmark import Choices
-from benchmark.cli.progress import Terminal
+from benchmark import Choices, Watcher
 from benchmark.errors import UnitFailed
 from benchmark.files import write_text
 from benchmark.finished.rescoring import read_finished
 from benchmark.planning.sweep_file import expand, find_sweep
 from benchmark.plots.style import svg_text
 from benchmark.records import RECORD
+from benchmark.units.unit import Unit
 from experiments.ambiguity.clips import MIXTURES, synthesize
 from experiments.ambiguity.measures import measure, read_mixtures, references, undo_softmax
 from experiments.ambiguity.results import results_figure, results_text
@@ -35,12 +38,32 @@ TEXT, FIGURE, RECORDS = "RESULTS.md", "results.svg", "records"
 KEPT = (RECORD, "predictions.*")
 
 
+class Lines(Watcher):
+    """What happens, a line each on stderr: half an hour should not pass in silence."""
+
+    def note(self, message: str) -> None:
+        """A warning, or where a result was written."""
+        print(message, file=sys.stderr)
+
+    def started(self, unit: Unit, done: int) -> None:
+        """A unit begins, or resumes after `done` epochs."""
+        print(f"{unit.folder}: " + (f"resuming after epoch {done}" if done else "starting"), file=sys.stderr)
+
+    def epoch(self, unit: Unit, row: Mapping[str, Any]) -> None:
+        """One epoch of a unit is over."""
+        print(f"{unit.folder}: epoch {row['epoch']}, loss {row['loss']:.3f}", file=sys.stderr)
+
+    def failed(self, unit: Unit, reason: str) -> None:
+        """A unit failed; the others continue."""
+        print(f"failed: {unit.folder}: {reason}", file=sys.stderr)
+
+
 def experiment(place: Path, out: Path, parts: dict[str, int], choices: Choices = CHOICES) -> None:
     """Make the clips and the runs in `place`; keep records, predictions and the truth in `out`, and write the results.
 
     Raises UnitFailed if a unit failed; what was finished is kept in `place`.
     """
-    data, runs, watcher = place / "data", place / "runs", Terminal()
+    data, runs, watcher = place / "data", place / "runs", Lines()
     if not data.exists():
         with watcher.counting("clips") as report:
             synthesize(data, parts, seed=0, report=report)
