@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.cli.output import add_json, positive
 from benchmark.running.machine import Resources
+from benchmark.units.computing import PRECISIONS
 
 if TYPE_CHECKING:
     from benchmark.units.identity import Changed
@@ -41,6 +42,21 @@ def add_resources(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of one unit on a processor; default: 1. Another number changes last digits, and is recorded",
     )
+    add_precision(parser)
+    parser.add_argument(
+        "--deterministic", action="store_true", help="only algorithms that give the same digits each time; slower"
+    )
+    parser.add_argument("--compile", action="store_true", help="compile the model (torch.compile); needs a C compiler")
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """In which precision is computed."""
+    parser.add_argument(
+        "--precision",
+        choices=("auto", *PRECISIONS),
+        default="auto",
+        help="auto (default) is bf16 on an accelerator that has it, and else fp32",
+    )
 
 
 def add_changed(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +69,16 @@ def add_changed(parser: argparse.ArgumentParser) -> None:
 def resources_of(options: argparse.Namespace) -> Resources:
     """What was chosen about how units run."""
     changed: Changed = "again" if options.again else "keep" if options.keep else "refuse"
-    return Resources(options.device, getattr(options, "jobs", None), options.threads, options.workers, changed)
+    return Resources(
+        device=options.device,
+        jobs=getattr(options, "jobs", None),
+        threads=options.threads,
+        workers=options.workers,
+        changed=changed,
+        precision=options.precision,
+        deterministic=options.deterministic,
+        compile=options.compile,
+    )
 
 
 def preset_of(options: argparse.Namespace) -> str:

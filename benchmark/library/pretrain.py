@@ -18,8 +18,8 @@ from benchmark.planning.settings import parse_settings
 from benchmark.registry import registry
 from benchmark.running.machine import Resources
 from benchmark.specs import NO_PRETRAINING, Pretraining
+from benchmark.units.computing import check_computing
 from benchmark.units.description import described_pretraining
-from benchmark.units.identity import check_threads
 from benchmark.units.initial_weights import hash_files, network_of
 from benchmark.units.presets import changed_preset
 from benchmark.units.pretraining import (
@@ -177,14 +177,16 @@ def _train(
     watcher: Watcher,
 ) -> None:
     """Only now is torch imported."""
-    from benchmark.training.devices import use_device
+    from benchmark.training.devices import has_bf16, use_device
     from benchmark.training.pretraining import PretrainingJob
     from benchmark.training.pretraining import pretrain as train
 
     state = read_state(folder, unit)
+    state.device = use_device(resources.device, resources.threads)
+    computing = resources.computing_on(has_bf16())
     if state.epoch:
-        check_threads(folder, state.threads, resources.threads)
-    state.threads, state.device = resources.threads, use_device(resources.device, resources.threads)
+        check_computing(folder, state.computing, computing)
+    state.computing = computing
     workers = resources.workers_on(state.device != "cpu")
     job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, init)
     # Refuses what does not fit together before anything is written.
@@ -195,6 +197,7 @@ def _train(
     state.attempts += 1
     save_state(folder, state)
     watcher.note(f"{unit.method} {unit.pretraining}: {len(source.samples)} clips, {epochs} epochs; results in {folder}")
+    watcher.note(f"computing in {computing} on {state.device}")
     called = f"{unit.method} {unit.pretraining}"
     with watcher.counting(f"pre-training {unit.method}") as report, fenced(called, folder / LOG):
         train(

@@ -23,6 +23,7 @@ from benchmark.errors import IntegrityError
 from benchmark.files import read_bounded, write_json
 from benchmark.scoring.scores import FileModel, SplitScores
 from benchmark.specs import NO_PRETRAINING, LabelMode
+from benchmark.units.computing import Computing
 from benchmark.units.history import InitialWeights
 from benchmark.validation import problem_of
 
@@ -184,7 +185,8 @@ class UnitScores(_BySplit[SplitScores]):
 class Cost(FileModel):
     """What a unit took, summed over all its attempts, and on what.
 
-    threads: those of the processor. hardware: the processor, and of an accelerator its driver, CUDA and cuDNN.
+    computing: how; None in records from before more than the threads of the processor could be chosen, which have only
+    `threads` instead. hardware: the processor, and of an accelerator its driver, CUDA and cuDNN.
     """
 
     train_seconds: Seconds
@@ -192,7 +194,14 @@ class Cost(FileModel):
     attempts: int = Field(ge=1)
     device: str
     threads: int = Field(default=1, ge=1)
+    computing: Computing | None = None
     hardware: dict[str, str] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _as_it_was(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Either the one or the other: the folder of a published record is named by its hash."""
+        left_out = "computing" if self.computing is None else "threads"
+        return {key: value for key, value in plain(self).items() if key != left_out}
 
 
 class UnitRecord(FileModel):

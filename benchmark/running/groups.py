@@ -65,8 +65,11 @@ def run_group(group: UnitGroup, todo: Sequence[Unit], runs: Path, resources: Res
         watcher.note(f"warning: {deviation}; the record will not be ranked")
     if not todo:
         return
+    from benchmark.training.devices import device_found
+
     machine, jobs = _machine(group, runs, resources)
     _tell_recipes(todo, watcher)
+    watcher.note(f"computing in {machine.computing} on {device_found()}")
     for plan in _cache_plans(todo, group.data, machine.cache):
         watcher.note(str(plan))
     watcher.note(f"{len(group.units)} units, {len(group.units) - len(todo)} finished before; results in {runs}")
@@ -107,7 +110,7 @@ def _tell_recipes(todo: Sequence[Unit], watcher: Watcher) -> None:
 
 def _machine(group: UnitGroup, runs: Path, resources: Resources) -> tuple[Machine, int]:
     """The run-time choices of this machine, and how many units run at a time. Only now is torch imported."""
-    from benchmark.training.devices import use_device
+    from benchmark.training.devices import has_bf16, use_device
 
     accelerated = use_device(resources.device, resources.threads) != "cpu"
     machine = Machine(
@@ -116,7 +119,7 @@ def _machine(group: UnitGroup, runs: Path, resources: Resources) -> tuple[Machin
         test_root=group.data.test_root,
         cache=cache_folder() / "frames",
         device=resources.device,
-        threads=resources.threads,
+        computing=resources.computing_on(has_bf16()),
         workers=resources.workers_on(accelerated),
         init=group.init,
     )

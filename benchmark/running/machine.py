@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchmark.resources import cores, memory
+from benchmark.units.computing import Computing, Precision
 
 if TYPE_CHECKING:
     from benchmark.units.identity import Changed
@@ -30,7 +31,7 @@ class Machine:
     test_root: Path
     cache: Path
     device: str = "auto"
-    threads: int = 1
+    computing: Computing = field(default_factory=Computing)
     workers: int = 0
     init: Mapping[str, Path] = field(default_factory=dict)
 
@@ -43,7 +44,8 @@ class Resources:
     busy, and up to four on a processor. threads: with which each unit computes on the CPU; another number adds in
     another order and so gives other last digits, which is why it does not follow from the machine. workers: processes
     that read clips for each unit; by default none on a processor and up to eight beside an accelerator. changed: what
-    becomes of work that an older recipe or older code has made.
+    becomes of work that an older recipe or older code has made. precision, deterministic, compile: see `Computing`;
+    `auto` is bf16 on an accelerator that has it, and else fp32.
     """
 
     device: str = "auto"
@@ -51,12 +53,22 @@ class Resources:
     threads: int = 1
     workers: int | None = None
     changed: Changed = "refuse"
+    precision: Precision | Literal["auto"] = "auto"
+    deterministic: bool = False
+    compile: bool = False
 
     def jobs_on(self, accelerated: bool) -> int:
         """Units at a time."""
         if self.jobs is not None:
             return self.jobs
         return 1 if accelerated else max(min(cores() // self.threads, memory() // UNIT_MEMORY, MOST_JOBS), 1)
+
+    def computing_on(self, bf16: bool) -> Computing:
+        """How units compute; `bf16` says whether the device has that type."""
+        precision = ("bf16" if bf16 else "fp32") if self.precision == "auto" else self.precision
+        return Computing(
+            precision=precision, deterministic=self.deterministic, compile=self.compile, threads=self.threads
+        )
 
     def workers_on(self, accelerated: bool) -> int:
         """Reading processes of each unit."""

@@ -161,7 +161,7 @@ def _unit_record(path: Path, folder: Path, state: UnitState) -> UnitRecord:
             predict_seconds=round(state.cost.predict_seconds, 3),
             attempts=state.attempts,
             device=state.cost.device,
-            threads=state.cost.threads,
+            computing=state.cost.computing,
             hardware=state.cost.hardware,
         ),
         test_looks=state.test_looks,

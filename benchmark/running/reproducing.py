@@ -22,6 +22,7 @@ from benchmark.running.steps import Machine, job_of
 from benchmark.scoring.predictions import read_predictions
 from benchmark.specs import Clip, ReportProgress
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
+from benchmark.units.computing import Computing
 from benchmark.units.guard import closed
 from benchmark.units.samples import TEST, unlabelled_samples
 from benchmark.units.state import SPLIT_FILES
@@ -98,13 +99,14 @@ def _reproduce_unit(
     protocol = protocol_of(record)
     unit = _unit_of(record, stated)
     fold = Fold(stated.fold, (), (), tuple(sorted(clips, key=lambda clip: clip.id)))
-    use_device(device, 1)
+    computing = stated.cost.computing or Computing()
+    use_device(device, computing.threads)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as temporary:
         place = Path(temporary)
         hidden, names = hide({TEST: unlabelled_samples(fold.test, protocol)})
         write_names(place / SPLIT_FILES, names)
         write_json(place / SPLIT_FILES / f"{TEST}.json", {"metainfo": {"split": TEST}, "data_list": hidden[TEST]})
-        machine = Machine(runs=place, dataset_root=data.root, test_root=data.test_root, cache=place / "frames")
+        machine = Machine(place, data.root, data.test_root, cache=place / "frames", computing=computing)
         read_names(place / SPLIT_FILES)
         layout = registry().find("datasets", protocol.test_on.dataset if protocol.test_on else protocol.dataset)
         with closed([*list_files(layout, data.test_root), place / SPLIT_FILES / NAMES], place):

@@ -24,9 +24,9 @@ from benchmark.scoring.predictions import Predictions, read_predictions, write_p
 from benchmark.scoring.scores import SplitScores, score_split
 from benchmark.specs import Clip
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
+from benchmark.units.computing import check_computing
 from benchmark.units.guard import check_trace, closed
 from benchmark.units.history import Training, hash_clips, videos_of
-from benchmark.units.identity import check_threads
 from benchmark.units.presets import preset_of_unit
 from benchmark.units.samples import TEST, TRAIN, WATCHED, limited, train_samples, unlabelled_samples, watched_samples
 from benchmark.units.state import (
@@ -138,10 +138,10 @@ def _train(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: P
     from benchmark.training.unit import train, try_initial
 
     if state.epoch:
-        check_threads(folder, state.cost.threads, machine.threads)
+        check_computing(folder, state.cost.computing, machine.computing)
     state.status = "training"
-    state.cost.threads = machine.threads
-    state.cost.device = use_device(machine.device, machine.threads)
+    state.cost.computing = machine.computing
+    state.cost.device = use_device(machine.device, machine.computing.threads)
     state.cost.hardware = hardware()
     save_state(folder, state)
     clock = time.monotonic()
@@ -194,6 +194,7 @@ def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> 
         raise UnitFailed(f"its model was not trained: see {source_folder}")
     if source.identity != unit.source:
         raise IntegrityError(f"{source_folder}: is not the unit whose checkpoint is to be tested; run it again")
+    check_computing(source_folder, source.cost.computing, machine.computing)
     if "val" in source.predictions:
         val = predictions_name("val")
         with replacing(folder / val) as temporary:
@@ -204,7 +205,7 @@ def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> 
             )
         state.predictions["val"] = source.predictions["val"]
     state.selected, state.epoch, state.cost.device = source.selected, source.epoch, source.cost.device
-    state.cost.threads = machine.threads
+    state.cost.computing = machine.computing
     state.initial = source.initial
     state.status = "selected"
     save_state(folder, state)
@@ -221,14 +222,14 @@ def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder:
     from benchmark.training.unit import predict
 
     assert state.selected is not None
-    check_threads(folder, state.cost.threads, machine.threads)
+    check_computing(folder, state.cost.computing, machine.computing)
     trained_in = _source_folder(unit, machine)
     checkpoint = trained_in / CHECKPOINTS / (LAST if unit.protocol.selection.policy == "last" else BEST)
     if not checkpoint.is_file() or hash_file(checkpoint) != state.selected.sha256:
         raise IntegrityError(
             f"{checkpoint}: is missing or not the one selected; delete {trained_in} to run the unit again"
         )
-    use_device(machine.device, machine.threads)
+    use_device(machine.device, machine.computing.threads)
     clock = time.monotonic()
     missing = [split for split in unit.protocol.predicted_splits if split not in state.predictions]
     job = job_of(unit, machine, folder)

@@ -34,6 +34,11 @@ def device_found() -> str:
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
 
 
+def has_bf16() -> bool:
+    """Whether the accelerator computes in bfloat16 itself; False without one."""
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def hardware() -> dict[str, str]:
     """What computes, in the words of a record: the processor and, of an accelerator, name, driver, CUDA and cuDNN."""
     found = {"processor": _processor()}

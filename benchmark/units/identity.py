@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmark.errors import IntegrityError
 from benchmark.files import canonical_json
 
 # What to do with finished work that an older recipe, older code or another decoder made: refuse it, start over, or keep
@@ -77,15 +76,6 @@ def set_aside(folder: Path, identity: str) -> None:
     if place.exists():
         shutil.rmtree(place)
     folder.rename(place)
-
-
-def check_threads(folder: Path, begun_with: int, threads: int) -> None:
-    """Refuse to continue work with another number of threads: it adds in another order, which nobody could repeat."""
-    if threads != begun_with:
-        raise IntegrityError(
-            f"{folder}: was begun with --threads {begun_with}, and another number gives other last digits: continue "
-            f"with --threads {begun_with}, or delete {folder} to start again"
-        )
 
 
 def refusal(folder: Path, kind: str, differences: list[str]) -> str:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.files import hash_file, hash_value, write_text
 from benchmark.registry import unknown_name
 from benchmark.specs import MethodSpec, Pretraining
+from benchmark.units.computing import Computing, computing_before
 from benchmark.units.identity import Changed, Trainable, set_aside
 from benchmark.units.samples import Sample
 from benchmark.units.state_file import WorkState, stored
@@ -75,17 +76,16 @@ class PretrainingUnit(Trainable):
 
 
 class PretrainingState(WorkState[PretrainingUnit]):
-    """`pretraining.json`: how far it is, and at the end the SHA-256 of its weights.
-
-    threads: those of the processor, which decide last digits.
-    """
+    """`pretraining.json`: how far it is, how it is computed, and at the end the SHA-256 of its weights."""
 
     epoch: int = 0
     attempts: int = 0
     seconds: float = 0.0
     device: str = ""
-    threads: int = 1
+    computing: Computing = Computing()
     weights: str | None = None
+
+    _before = model_validator(mode="before")(computing_before)
 
 
 def find_pretraining(method: MethodSpec, name: str | None) -> tuple[str, Pretraining]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file, write_text
+from benchmark.units.computing import Computing, computing_before
 from benchmark.units.history import InitialWeights
 from benchmark.units.identity import Changed, set_aside
 from benchmark.units.state_file import WorkState, stored
@@ -53,15 +54,17 @@ class SplitFacts(BaseModel):
 
 
 class Cost(BaseModel):
-    """What it took, summed over resumes, and on what; `threads` are those of the processor and decide last digits."""
+    """What it took, summed over resumes, on what, and how it was computed."""
 
     model_config = ConfigDict(extra="forbid")
 
     train_seconds: float = 0.0
     predict_seconds: float = 0.0
     device: str = ""
-    threads: int = 1
+    computing: Computing = Computing()
     hardware: dict[str, str] = {}
+
+    _before = model_validator(mode="before")(computing_before)
 
 
 class UnitState(WorkState[Unit]):
