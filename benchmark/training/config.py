@@ -145,6 +145,7 @@ def clip_loader(preset: Preset, reading: Reading, steps: list[dict[str, Any]], t
         "num_workers": reading.workers,
         "persistent_workers": reading.workers > 0,
         "worker_init_fn": {"type": "start_reader"},
+        "collate_fn": {"type": "collate_clips"},
         "drop_last": train,
         "sampler": {**sampler, "copies": preset.copies, "balanced": preset.balanced} if train else sampler,
         "dataset": {

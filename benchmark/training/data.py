@@ -14,10 +14,12 @@ from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmaction.registry import DATA_SAMPLERS, DATASETS, MODELS, TRANSFORMS
 from mmengine.dataset import BaseDataset, DefaultSampler
 from mmengine.registry import FUNCTIONS
+from torch import Tensor
 from torch.utils.data import WeightedRandomSampler
 
 from benchmark.processes import follow_reader
 from benchmark.specs import Sampling
+from benchmark.training.batches import Samples
 from benchmark.training.randomness import clip_stream
 from benchmark.training.seeds import derive_seed
 from benchmark.units.clip_names import read_names
@@ -211,8 +213,17 @@ class ClipPreprocessor(ActionDataPreprocessor):
     Validation and testing keep the hard label.
     """
 
-    def preprocess(self, inputs: list, data_samples: list, training: bool = False) -> tuple:
-        """Stack and normalise `inputs`; in training, mix and hand the class distribution to the loss.
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # Copies from pinned memory; from any other it waits all the same.
+        self._non_blocking = True
+
+    def cast_data(self, data: Any) -> Any:
+        """A batch on the model's device."""
+        return data.to(self.device) if isinstance(data, Samples) else super().cast_data(data)
+
+    def preprocess(self, inputs: Tensor | list[Tensor], data_samples: list, training: bool = False) -> tuple:
+        """Normalise `inputs`, one tensor or one for each clip; in training, mix, and hand on the class distribution.
 
         What is learned without labels has no `target`. A mixed window is learned under its one mixed target, because
         a mixer knows nothing of single frames.
@@ -222,4 +233,6 @@ class ClipPreprocessor(ActionDataPreprocessor):
                 sample.set_gt_label(sample.target)
             if self.blending is not None and "frame_target" in sample:
                 del sample.frame_target
-        return super().preprocess(inputs, data_samples, training)
+        clips = inputs if isinstance(inputs, Tensor) else torch.stack(inputs)
+        clips = (clips - self.mean) / self.std
+        return self.blending(clips, data_samples) if training and self.blending else (clips, data_samples)

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import Compose, pseudo_collate
+from mmengine.dataset import Compose
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from benchmark.errors import UnitFailed
 from benchmark.specs import Preset, Recipe
+from benchmark.training.batches import collate_clips
 from benchmark.training.config import Reading, packing, reader_config
 
 
@@ -45,7 +46,7 @@ class Predictor:
     @torch.inference_mode()
     def classify(self, pieces: Sequence[dict[str, Any]]) -> np.ndarray:
         """Class probabilities (N, K), float32, of N pieces that were read; UnitFailed if some are not numbers."""
-        samples = self.model.test_step(pseudo_collate(pieces))
+        samples = self.model.test_step(collate_clips(pieces))
         scores = np.stack([sample.pred_score.float().cpu().numpy() for sample in samples])
         if not np.isfinite(scores).all():
             raise UnitFailed(f"the model's output for {samples[0].clip_id} is not a number")

@@ -52,7 +52,7 @@ class Recorder(Hook):
         for sample in data_batch["data_samples"]:
             sample.target = sample.target.double()
         targets = torch.stack([sample.target for sample in data_batch["data_samples"]])
-        self.batches.append((torch.stack(data_batch["inputs"]).clone(), targets.clone()))
+        self.batches.append((data_batch["inputs"].clone(), targets.clone()))
         seed(len(self.batches))
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:

@@ -1,7 +1,10 @@
 """The random stream of a clip depends on (seed, epoch, clip) alone."""
 
 import hashlib
+import os
+import pickle
 import random
+import resource
 
 import numpy as np
 import pytest
@@ -14,7 +17,10 @@ from benchmark.training.randomness import clip_stream
 from benchmark.training.seeds import derive_seed
 
 import_mmaction()
+from mmaction.structures import ActionDataSample  # noqa: E402
+
 import benchmark.training.data  # noqa: E402, F401
+from benchmark.training.batches import collate_clips  # noqa: E402
 
 
 @pytest.fixture
@@ -26,14 +32,17 @@ def loader_of(synthetic_root, tmp_path):
     ]
     write_json(tmp_path / "train.json", {"metainfo": {}, "data_list": rows})
 
-    def build(workers: int):
+    def build(workers: int, batch: int = 4, copies: int = 1):
         read = {"data_root": str(synthetic_root), "sampling": {"clips": 4}, "decode_size": 40}
         return Runner.build_dataloader(
             {
-                "batch_size": 4,
+                "batch_size": batch,
                 "num_workers": workers,
                 "persistent_workers": workers > 0,
-                "sampler": {"type": "EpochSampler", "shuffle": True, "seed": 7},
+                # Only ends what hangs.
+                "timeout": 300 if workers else 0,
+                "collate_fn": {"type": "collate_clips"},
+                "sampler": {"type": "EpochSampler", "shuffle": True, "seed": 7, "copies": copies},
                 "dataset": {
                     "type": "ClipDataset",
                     "seed": "0/1",
@@ -89,7 +98,29 @@ def test_epochs_differ(loader_of):
 
 def test_frames_cross_process_borders_as_bytes(loader_of):
     batch = next(iter(loader_of(1)))
-    assert batch["inputs"][0].dtype == torch.uint8
+    assert batch["inputs"].dtype == torch.uint8 and batch["inputs"].shape == (4, 4, 3, 32, 32)
+
+
+def test_a_batch_of_more_clips_than_there_may_be_open_files_is_read(loader_of):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    loader = loader_of(1, batch=96, copies=8)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, hard))
+    try:
+        batch = next(iter(loader))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert batch["inputs"].shape[0] == len(batch["data_samples"]) == 96
+
+
+def test_labels_come_out_of_a_batch_as_they_went_in():
+    samples = [ActionDataSample(metainfo={"clip_id": str(n)}).set_gt_label(n) for n in range(3)]
+    for number, sample in enumerate(samples):
+        sample.set_field(torch.full((2,), number / 2), "target")
+    batch = collate_clips([{"inputs": torch.zeros(1), "data_samples": sample} for sample in samples])
+    for found in (pickle.loads(pickle.dumps(batch["data_samples"])), batch["data_samples"].to(torch.device("cpu"))):
+        assert [sample.metainfo for sample in found] == [{"clip_id": str(n)} for n in range(3)]
+        assert [sample.gt_label.tolist() for sample in found] == [[0], [1], [2]]
+        assert [sample.target.tolist() for sample in found] == [[0.0] * 2, [0.5] * 2, [1.0] * 2]
 
 
 def test_a_clips_stream_leaves_the_outer_streams_alone():
