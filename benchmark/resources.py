@@ -6,15 +6,20 @@ The machine's own size says nothing about it: a job on a shared node has a few o
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 # What schedulers promise a job: cores, and MiB of memory.
 CORE_VARIABLES = ("SLURM_CPUS_PER_TASK", "PBS_NCPUS", "NSLOTS")
 MEMORY_VARIABLE = "SLURM_MEM_PER_NODE"
+# Which accelerators CUDA shows to this process, and which it did before some of them were hidden here. Worker processes
+# inherit both.
+VISIBLE, GIVEN = "CUDA_VISIBLE_DEVICES", "BENCHMARK_GIVEN_DEVICES"
+_UNSAID = "unsaid"
 
 
 def cores() -> int:
@@ -37,6 +42,30 @@ def memory() -> int:
     if promised.isdigit() and int(promised):
         limits.append(int(promised) * 2**20)
     return min(limits)
+
+
+def given_devices() -> list[str] | None:
+    """The accelerators that the scheduler gave, as CUDA names them: numbers, `GPU-...` or `MIG-...`, in its order.
+
+    None if it said nothing, so that all there are may be used.
+    """
+    text = os.environ.get(GIVEN, os.environ.get(VISIBLE, _UNSAID))
+    if text == _UNSAID:
+        return None
+    # As CUDA reads it: what comes after something that names no device does not count.
+    names = (name.strip() for name in text.split(","))
+    return list(itertools.takewhile(lambda name: name.isdigit() or name.startswith(("GPU-", "MIG-")), names))
+
+
+def show_devices(names: str) -> None:
+    """Let CUDA see these of the given accelerators, and no others; only before the first use of one."""
+    os.environ.setdefault(GIVEN, os.environ.get(VISIBLE, _UNSAID))
+    os.environ[VISIBLE] = names
+
+
+def shared_out(processes: int, devices: Sequence[str]) -> list[str | None]:
+    """The device of each process, all as often as any other; None for each if there are no devices."""
+    return [devices[number % len(devices)] if devices else None for number in range(processes)]
 
 
 def _limits(name: str) -> Iterator[str]:

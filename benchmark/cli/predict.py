@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import add_json, note, positive, print_json, print_table
+from benchmark.cli.run_options import add_precision
 
 if TYPE_CHECKING:
     from benchmark.library.predict import Seen, SeenClip, SeenPiece
@@ -28,6 +29,7 @@ def add_commands(commands: Any) -> None:
     predict.add_argument("--window", type=positive, default=64, metavar="N", help="frames of a window; default: 64")
     predict.add_argument("--step", type=positive, metavar="N", help="frames between windows; default: half a window")
     predict.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
+    add_precision(predict)
     add_json(predict)
     predict.set_defaults(function=predict_videos)
 
@@ -49,6 +51,7 @@ def predict_videos(options: argparse.Namespace) -> int:
         window=options.window if options.timeline else None,
         step=options.step,
         device=options.device,
+        precision=options.precision,
         watcher=Terminal(),
     )
     if options.json:

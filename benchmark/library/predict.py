@@ -6,6 +6,7 @@ import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,11 +18,13 @@ from benchmark.planning.pretraining_sources import videos as videos_in
 from benchmark.plugin_functions import make_recipe
 from benchmark.registry import registry
 from benchmark.resources import cores
+from benchmark.running.machine import Resources
 from benchmark.specs import MethodSpec
-from benchmark.training.devices import use_device
+from benchmark.training.devices import compute_by, has_bf16, use_device
 from benchmark.training.model import build_model
 from benchmark.training.prediction import Piece, Predictor, sliding
 from benchmark.training.weights import read_weight_file
+from benchmark.units.computing import Computing, Precision
 from benchmark.units.initial_weights import MODEL
 from benchmark.video.clip import UnreadableClip
 from benchmark.video.frames import open_shared
@@ -75,6 +78,7 @@ def predict(
     window: int | None = None,
     step: int | None = None,
     device: str = "auto",
+    precision: Precision | Literal["auto"] = "auto",
     watcher: Watcher | None = None,
 ) -> Seen:
     """Class probabilities of clips.
@@ -82,16 +86,19 @@ def predict(
     videos: video files, images, folders of frames, trees of all these, or patterns. weights: the method's file, or one
     for each of its networks, by name. preset, classes, dataset: where the file does not say them; the classes in its
     order; the dataset as on which frames are sampled.
-    window: also look at every `window` frames, `step` apart (half a window), over time.
+    window: also look at every `window` frames, `step` apart (half a window), over time. device, precision: see
+    `Resources`.
 
     Raises EnvironmentProblem where nothing is found, UsageError for what is no clip, IntegrityError for wrong weights.
     """
     files = {MODEL: Path(weights)} if isinstance(weights, (str, Path)) else {n: Path(f) for n, f in weights.items()}
     paths = list(dict.fromkeys(path for text in videos for path in _clips(str(text))))
-    use_device(device, cores())
+    use_device(device)
+    computing = Resources(precision=precision, threads=cores()).computing_on(has_bf16())
+    compute_by(computing)
     watcher = watcher or Watcher()
     with fenced(method):
-        predictor, names = _predictor(method, files, preset, classes, dataset, watcher)
+        predictor, names = _predictor(method, files, preset, classes, dataset, computing, watcher)
     clips, unreadable = [], []
     with watcher.counting("predicting") as report:
         for done, path in enumerate(paths):
@@ -129,6 +136,7 @@ def _predictor(
     preset: str | None,
     given: Sequence[str] | None,
     dataset: str | None,
+    computing: Computing,
     watcher: Watcher,
 ) -> tuple[Predictor, tuple[str, ...]]:
     """The method with its weights, and its classes."""
@@ -149,7 +157,8 @@ def _predictor(
     dataset = dataset or (origin.dataset if origin else "")
     model = build_model(method.name, preset, len(classes), files, dataset)
     chosen = method.presets[preset].on(dataset)
-    return Predictor(model, make_recipe(method.recipe, chosen, len(classes)), chosen), classes
+    recipe = make_recipe(method.recipe, chosen, len(classes))
+    return Predictor(model, recipe, chosen, computing), classes
 
 
 def _official_order(method: MethodSpec) -> tuple[str, ...]:

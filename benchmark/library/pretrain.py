@@ -177,18 +177,19 @@ def _train(
     watcher: Watcher,
 ) -> None:
     """Only now is torch imported."""
-    from benchmark.training.devices import has_bf16, use_device
+    from benchmark.training.devices import compute_by, has_bf16, use_device
     from benchmark.training.pretraining import PretrainingJob
     from benchmark.training.pretraining import pretrain as train
 
     state = read_state(folder, unit)
-    state.device = use_device(resources.device, resources.threads)
+    state.device = use_device(resources.device)
     computing = resources.computing_on(has_bf16())
+    compute_by(computing)
     if state.epoch:
         check_computing(folder, state.computing, computing)
     state.computing = computing
     workers = resources.workers_on(state.device != "cpu")
-    job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, init)
+    job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, init, computing)
     # Refuses what does not fit together before anything is written.
     epochs = job.config().train_cfg.max_epochs
     if job.preset.decode_size:

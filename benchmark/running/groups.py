@@ -110,16 +110,18 @@ def _tell_recipes(todo: Sequence[Unit], watcher: Watcher) -> None:
 
 def _machine(group: UnitGroup, runs: Path, resources: Resources) -> tuple[Machine, int]:
     """The run-time choices of this machine, and how many units run at a time. Only now is torch imported."""
-    from benchmark.training.devices import has_bf16, use_device
+    from benchmark.training.devices import compute_by, has_bf16, use_device
 
-    accelerated = use_device(resources.device, resources.threads) != "cpu"
+    accelerated = use_device(resources.device) != "cpu"
+    computing = resources.computing_on(has_bf16())
+    compute_by(computing)
     machine = Machine(
         runs=runs,
         dataset_root=group.data.root,
         test_root=group.data.test_root,
         cache=cache_folder() / "frames",
         device=resources.device,
-        computing=resources.computing_on(has_bf16()),
+        computing=computing,
         workers=resources.workers_on(accelerated),
         init=group.init,
     )

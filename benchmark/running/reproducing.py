@@ -93,14 +93,15 @@ def _match(record: Record, weights: Sequence[Path]) -> list[tuple[UnitRecord, Pa
 def _reproduce_unit(
     record: Record, stated: UnitRecord, folder: Path, data: Data, clips: Sequence[Clip], checkpoint: Path, device: str
 ) -> Reproduced:
-    from benchmark.training.devices import use_device
+    from benchmark.training.devices import compute_by, use_device
     from benchmark.training.unit import predict
 
     protocol = protocol_of(record)
     unit = _unit_of(record, stated)
     fold = Fold(stated.fold, (), (), tuple(sorted(clips, key=lambda clip: clip.id)))
     computing = stated.cost.computing or Computing()
-    use_device(device, computing.threads)
+    use_device(device)
+    compute_by(computing)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as temporary:
         place = Path(temporary)
         hidden, names = hide({TEST: unlabelled_samples(fold.test, protocol)})

@@ -16,6 +16,7 @@ from benchmark.failures import explain, reason_of, stops_everything
 from benchmark.fence import from_outside, prints_apart
 from benchmark.planning.data import Data
 from benchmark.processes import follow_parent, worker_pool
+from benchmark.resources import shared_out, show_devices
 from benchmark.running.machine import Machine
 from benchmark.running.steps import run_unit
 from benchmark.units.unit import Unit
@@ -60,8 +61,14 @@ def _one_by_one(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Wat
 
 
 def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
-    events = multiprocessing.get_context("spawn").SimpleQueue()
-    with _listening(events, watcher), worker_pool(jobs, _start_worker, (events,), died=DIED) as pool:
+    from benchmark.training.devices import visible_devices
+
+    context = multiprocessing.get_context("spawn")
+    events, devices = context.SimpleQueue(), context.SimpleQueue()
+    # One that was chosen by its number is every worker's.
+    for device in shared_out(jobs, visible_devices() if machine.device in ("auto", "cuda") else []):
+        devices.put(device)
+    with _listening(events, watcher), worker_pool(jobs, _start_worker, (events, devices), died=DIED) as pool:
         futures = {pool.submit(_work, unit, data.folds[unit.fold], machine): unit for unit in todo}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -108,10 +115,14 @@ class _Sender(Watcher):
 _sender: _Sender
 
 
-def _start_worker(events: Any) -> None:
+def _start_worker(events: Any, devices: Any) -> None:
     global _sender
     _sender = _Sender(events)
     follow_parent()
+    # Before torch is imported.
+    device = devices.get()
+    if device is not None:
+        show_devices(device)
     # Data loaders fork, as everywhere on Linux; a spawned process would otherwise spawn them too, which takes seconds.
     multiprocessing.set_start_method("fork", force=True)
 

@@ -134,14 +134,15 @@ def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str
 
 
 def _train(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path, watcher: Watcher) -> None:
-    from benchmark.training.devices import hardware, use_device
+    from benchmark.training.devices import compute_by, hardware, use_device
     from benchmark.training.unit import train, try_initial
 
     if state.epoch:
         check_computing(folder, state.cost.computing, machine.computing)
     state.status = "training"
     state.cost.computing = machine.computing
-    state.cost.device = use_device(machine.device, machine.computing.threads)
+    state.cost.device = use_device(machine.device)
+    compute_by(machine.computing)
     state.cost.hardware = hardware()
     save_state(folder, state)
     clock = time.monotonic()
@@ -217,7 +218,7 @@ def _source_folder(unit: Unit, machine: Machine) -> Path:
 
 
 def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path, watcher: Watcher) -> None:
-    from benchmark.training.devices import use_device
+    from benchmark.training.devices import compute_by, use_device
     from benchmark.training.hooks import BEST, LAST
     from benchmark.training.unit import predict
 
@@ -229,7 +230,8 @@ def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder:
         raise IntegrityError(
             f"{checkpoint}: is missing or not the one selected; delete {trained_in} to run the unit again"
         )
-    use_device(machine.device, machine.computing.threads)
+    use_device(machine.device)
+    compute_by(machine.computing)
     clock = time.monotonic()
     missing = [split for split in unit.protocol.predicted_splits if split not in state.predictions]
     job = job_of(unit, machine, folder)
@@ -272,4 +274,5 @@ def job_of(unit: Unit, machine: Machine, folder: Path) -> Any:
     """The unit with what of this machine's choices training needs: a `Job`, whose module imports torch."""
     from benchmark.training.unit import Job
 
-    return Job(unit, folder, machine.dataset_root, machine.test_root, machine.cache, machine.workers, machine.init)
+    places = (folder, machine.dataset_root, machine.test_root, machine.cache)
+    return Job(unit, *places, machine.workers, machine.init, machine.computing)

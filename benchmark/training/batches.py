@@ -32,7 +32,7 @@ class Samples(list[ActionDataSample]):
         return _samples, self._stacked()
 
     def _stacked(self) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
-        fields = {name: torch.stack([getattr(sample, name) for sample in self]) for name in self[0].keys()}
+        fields = {name: torch.stack([getattr(sample, name) for sample in self]) for name, _ in self[0].items()}
         return [sample.metainfo for sample in self], fields
 
 

@@ -5,28 +5,82 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
+import shutil
 from pathlib import Path
 
 import torch
 
-from benchmark.errors import EnvironmentProblem
+from benchmark.errors import EnvironmentProblem, UsageError
+from benchmark.resources import VISIBLE, given_devices, show_devices
+from benchmark.units.computing import Computing
 
 
-def use_device(name: str, threads: int) -> str:
+def use_device(name: str) -> str:
     """Make `auto`, `cpu`, `cuda` or `cuda:N` the device of this process, and say which it is.
 
-    Must be called before the first use of an accelerator. `threads` is the number that torch computes with on the CPU;
-    it is the caller's to fix, because another number adds in another order and so gives other last digits.
+    N counts the devices that the scheduler gave. Must be called before the first use of an accelerator. Raises
+    UsageError for another name, EnvironmentProblem for a device that is not there.
     """
-    torch.set_num_threads(threads)
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise UsageError(f"--device {name}: give auto, cpu, cuda or cuda:N, with N from 0")
     if name == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        show_devices("")
     elif name.startswith("cuda:"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = name.removeprefix("cuda:")
-    available = torch.cuda.is_available()
-    if name.startswith("cuda") and not available:
+        show_devices(_device(int(name.removeprefix("cuda:"))))
+    if name.startswith("cuda") and not torch.cuda.is_available():
         raise EnvironmentProblem(f"--device {name}: torch {torch.__version__} sees no such device; try --device cpu")
     return device_found()
+
+
+def _device(number: int) -> str:
+    """The `number`-th device that the scheduler gave, as CUDA names it."""
+    given = given_devices()
+    if given is None:
+        return str(number)
+    if number >= len(given):
+        raise EnvironmentProblem(
+            f"--device cuda:{number}: this process was given {len(given)} accelerators, counted from cuda:0 "
+            f"({VISIBLE}={','.join(given)}); choose one of them, or ask the scheduler for more"
+        )
+    return given[number]
+
+
+def visible_devices() -> list[str]:
+    """All accelerators that units may be spread over, as CUDA names them."""
+    given = given_devices()
+    # Of several MIG instances CUDA shows one process the first alone, so what was given is not counted by torch.
+    if given is None or not torch.cuda.is_available():
+        return [str(number) for number in range(torch.cuda.device_count())]
+    return given
+
+
+def compute_by(computing: Computing) -> None:
+    """Have torch, in this process, compute as was chosen; EnvironmentProblem where the device cannot.
+
+    What a model does in its own precision is `benchmark.training.computing`'s.
+    """
+    _check(computing)
+    torch.set_num_threads(computing.threads)
+    # By default convolutions round to TF32 on an accelerator, which is not float32.
+    torch.backends.cuda.matmul.allow_tf32 = computing.precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = computing.precision == "tf32"
+    torch.backends.cudnn.benchmark = not computing.deterministic
+    if computing.deterministic:
+        # cuBLAS adds in the same order only with workspaces of its own; read when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(computing.deterministic)
+
+
+def _check(computing: Computing) -> None:
+    accelerated, precision = torch.cuda.is_available(), computing.precision
+    if precision == "tf32" and not (accelerated and torch.cuda.get_device_capability() >= (8, 0)):
+        raise EnvironmentProblem(f"--precision tf32: {device_found()} has no TensorFloat-32; use fp32 or bf16")
+    if precision == "bf16" and accelerated and not has_bf16():
+        raise EnvironmentProblem(f"--precision bf16: {device_found()} has no bfloat16; use fp16 or fp32")
+    compilers = (os.environ.get("CXX", ""), "c++", "g++", "clang++")
+    if computing.compile and not any(name and shutil.which(name) for name in compilers):
+        raise EnvironmentProblem("--compile: needs a C++ compiler, and there is none on PATH; install g++, or leave it")
 
 
 def device_found() -> str:

@@ -16,7 +16,9 @@ from mmengine.registry import init_default_scope
 from benchmark.errors import UnitFailed
 from benchmark.specs import Preset, Recipe
 from benchmark.training.batches import collate_clips
+from benchmark.training.computing import compute_in
 from benchmark.training.config import Reading, packing, reader_config
+from benchmark.units.computing import Computing
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,10 @@ class Piece:
 class Predictor:
     """A recognizer with its test pipeline."""
 
-    def __init__(self, model: BaseModel, recipe: Recipe, preset: Preset) -> None:
+    def __init__(self, model: BaseModel, recipe: Recipe, preset: Preset, computing: Computing) -> None:
         init_default_scope("mmaction")
         self.model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        compute_in(self.model, computing)
         reading = Reading(rows=Path(), root=Path(), cache=None, workers=0, seed="")
         steps = [*recipe.test_transforms, *packing(recipe)]
         self.pipeline = Compose([reader_config(preset, reading, train=False), *steps])

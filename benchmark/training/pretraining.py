@@ -29,6 +29,7 @@ from benchmark.training.config import (
 from benchmark.training.registered import check_registered
 from benchmark.training.weights import Origin, read_checkpoint, read_weight_file, write_weights
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
+from benchmark.units.computing import Computing
 from benchmark.units.guard import closed
 from benchmark.units.history import Training, hash_clips
 from benchmark.units.presets import changed_preset
@@ -54,6 +55,7 @@ class PretrainingJob:
     cache: Path
     workers: int
     init: Mapping[str, Path]
+    computing: Computing
 
     def config(self) -> Config:
         """The resolved MMEngine config; also makes sure that every type name in it is registered."""
@@ -132,7 +134,7 @@ def _train(
     hooks = [SeedEpochs(seed), TellEpoch(), keeper, ReportSteps(on_step)]
     if clips := job.preset.statistics:
         hooks.append(PartStatistics(clips))
-    runner = make_runner(config, job.folder, hooks, checkpoints / LAST)
+    runner = make_runner(config, job.folder, hooks, checkpoints / LAST, job.computing)
     try:
         if job.init and not (checkpoints / LAST).is_file():
             initialise(runner)

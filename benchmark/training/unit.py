@@ -24,8 +24,10 @@ from benchmark.files import hash_file, replacing, write_text
 from benchmark.registry import registry
 from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
+from benchmark.training.computing import compute_in
 from benchmark.training.config import build_config
 from benchmark.units.clip_names import read_names
+from benchmark.units.computing import Computing
 from benchmark.units.history import InitialWeights, Training
 from benchmark.units.initial_weights import MODEL
 from benchmark.units.presets import preset_of_unit
@@ -54,7 +56,7 @@ from benchmark.training.hooks import (  # noqa: E402
     scored,
 )
 from benchmark.training.initial_weights import load_initial  # noqa: E402
-from benchmark.training.loop import initialise, make_runner, samples_of  # noqa: E402
+from benchmark.training.loop import initialise, loader_config, make_runner, samples_of  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
 from benchmark.training.views import averaged, viewed  # noqa: E402
 from benchmark.training.weights import ORIGIN, Origin, read_checkpoint, read_weight_file  # noqa: E402
@@ -71,6 +73,7 @@ class Job:
     cache: Path
     workers: int
     init: Mapping[str, Path] = field(default_factory=dict)
+    computing: Computing = field(default_factory=Computing)
 
     def config(self) -> Config:
         """The unit's MMEngine config; also makes sure that every type name in it is registered."""
@@ -134,7 +137,7 @@ def train(
     watching = (
         WatchedScores(samples_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None
     )
-    runner = make_runner(config, job.folder, hooks, last, watching)
+    runner = make_runner(config, job.folder, hooks, last, job.computing, watching)
     if config.train_cfg.max_epochs == 0:
         return _untrained(runner, job, checkpoints / (BEST if select else LAST), origin)
     try:
@@ -169,12 +172,13 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     model = MODELS.build(config.model)
     model.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    compute_in(model, job.computing)
     configs = {split: config[f"{split}_dataloader"] for split in splits}
     preset, weights = preset_of_unit(job.unit), {}
     if job.unit.views and preset.views:
         for split, loader in configs.items():
             configs[split], weights[split] = viewed(loader, preset.views, preset.sampling, names)
-    loaders = {split: Runner.build_dataloader(loader) for split, loader in configs.items()}
+    loaders = {split: Runner.build_dataloader(loader_config(loader)) for split, loader in configs.items()}
     total, done = sum(len(loader) for loader in loaders.values()), 0
     results: dict[str, Predictions] = {}
     operations = 0

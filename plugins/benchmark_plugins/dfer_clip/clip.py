@@ -104,7 +104,7 @@ class ImageEncoder(Tower):
 
 
 class TextEncoder(Tower):
-    """Embedded texts (C, L, dim) to (C, outputs), read off the last token of each text."""
+    """Embedded texts (C, L, dim), L up to `length`, to (C, outputs), read off the last token of each text."""
 
     def __init__(self, length: int, dim: int, depth: int, heads: int, outputs: int) -> None:
         super().__init__(dim, depth, heads, causal=True)
@@ -113,7 +113,6 @@ class TextEncoder(Tower):
         self.text_projection = nn.Parameter(dim**-0.5 * torch.randn(dim, outputs))
 
     def forward(self, prompts: Tensor, end: Tensor) -> Tensor:
-        """end: (C,), the place of each text's last token. What follows it is never seen, and left out."""
-        length = int(end.max()) + 1
-        x = self.ln_final(self.blocks(prompts[:, :length] + self.positional_embedding[:length]))
+        """end: (C,), the place of each text's last token. What follows it is never seen, and may be left out."""
+        x = self.ln_final(self.blocks(prompts + self.positional_embedding[: prompts.shape[1]]))
         return x[torch.arange(len(x), device=x.device), end] @ self.text_projection

@@ -91,6 +91,7 @@ class DFERCLIPHead(BaseHead):
         self.text_encoder = TextEncoder(LENGTH, outputs=in_channels, **text).requires_grad_(False)
         # A constant while nothing is learned; follows from the weights.
         self.register_buffer("class_vectors", torch.zeros(num_classes, in_channels), persistent=False)
+        self.length = LENGTH
         self.register_load_state_dict_post_hook(_refresh)
 
     def init_weights(self) -> None:
@@ -102,6 +103,8 @@ class DFERCLIPHead(BaseHead):
     def train(self, mode: bool = True) -> DFERCLIPHead:
         """Leaving training, or given weights outside it, the class vectors are computed once."""
         super().train(mode)
+        # Of the longest text; asked once, because an accelerator is waited for.
+        self.length = int(self._ends().max()) + 1
         if not mode:
             with torch.no_grad():
                 self.class_vectors.copy_(self.describe())
@@ -113,8 +116,12 @@ class DFERCLIPHead(BaseHead):
         return torch.cat([embedded[:, :1], self.ctx, embedded[:, 1 + self.contexts :]], dim=1)
 
     def describe(self) -> Tensor:
-        """Class vectors (C, in_channels). The end has the highest token number of a text."""
-        return self.text_encoder(self.prompts(), self.tokens.argmax(dim=1))
+        """Class vectors (C, in_channels)."""
+        return self.text_encoder(self.prompts()[:, : self.length], self._ends())
+
+    def _ends(self) -> Tensor:
+        """The place of each text's end (C,), which has its highest token number."""
+        return self.tokens.argmax(dim=1)
 
     def forward(self, x: Tensor, **_: Any) -> Tensor:
         """Logits."""

@@ -14,6 +14,8 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from benchmark_plugins.layers.precision import at_least_float32
+
 
 class DMIN(nn.Module):
     """Dynamic multi-instance normalisation: (B, M, C) to (B, M, C).
@@ -32,6 +34,8 @@ class DMIN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise, scale and shift; M must be at least 2."""
+        # A variance as a difference of squares.
+        x = at_least_float32(x)
         # The bag's variance is the unbiased one (divided by M - 1), also inside the layer's.
         var, mean = torch.var_mean(x, dim=1, keepdim=True)
         layer_mean = mean.mean(dim=2, keepdim=True)

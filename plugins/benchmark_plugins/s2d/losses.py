@@ -60,8 +60,10 @@ class EmotionAnchors(nn.Module):
         """Let the clips of a batch, with class indices `labels` (B,), replace the oldest anchors of their classes."""
         if self.progress < FIRST_UPDATE or self.epoch % self.update_every:
             return
-        probabilities = logits.softmax(dim=-1)
-        for label in labels.unique().tolist():
-            clips = labels == label
-            self.features[label] = torch.cat([self.features[label], features[clips]])[-self.size :]
-            self.probabilities[label] = torch.cat([self.probabilities[label], probabilities[clips]])[-self.size :]
+        classes = torch.arange(len(self.features), device=labels.device)[:, None]
+        # For each class its anchors and then the batch: the last that are of the class, found without asking how many.
+        own = torch.cat([torch.ones_like(self.features[..., 0], dtype=torch.bool), labels == classes], dim=1)
+        newest = own.byte().argsort(dim=1, stable=True)[:, -self.size :]
+        for anchors, clips in ((self.features, features), (self.probabilities, logits.softmax(dim=-1))):
+            candidates = torch.cat([anchors, clips.expand(len(anchors), -1, -1)], dim=1)
+            anchors.copy_(candidates[classes, newest])

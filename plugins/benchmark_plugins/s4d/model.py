@@ -15,6 +15,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from benchmark_plugins.layers.precision import at_least_float32, without_autocast
 from benchmark_plugins.videomae.model import FusedAttention, Positions
 
 # Tokens per expert in the official code, relative to an even share of all choices in the batch.
@@ -72,14 +73,15 @@ class ExpertMixture(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) to the same."""
-        logits = self.router(x, noisy=self.training or self.routing == "official")
+        with without_autocast(x):
+            logits = self.router(at_least_float32(x), noisy=self.training or self.routing == "official")
         self.logits = logits if self.training else None
         best, chosen = logits.flatten(0, 1).topk(self.top)
         gates, tokens = best.softmax(dim=1), x.flatten(0, 1)
         capacity = len(tokens)
         if self.routing == "official":
             capacity = int(len(tokens) * self.top / len(self.experts) * CAPACITY)
-        output = torch.zeros_like(tokens)
+        output = torch.zeros_like(tokens, dtype=gates.dtype)
         for number, expert in enumerate(self.experts):
             served, place = (chosen == number).nonzero(as_tuple=True)
             served, place = served[:capacity], place[:capacity]
