@@ -69,7 +69,9 @@ def compute_by(computing: Computing) -> None:
     if computing.deterministic:
         # cuBLAS adds in the same order only with workspaces of its own; read when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(computing.deterministic)
+    # Only to change it: torch imports its whole compiler for this.
+    if torch.are_deterministic_algorithms_enabled() != computing.deterministic:
+        torch.use_deterministic_algorithms(computing.deterministic)
 
 
 def _check(computing: Computing) -> None:

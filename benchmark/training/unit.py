@@ -172,7 +172,6 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     model = MODELS.build(config.model)
     model.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    compute_in(model, job.computing)
     configs = {split: config[f"{split}_dataloader"] for split in splits}
     preset, weights = preset_of_unit(job.unit), {}
     if job.unit.views and preset.views:
@@ -187,7 +186,10 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
         scores: list[tuple[str, np.ndarray]] = []
         with plain_clip_errors(), torch.inference_mode():
             for batch in loader:
-                operations = operations or count_operations(model, batch)
+                if done == 0:
+                    # Before it is compiled, which hides operations from whoever counts them.
+                    operations = count_operations(model, batch)
+                    compute_in(model, job.computing)
                 samples = model.test_step(batch)
                 scores += [scored(sample.to_dict(), frames) for sample in samples]
                 done += 1

@@ -1,0 +1,159 @@
+"""Which device is whose, and what a process computes with; nothing here needs an accelerator."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+
+import pytest
+import torch
+
+from benchmark.errors import EnvironmentProblem, UsageError
+from benchmark.processes import worker_pool
+from benchmark.resources import GIVEN, VISIBLE, given_devices, shared_out
+from benchmark.running.run import _start_worker
+from benchmark.training.devices import compute_by, use_device, visible_devices
+from benchmark.units.computing import Computing
+
+MIXED = "4,GPU-3faf8393,MIG-1b2c"
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """Says what the scheduler gave; whatever is asked for is then undone."""
+
+    def say(text):
+        # Set first, so that what a test sets is taken back, also where there was nothing.
+        for name, value in ((GIVEN, ""), (VISIBLE, text or "")):
+            monkeypatch.setenv(name, value)
+        for name in (GIVEN, *([] if text is not None else [VISIBLE])):
+            monkeypatch.delenv(name)
+
+    return say
+
+
+@pytest.fixture
+def accelerators(monkeypatch):
+    """A machine with three of them, as far as torch says."""
+    for name, value in {
+        "is_available": True,
+        "device_count": 3,
+        "get_device_name": "Card",
+        "get_device_capability": (7, 5),
+        "is_bf16_supported": False,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, value=value, **__: value)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (None, None),
+        ("", []),
+        ("2,0", ["2", "0"]),
+        (MIXED, ["4", "GPU-3faf8393", "MIG-1b2c"]),
+        ("1,-1,2", ["1"]),
+        ("NoDevFiles", []),
+    ],
+)
+def test_what_the_scheduler_gave_is_read_as_cuda_reads_it(given, text, names):
+    given(text)
+    assert given_devices() == names
+
+
+@pytest.mark.parametrize(("number", "name"), enumerate(MIXED.split(",")))
+def test_a_number_counts_the_given_devices_however_often_it_is_asked_for(given, accelerators, number, name):
+    given(MIXED)
+    for _ in range(2):
+        use_device(f"cuda:{number}")
+        assert os.environ[VISIBLE] == name
+
+
+def test_where_nothing_was_given_a_number_is_the_machines(given, accelerators):
+    given(None)
+    for _ in range(2):
+        use_device("cuda:2")
+        assert os.environ[VISIBLE] == "2"
+
+
+def test_a_device_that_was_not_given_is_refused(given, accelerators):
+    given("4,7")
+    with pytest.raises(EnvironmentProblem, match=r"cuda:2: this process was given 2 accelerators.*DEVICES=4,7"):
+        use_device("cuda:2")
+    assert os.environ[VISIBLE] == "4,7"
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "cuda:-1", ""])
+def test_what_is_no_device_is_not_taken_for_another(name):
+    with pytest.raises(UsageError, match="give auto, cpu, cuda or cuda:N"):
+        use_device(name)
+
+
+@pytest.mark.parametrize(("text", "names"), [(None, ["0", "1", "2"]), (MIXED, MIXED.split(",")), ("", [])])
+def test_units_are_spread_over_all_devices_that_were_given(given, accelerators, text, names):
+    given(text)
+    assert visible_devices() == names
+
+
+def test_every_process_has_a_device_and_none_has_two_more_than_another():
+    assert shared_out(5, ["a", "b"]) == ["a", "b", "a", "b", "a"]
+    assert shared_out(2, []) == [None, None]
+
+
+def test_a_worker_sees_its_own_device_alone(given):
+    given(MIXED)
+    context = multiprocessing.get_context("spawn")
+    events, devices = context.SimpleQueue(), context.SimpleQueue()
+    devices.put("MIG-1b2c")
+    with worker_pool(1, _start_worker, (events, devices), died="died") as pool:
+        seen = [pool.submit(os.getenv, name).result() for name in (VISIBLE, GIVEN)]
+    assert seen == ["MIG-1b2c", MIXED]
+
+
+@pytest.fixture
+def restored():
+    """Whatever a test chooses, the next one computes as by default."""
+    yield
+    compute_by(Computing())
+
+
+def test_float32_is_not_rounded_to_less(restored):
+    compute_by(Computing())
+    assert not torch.backends.cuda.matmul.allow_tf32 and not torch.backends.cudnn.allow_tf32
+
+
+def test_tf32_is_asked_for_where_there_is_some(restored, accelerators, monkeypatch):
+    with pytest.raises(EnvironmentProblem, match="--precision tf32: Card has no TensorFloat-32"):
+        compute_by(Computing(precision="tf32"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
+    compute_by(Computing(precision="tf32"))
+    assert torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32
+
+
+def test_a_precision_that_the_device_lacks_is_refused(restored, accelerators):
+    with pytest.raises(EnvironmentProblem, match="--precision bf16: Card has no bfloat16; use fp16 or fp32"):
+        compute_by(Computing(precision="bf16"))
+
+
+def test_a_processor_has_16_bits_but_no_tf32(restored):
+    compute_by(Computing(precision="bf16"))
+    compute_by(Computing(precision="fp16"))
+    with pytest.raises(EnvironmentProblem, match="--precision tf32: cpu has no TensorFloat-32"):
+        compute_by(Computing(precision="tf32"))
+
+
+def test_deterministic_algorithms_are_chosen_and_left_again(restored, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    compute_by(Computing(deterministic=True))
+    assert torch.are_deterministic_algorithms_enabled() and os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert not torch.backends.cudnn.benchmark
+    compute_by(Computing())
+    assert not torch.are_deterministic_algorithms_enabled() and torch.backends.cudnn.benchmark
+
+
+def test_compiling_needs_a_compiler(restored, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(EnvironmentProblem, match="--compile: needs a C"):
+        compute_by(Computing(compile=True))
