@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh")
 # What a shell sets while it asks for completions.
 ASKED = "_ARGCOMPLETE"
 # Which names an option takes, and whether a file may be given instead; by the option's last name.
-OPTIONS = {
+OPTIONS: dict[str, tuple[str, ...]] = {
     "protocol": ("protocols",),
     "method": ("methods",),
     "augment": ("augmentations",),
@@ -23,7 +23,7 @@ OPTIONS = {
 }
 FILES_TOO = ("protocol",)
 # The same of arguments without an option, by their command.
-ARGUMENTS = {
+ARGUMENTS: dict[str, tuple[str, ...]] = {
     "show name": ("methods", "protocols", "augmentations", "datasets", "metrics", "sweeps"),
     "sweep file": ("sweeps",),
     "data show name": ("datasets",),
@@ -57,8 +57,8 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
     for command, leaf in commands_of(parser):
         for action in leaf._actions:
-            kinds = OPTIONS.get(action.option_strings[-1].lstrip("-")) if action.option_strings else None
-            kinds = kinds or ARGUMENTS.get(f"{command} {action.dest}")
+            option = action.option_strings[-1].lstrip("-") if action.option_strings else ""
+            kinds = OPTIONS.get(option, ()) or ARGUMENTS.get(f"{command} {action.dest}", ())
             if kinds:
                 action.completer = _completer(kinds, action.dest in FILES_TOO)  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser, always_complete_options="long")
@@ -71,10 +71,9 @@ def _completer(kinds: tuple[str, ...], files_too: bool) -> Callable[..., list[st
         from benchmark.planning.sweep_file import shipped_sweeps
         from benchmark.registry import registry
 
-        known = [
-            name for kind in kinds for name in (shipped_sweeps() if kind == "sweeps" else getattr(registry(), kind))
-        ]
+        found = {kind: shipped_sweeps() if kind == "sweeps" else getattr(registry(), kind) for kind in kinds}
+        known = sorted(name for names in found.values() for name in names)
         files = FilesCompleter(("yaml", "yml"))(prefix) if files_too else []
-        return sorted(name for name in known if name.startswith(prefix)) + list(files)
+        return [name for name in known if name.startswith(prefix)] + list(files)
 
     return names

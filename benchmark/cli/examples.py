@@ -18,7 +18,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "show": (
         "benchmark show former-dfer                                  # parameters, GFLOPs, recipe, reported results",
-        "benchmark show former-dfer --protocol mafw-5fold            # its recipe as this protocol's dataset changes it",
+        "benchmark show former-dfer --protocol mafw-5fold            # its recipe on this protocol's dataset",
         "benchmark show tsm --frames 90                              # which frames of a clip of 90 it is tested on",
         "benchmark show dfew-5fold --splits --data-root /data        # sizes, class counts and hashes of every split",
     ),

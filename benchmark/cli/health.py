@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ class Check:
 def checks() -> list[Check]:
     """Everything looked at, in the order in which it should be mended."""
     return [
-        _python(),
+        Check("python", "ok", platform.python_version()),
         *_packages(),
         _one_owner("OpenCV", "cv2", OPENCV_BUILDS),
         _one_owner("decord", "decord", DECORD_BUILDS),
@@ -59,12 +58,6 @@ def checks() -> list[Check]:
     ]
 
 
-def _python() -> Check:
-    if sys.version_info >= (3, 11):
-        return Check("python", "ok", platform.python_version())
-    return Check("python", "problem", platform.python_version(), "make the environment with Python 3.11 or later")
-
-
 def _packages() -> Iterator[Check]:
     """Each package that moves numbers, and those others that are missing or of a version that nobody tested."""
     pins = _pins()
@@ -75,7 +68,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _requirements() -> list[Requirement]:
-    """What the installed benchmark asks for, here and without extras; one OpenCV of any build is looked for elsewhere."""
+    """What the installed benchmark asks for on this machine, extras and OpenCV (any build will do) left out."""
     try:
         asked = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
     except importlib.metadata.PackageNotFoundError:
@@ -141,9 +134,7 @@ def _device() -> Check:
         return Check("device", "warning", finding, advice)
     shared = _shared_memory()
     if shared is not None and shared < SHARED * 2**20:
-        advice = (
-            "loaders pass clips through /dev/shm: give the container more (docker run --shm-size=8g), or --workers 0"
-        )
+        advice = "loaders pass clips through it: give the container more (docker run --shm-size=8g), or --workers 0"
         return Check("device", "warning", f"{finding}; {shared / 2**20:.0f} MiB in /dev/shm", advice)
     return Check("device", "ok", finding)
 
@@ -159,19 +150,15 @@ def _decoding() -> Iterator[Check]:
 
     frames = [np.full((48, 64, 3), 20 * number, np.uint8) for number in range(1, 11)]
     with tempfile.TemporaryDirectory() as folder:
-        kinds = {
-            "JPEG frames": Path(folder, "frames"),
-            "video": Path(folder, "a.mp4"),
-            "B-frames": Path(folder, "b.mp4"),
-        }
-        for (kind, path), odd in zip(kinds.items(), (0, 0, 2), strict=True):
-            write = write_frames if kind == "JPEG frames" else write_video
+        for kind, name, odd in (("JPEG frames", "frames", 0), ("video", "a.mp4", 0), ("B-frames", "b.mp4", 2)):
+            path = Path(folder, name)
+            write = write_video if path.suffix else write_frames
             try:
                 write(path, frames, clip=odd)
                 yield _read_back(f"decoding {kind}", path, frames)
             # Whatever stops the writing or the reading is the finding.
             except Exception as error:
-                advice = f"reinstall {'OpenCV' if path.suffix == '' else 'decord and av'} with the versions above"
+                advice = f"reinstall {'decord and av' if path.suffix else 'OpenCV'} in the versions above"
                 yield Check(f"decoding {kind}", "problem", f"{type(error).__name__}: {one_line(error)}", advice)
 
 
@@ -186,9 +173,7 @@ def _read_back(subject: str, path: Path, frames: list[np.ndarray]) -> Check:
     )
     # Neighbouring frames differ by 20; compression, by much less.
     if clip.count != len(frames) or off > 8:
-        finding = (
-            f"{clip.decoder}: reads other frames than were written ({clip.count} of {len(frames)}, off by {off:.0f})"
-        )
+        finding = f"{clip.decoder}: other frames than were written ({clip.count} of {len(frames)}, off by {off:.0f})"
         return Check(subject, "problem", finding, "install the versions of decord and av in requirements.txt")
     return Check(subject, "ok", f"{clip.decoder}: exact")
 
@@ -250,5 +235,5 @@ def _plugins() -> Iterator[Check]:
         yield Check(f"plugin {plugin.name}", "ok", f"{plugin.distribution} {plugin.version}: {offers}")
     for problem in found.problems:
         yield Check(
-            "plugin", "problem", problem, "mend or uninstall it (`benchmark doctor --debug` shows where it broke)"
+            "plugin", "problem", problem, "mend or uninstall it (`benchmark list plugins --debug` shows where it broke)"
         )

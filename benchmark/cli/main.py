@@ -33,6 +33,23 @@ from benchmark.failures import DEBUG, Interrupted, explain, show_trace
 from benchmark.registry import registry
 
 INTERRUPTED, TERMINATED = 130, 143
+# In the order in which `--help` lists them.
+COMMANDS = (
+    list_show,
+    doctor,
+    data,
+    pretrain,
+    run,
+    sweep,
+    predict,
+    status,
+    score,
+    compare,
+    plot,
+    leaderboard,
+    weights,
+    completion,
+)
 
 
 def build_parser() -> Parser:
@@ -40,22 +57,7 @@ def build_parser() -> Parser:
     parser = Parser(prog="benchmark", description="A benchmark for dynamic facial expression recognition.")
     parser.add_argument("--version", action=ShowVersions)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    modules = (
-        list_show,
-        doctor,
-        data,
-        pretrain,
-        run,
-        sweep,
-        predict,
-        status,
-        score,
-        compare,
-        plot,
-        leaderboard,
-        weights,
-    )
-    for module in (*modules, completion):
+    for module in COMMANDS:
         module.add_commands(commands)
     add_examples(parser)
     return parser

@@ -23,8 +23,8 @@ class _Help(argparse.HelpFormatter):
 class Parser(argparse.ArgumentParser):
     """argparse, with the nearest command suggested, and `--debug` wherever it is written."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, formatter_class=_Help, **options)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Help, **options)
         self.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of every error"
         )
