@@ -1,0 +1,90 @@
+"""Tables inside pages that are written by hand: a comment `<!-- table: NAME -->` becomes the one called so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from benchmark.planning.request import find_protocol
+from benchmark.protocol import Protocol
+from benchmark.protocol.model import HeldOut
+from benchmark.registry import registry
+from docs.generate.docstrings import cell
+
+MARK = re.compile(r"<!-- table: ([a-z-]+) -->")
+
+
+def with_tables(markdown: str) -> str:
+    """The page with every table that it names."""
+    return MARK.sub(lambda match: TABLES[match[1]](), markdown)
+
+
+def protocols() -> str:
+    """Every protocol that ships, and what it fixes."""
+    rows = []
+    for name in sorted(registry().protocols):
+        protocol = find_protocol(name)
+        tested = f", tested on `{protocol.test_on.dataset}`" if protocol.test_on else ""
+        rows.append(
+            f"| `{name}` | `{protocol.dataset}`{tested} | {len(protocol.folds)} | {len(protocol.classes)} | "
+            f"{_held_out(protocol)} | {_selection(protocol)} | {protocol.ranking} | `{protocol.hash[:12]}` |"
+        )
+    header = "| protocol | dataset | folds | classes | held out as val | reported epoch | ranked by | hash |"
+    return "\n".join([header, "|---|---|---|---|---|---|---|---|", *rows])
+
+
+def _held_out(protocol: Protocol) -> str:
+    val = protocol.split.val
+    if val is None:
+        return "nothing"
+    if isinstance(val, HeldOut):
+        group = f", by {val.group}" if val.group else ""
+        return f"{100 * val.fraction:g} % of {val.source}, by SHA-256{group}"
+    return f"the official {val}"
+
+
+def _selection(protocol: Protocol) -> str:
+    chosen = protocol.selection
+    words = {"val": f"best {chosen.metric} on val", "last": "the last", "test-oracle": f"best {chosen.metric} on **test**"}
+    return words[chosen.policy] + ("" if chosen.policy == "val" else "; not ranked")
+
+
+def official_evaluations() -> str:
+    """Where each method's official evaluation departs from an honest protocol, in its spec's own words."""
+    rows = [
+        f"| [`{name}`](methods/{folder_of(spec.recipe)}.md) | {cell(spec.official_evaluation)} |"
+        for name, spec in sorted(registry().methods.items())
+    ]
+    return "\n".join(["| method | its official evaluation |", "|---|---|", *rows])
+
+
+def folder_of(import_path: str) -> str:
+    """The folder of a built-in plugin, from the import path of its recipe."""
+    return import_path.split(".")[1]
+
+
+def metrics() -> str:
+    """Every metric, and what it needs."""
+    rows = [
+        f"| `{name}` | {cell(spec.title)} | {spec.input} | {'higher' if spec.higher_is_better else 'lower'} | "
+        f"{cell(spec.citation)} |"
+        for name, spec in sorted(registry().metrics.items())
+    ]
+    return "\n".join(["| metric | title | follows from | better | source |", "|---|---|---|---|---|", *rows])
+
+
+def datasets() -> str:
+    """Every dataset that has a layout."""
+    rows = [
+        f"| `{name}` | {cell(spec.title)} | {'yes' if spec.votes else 'no'} | {cell(spec.licence)} |"
+        for name, spec in sorted(registry().datasets.items())
+    ]
+    return "\n".join(["| dataset | title | annotators' votes | terms |", "|---|---|---|---|", *rows])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "protocols": protocols,
+    "official-evaluations": official_evaluations,
+    "metrics": metrics,
+    "datasets": datasets,
+}
