@@ -42,16 +42,15 @@ def page() -> str:
 def specs() -> str:
     """The public classes of `benchmark.specs`."""
     tree = ast.parse((ROOT / "benchmark/specs.py").read_text(encoding="utf-8"))
-    return "\n".join([SPECS, *(_class(node).replace("### ", "## ", 1) for node in tree.body if isinstance(node, ast.ClassDef))])
+    classes = [_class(node, level=2) for node in tree.body if isinstance(node, ast.ClassDef)]
+    return "\n".join([SPECS, *classes])
 
 
 def _places() -> dict[str, str]:
     """The module of each public name, as `benchmark/__init__.py` has it."""
     tree = ast.parse((ROOT / "benchmark/__init__.py").read_text(encoding="utf-8"))
     (value,) = (
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_PLACES"
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_PLACES"
     )
     return ast.literal_eval(value)
 
@@ -95,7 +94,8 @@ def _argument(argument: ast.arg, default: ast.expr | None) -> str:
 
 
 def _class(node: ast.ClassDef, level: int = 3) -> str:
-    fields = [item for item in node.body if isinstance(item, ast.AnnAssign) and not ast.unparse(item.target).startswith("_")]
+    annotated = [item for item in node.body if isinstance(item, ast.AnnAssign)]
+    fields = [item for item in annotated if not ast.unparse(item.target).startswith("_")]
     names = [ast.unparse(item.target) for item in fields]
     lines = [f"{'#' * level} {node.name}", ""]
     if fields:

@@ -14,7 +14,8 @@ NOTEBOOK = Path(__file__).parents[1] / "notebooks/tour.ipynb"
 def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
     """The notebook with its outputs, executed in `folder`; raises CellExecutionError where a cell fails."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    place = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=place).execute()
     for cell in notebook.cells:
         # When a cell ran is another each time, and nobody's business.
         cell.metadata.pop("execution", None)

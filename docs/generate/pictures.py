@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -21,7 +22,7 @@ from benchmark.scoring.metrics import per_class_recall, uar
 from benchmark.scoring.permutation import better_permutation
 from benchmark.scoring.ranking import rank_intervals
 
-_, ORANGE, GREEN, *_, LIGHT_BLUE = COLOURS
+ORANGE, GREEN = COLOURS[1:3]
 # A made-up test fold: clips of seven classes, about as uneven as DFEW's, and how many of each a model recognises.
 CLIPS = np.array([490, 390, 530, 440, 300, 30, 160])
 RECALLS = np.array([0.85, 0.62, 0.62, 0.66, 0.52, 0.1, 0.32])
@@ -30,7 +31,7 @@ NAMES = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
 
 @dataclass(frozen=True)
 class Scheme:
-    """What a picture is drawn with: ink and paper, the blue that is seen on it, and the map of shares of a confusion."""
+    """What a picture is drawn with: ink, paper, a blue that is seen on it, and the map of a confusion's shares."""
 
     ink: str
     paper: str
@@ -38,7 +39,10 @@ class Scheme:
     shares: str
 
 
-SCHEMES = {"light": Scheme("#222222", "#ffffff", COLOURS[0], "Blues"), "dark": Scheme("#d5d7e0", "#1e2129", LIGHT_BLUE, "Blues_r")}
+SCHEMES = {
+    "light": Scheme("#222222", "#ffffff", COLOURS[0], "Blues"),
+    "dark": Scheme("#d5d7e0", "#1e2129", COLOURS[6], "Blues_r"),
+}
 
 
 def all_pictures() -> dict[str, str]:
@@ -51,7 +55,7 @@ def all_pictures() -> dict[str, str]:
 
 
 def _drawn(draw: Callable[[Scheme], Figure], scheme: Scheme) -> str:
-    colours = {
+    colours: Any = {
         **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), scheme.ink),
         **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), scheme.paper),
     }
@@ -102,7 +106,7 @@ def pairing(scheme: Scheme) -> Figure:
     axes.plot([100 * found.low, 100 * found.high], [0, 0], color=ORANGE, lw=3)
     axes.plot(100 * found.value, 0, "o", color=ORANGE)
     axes.axvline(0, color=scheme.ink, lw=1, ls="--")
-    axes.set(yticks=[], xlabel=f"B − A (points), p = {found.p:.3f}")
+    axes.set(yticks=[], xlabel=f"B minus A (points), p = {found.p:.3f}")
     return figure
 
 
@@ -133,7 +137,7 @@ def ranks(scheme: Scheme) -> Figure:
     for number, (best, worst) in enumerate(rank_intervals(scores, errors, freedoms)):
         axes.plot([best, worst], [number, number], color=scheme.blue, lw=6, solid_capstyle="round")
         axes.text(6.35, number, f"{100 * scores[number]:.1f}", va="center", fontsize=9)
-        place = f"{best}" if best == worst else f"{best}–{worst}"
+        place = f"{best}" if best == worst else f"{best} to {worst}"
         axes.text(0.5, number, f"row {'ABCDEF'[number]}: rank {place}", va="center", ha="right", fontsize=9)
     axes.text(6.35, -0.9, "UAR (%)", fontsize=9)
     axes.set(ylim=(5.6, -0.6), xlim=(0.6, 6.3), yticks=[], xticks=range(1, 7), xlabel="place")

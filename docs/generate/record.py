@@ -7,6 +7,7 @@ from typing import Any
 from benchmark.records import Record
 from docs.generate.docstrings import cell, explained, paragraphs
 
+WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false", "null": "null"}
 INTRODUCTION = """# The record
 
 `record.json` describes a finished run: [Record](#record) and what it holds. Made from the models that validate it;
@@ -75,5 +76,4 @@ def _type(value: dict[str, Any]) -> str:
         return f"list of {_type(value['items'])}"
     if kind == "object" and isinstance(value.get("additionalProperties"), dict):
         return f"{_type(value['additionalProperties'])}, by name"
-    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
-    return words.get(kind, kind)
+    return WORDS.get(kind, kind)

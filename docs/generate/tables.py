@@ -45,8 +45,9 @@ def _held_out(protocol: Protocol) -> str:
 
 def _selection(protocol: Protocol) -> str:
     chosen = protocol.selection
-    words = {"val": f"best {chosen.metric} on val", "last": "the last", "test-oracle": f"best {chosen.metric} on **test**"}
-    return words[chosen.policy] + ("" if chosen.policy == "val" else "; not ranked")
+    if chosen.policy == "val":
+        return f"best {chosen.metric} on val"
+    return ("the last" if chosen.policy == "last" else f"best {chosen.metric} on **test**") + "; not ranked"
 
 
 def official_evaluations() -> str:
