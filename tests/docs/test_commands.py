@@ -30,8 +30,6 @@ def test_a_command_parses_and_names_what_exists(path, arguments):
         for value in [given] if isinstance(given, str) else given:
             defined = rf'name[:=] ?"?{value.removesuffix(".yaml")}\b'
             assert value in getattr(registry(), kind) or re.search(defined, own)
-                rf'(name[:=] ?"?){value.removesuffix(".yaml")}\b', own
-            )
 
 
 def _command(line: str) -> argparse.ArgumentParser | None:
