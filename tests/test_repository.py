@@ -72,11 +72,23 @@ def test_every_tag_that_the_documents_name_is_a_release():
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_may_only_read(path):
+    """But for the job that publishes the pages: see below."""
     workflow = read(path)
-    for what in (workflow, *workflow["jobs"].values()):
+    jobs = {name: job for name, job in workflow["jobs"].items() if (path.stem, name) != ("pages", "deploy")}
+    for what in (workflow, *jobs.values()):
         assert set(what.get("permissions", {"contents": "read"}).values()) <= {"read", "none"}
     assert "permissions" in workflow
     assert "secrets." not in path.read_text()
+
+
+def test_what_publishes_the_pages_runs_nothing_of_ours_and_only_for_main():
+    workflow = read(ROOT / ".github/workflows/pages.yml")
+    # YAML 1.1 reads the key `on` as true.
+    assert workflow[True] == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
+    deploy = workflow["jobs"]["deploy"]
+    assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].partition("@")[0] for step in deploy["steps"]] == ["actions/deploy-pages"]
+    assert not any("run" in step for step in deploy["steps"])
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""What mkdocs calls: adds the pages that are made from the code, and resolves links to files of the repository."""
+"""What mkdocs calls: adds the pages that are made from the code, and resolves links to what is elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
 
 from mkdocs.plugins import get_plugin_logger  # noqa: E402
 from mkdocs.structure.files import File, Files  # noqa: E402
+from mkdocs.structure.nav import Link, Navigation  # noqa: E402
 from mkdocs.structure.pages import Page  # noqa: E402
 
 from docs.generate import api, commands, notebook, pictures, record  # noqa: E402
@@ -53,6 +54,13 @@ def _methods_page(text: str, readme: Path) -> str:
     text = re.sub(r"(!\[[^\]]*\])\(([\w-]+\.svg)\)", rf"\1({readme.parent.name}-\2)", text)
     text = re.sub(r"\]\(\.\./(\w+)/README\.md", r"](\1.md", text)
     return re.sub(r"\]\((\w+)/README\.md", r"](\1.md", text)
+
+
+def on_nav(nav: Navigation, config: Any, files: Files) -> Navigation:
+    """Link to the leaderboard's site, which is not made here."""
+    if place := config["extra"]["leaderboard"]:
+        nav.items.append(Link("Leaderboard", place))
+    return nav
 
 
 def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
