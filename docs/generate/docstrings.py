@@ -22,13 +22,21 @@ def explained(text: str, names: Collection[str]) -> tuple[str, dict[str, str]]:
     return parts[0].strip(), told
 
 
+def _without_raises(text: str) -> tuple[str, str]:
+    """A paragraph, and the sentence about what is raised that may stand at its end."""
+    before, raises, after = text.partition(" Raises ")
+    return before, raises.strip() + " " + after if raises else ""
+
+
 def as_markdown(docstring: str, names: Collection[str]) -> str:
     """The whole docstring: plain paragraphs, and below each a list of what it says of `names`."""
     lines: list[str] = []
     for paragraph in paragraphs(docstring):
-        plain, told = explained(paragraph, names)
+        text, raises = _without_raises(paragraph)
+        plain, told = explained(text, names)
         lines += [plain, ""] if plain else []
         lines += [*(f"* `{name}`: {said}" for name, said in told.items()), ""] if told else []
+        lines += [raises, ""] if raises else []
     return "\n".join(lines)
 
 

@@ -48,8 +48,14 @@ def _model(name: str, model: dict[str, Any]) -> str:
         plain, own = explained(paragraph, fields)
         text += [plain, ""] if plain else []
         told |= own
-    rows = [f"| `{field}` | {cell(_type(value))} | {cell(told.get(field, ''))} |" for field, value in fields.items()]
-    return "\n".join([f"## {_title(name)}", "", *text, "| field | type | meaning |", "|---|---|---|", *rows, ""])
+    meaning = (" meaning |", "---|") if told else ("", "")
+    rows = [
+        f"| `{field}` | {cell(_type(value))} |" + (f" {cell(told.get(field, ''))} |" if told else "")
+        for field, value in fields.items()
+    ]
+    return "\n".join(
+        [f"## {_title(name)}", "", *text, f"| field | type |{meaning[0]}", f"|---|---|{meaning[1]}", *rows, ""]
+    )
 
 
 def _title(name: str) -> str:

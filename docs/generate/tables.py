@@ -27,27 +27,31 @@ def protocols() -> str:
         tested = f", tested on `{protocol.test_on.dataset}`" if protocol.test_on else ""
         rows.append(
             f"| `{name}` | `{protocol.dataset}`{tested} | {len(protocol.folds)} | {len(protocol.classes)} | "
-            f"{_held_out(protocol)} | {_selection(protocol)} | {protocol.ranking} | `{protocol.hash[:12]}` |"
+            f"{_held_out(protocol)} | {_selection(protocol)} | {_title(protocol.ranking)} |"
         )
-    header = "| protocol | dataset | folds | classes | held out as val | reported epoch | ranked by | hash |"
-    return "\n".join([header, "|---|---|---|---|---|---|---|---|", *rows])
+    header = "| protocol | dataset | folds | classes | val | reported epoch | ranked by |"
+    return "\n".join([header, "|---|---|---|---|---|---|---|", *rows])
 
 
 def _held_out(protocol: Protocol) -> str:
     val = protocol.split.val
     if val is None:
-        return "nothing"
+        return "none"
     if isinstance(val, HeldOut):
         group = f", by {val.group}" if val.group else ""
-        return f"{100 * val.fraction:g} % of {val.source}, by SHA-256{group}"
-    return f"the official {val}"
+        return f"{100 * val.fraction:g} % of {val.source}{group}"
+    return f"official {val}"
 
 
 def _selection(protocol: Protocol) -> str:
-    chosen = protocol.selection
+    chosen, metric = protocol.selection, _title(protocol.selection.metric)
     if chosen.policy == "val":
-        return f"best {chosen.metric} on val"
-    return ("the last" if chosen.policy == "last" else f"best {chosen.metric} on **test**") + "; not ranked"
+        return f"best {metric} on val"
+    return ("the last" if chosen.policy == "last" else f"best {metric} on **test**") + "; not ranked"
+
+
+def _title(metric: str) -> str:
+    return registry().metrics[metric].title
 
 
 def official_evaluations() -> str:

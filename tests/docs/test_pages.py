@@ -117,12 +117,12 @@ def test_the_record_reference_has_every_field_of_a_record():
 
 
 def test_a_docstring_becomes_paragraphs_and_a_list_of_its_names():
-    docstring = "Add.\n\n    one, two: numbers,\n        both. three: left out.\n\n    Raises: no one; it: is pure."
+    docstring = "Add.\n\n    one, two: numbers,\n        both. three: left out. Raises Error.\n\n    It: is pure."
     shown = as_markdown(docstring, ["one", "two", "three"])
     assert shown.splitlines() == [
         *("Add.", ""),
         *("* `one`: numbers, both.", "* `two`: numbers, both.", "* `three`: left out.", ""),
-        "Raises: no one; it: is pure.",
+        *("Raises Error.", "", "It: is pure."),
     ]
     assert explained("nothing is known here", []) == ("nothing is known here", {})
 
