@@ -66,7 +66,7 @@ def _drawn(draw: Callable[[Scheme], Figure], scheme: Scheme) -> str:
 
 
 def _panels(count: int, height: float, widths: list[float] | None = None) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(7.2, height), layout="constrained")
+    figure = Figure(figsize=(5.6, height), layout="constrained")
     axes = figure.subplots(1, count, width_ratios=widths, squeeze=False)[0]
     return figure, list(axes)
 
