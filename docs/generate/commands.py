@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from benchmark.cli.examples import EXAMPLES
 from benchmark.cli.main import build_parser
 from benchmark.cli.parser import commands_of
 from docs.generate.docstrings import cell
 
+ROOT = Path(__file__).parents[2]
+# The head of the table in the README.
+EXIT_CODES = "| code | what it means |"
 # Every command has them.
 EVERYWHERE = ("--help", "--debug")
 INTRODUCTION = """# Commands
 
 Made from the commands' own parsers; `benchmark COMMAND --help` prints the same. Every command also takes `--help`, and
 `--debug`, which shows the traceback of an error. Results go to stdout, everything else to stderr.
-
-| exit code | what it means |
-|---|---|
-| 0 | done, also when the reader of stdout (`head`) stopped reading |
-| 1 | a unit failed, or another process is at work on it; the rest is kept. Or something happened that nobody foresaw |
-| 2 | the command is wrong, or a file that it names |
-| 3 | data, device, package, disk space, permission or memory is missing, or a plugin is broken |
-| 4 | a file contradicts what is known of it |
-| 130, 143 | interrupted (SIGINT, SIGTERM) |
 """
 
 
 def page() -> str:
-    """All commands, each with its usage, arguments and examples."""
-    return "\n".join([INTRODUCTION, *(_command(name, parser) for name, parser in commands_of(build_parser()))])
+    """What exit codes mean, and all commands, each with its usage, arguments and examples."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    codes = EXIT_CODES + readme.partition(EXIT_CODES)[2].partition("\n\n")[0]
+    return "\n".join(
+        [
+            INTRODUCTION,
+            "## Exit codes",
+            "",
+            codes,
+            "",
+            *(_command(name, parser) for name, parser in commands_of(build_parser())),
+        ]
+    )
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> str:

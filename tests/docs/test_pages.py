@@ -93,6 +93,7 @@ def test_a_link_to_a_file_that_is_gone_is_told(tmp_path):
 
 def test_the_command_reference_has_every_command_and_option():
     page = commands.page()
+    assert "| 130, 143 | interrupted" in page
     for command, parser in commands_of(build_parser()):
         section = page.partition(f"\n## {command}\n")[2].partition("\n## ")[0]
         for action in parser._actions:
