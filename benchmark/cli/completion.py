@@ -36,7 +36,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 def add_commands(commands: Any) -> None:
     """Declare the command of this module."""
     completion = commands.add_parser("completion", help="what a shell needs to complete commands, options and names")
-    completion.add_argument("shell", choices=SHELLS)
+    completion.add_argument("shell", choices=SHELLS, help="which shell asks")
     completion.set_defaults(function=print_completion)
 
 

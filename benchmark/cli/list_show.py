@@ -20,12 +20,12 @@ SPECS = ("methods", "augmentations", "datasets", "metrics")
 def add_commands(commands: Any) -> None:
     """Declare the commands of this module."""
     lister = commands.add_parser("list", help="list what is installed")
-    lister.add_argument("kind", choices=KINDS)
+    lister.add_argument("kind", choices=KINDS, help="what to list")
     add_json(lister)
     lister.set_defaults(function=list_kind)
 
     shower = commands.add_parser("show", help="everything about one method, protocol, sweep ...")
-    shower.add_argument("name")
+    shower.add_argument("name", help="of anything that is listed; or a protocol file")
     shower.add_argument("--protocol", metavar="P", help="for a method: its recipe as it is on the protocol's dataset")
     shower.add_argument(
         "--frames", type=positive, metavar="N", help="for a method: which frames of a clip of N frames it is tested on"

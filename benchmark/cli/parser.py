@@ -75,5 +75,5 @@ def _describe(parser: argparse.ArgumentParser) -> None:
             for listed in action._choices_actions:
                 below = action.choices[listed.dest]
                 text = listed.help or ""
-                below.description = below.description or f"{text[:1].upper()}{text[1:]}."
+                below.description = below.description or f"{text[:1].upper()}{text[1:]}".rstrip(". ") + "."
                 _describe(below)

@@ -40,6 +40,11 @@ def test_help_says_what_the_command_does_and_shows_the_examples_as_they_are(comm
     assert shown.endswith("examples:\n" + "".join(f"  {line}\n" for line in EXAMPLES[command]))
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_argument_is_explained(command):
+    assert not [action for action in COMMANDS[command]._actions if not action.help]
+
+
 def test_the_version_names_what_computes():
     shown = dict(line.split(" ", 1) for line in benchmark("--version").stdout.splitlines())
     assert shown["benchmark"] == __version__
