@@ -11,7 +11,7 @@ import pytest
 from benchmark.cli.main import build_parser
 from benchmark.cli.parser import commands_of
 from benchmark.registry import registry
-from tests.docs.pages import DOCUMENTS, ROOT, commands, mentioned, name
+from tests.docs.pages import DOCUMENTS, ROOT, blocks, commands, mentioned, name
 
 PARSER = build_parser()
 COMMANDS = dict(commands_of(PARSER))
@@ -59,3 +59,11 @@ def test_a_command_in_a_sentence_has_these_options(line):
 def test_the_readme_keeps_its_two_commands_on_top():
     first = re.search(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)[1]
     assert [shlex.split(line, comments=True) for line in first.splitlines()] == [["make", "demo"], ["make", "test"]]
+
+
+def test_a_mark_is_of_the_next_block_alone(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- not run: a -->\n```sh\none\n```\n\n```sh\ntwo\n```\n\n<!-- not run: b -->\n```sh\nthree\n```\n"
+    )
+    assert [(block.text, block.reason) for block in blocks(page)] == [("one\n", "a"), ("two\n", ""), ("three\n", "b")]
