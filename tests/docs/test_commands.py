@@ -63,7 +63,6 @@ def test_the_readme_keeps_its_two_commands_on_top():
 
 def test_a_mark_is_of_the_next_block_alone(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(
-        "<!-- not run: a -->\n```sh\none\n```\n\n```sh\ntwo\n```\n\n<!-- not run: b -->\n```sh\nthree\n```\n"
-    )
+    one, two, three = ("```sh\n" + word + "\n```\n" for word in ("one", "two", "three"))
+    page.write_text(f"<!-- not run: a -->\n{one}\n{two}\n<!-- not run: b -->\n{three}")
     assert [(block.text, block.reason) for block in blocks(page)] == [("one\n", "a"), ("two\n", ""), ("three\n", "b")]
