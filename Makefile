@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two files of tests at a time, each on a core of its own, in the order of their names: the long ones are not the last.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-slow check fix format clean venv ambiguity
+.PHONY: help demo test test-slow check docs fix format clean venv ambiguity
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -25,6 +25,9 @@ check: venv ## style, types, and the rules of the house
 	$(BIN)/lint-imports --no-logo
 	PYTHONPATH=. $(BIN)/python .ci/check_names.py
 
+docs: venv ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 fix: venv ## mend what ruff can mend by itself, and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -33,16 +36,17 @@ format: venv ## format the code
 	$(BIN)/ruff format .
 
 clean: ## remove caches and build files; keep .venv and runs
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 ambiguity: venv ## the experiment on blended emotions: half an hour on two cores
 	$(BIN)/python -m experiments.ambiguity.run
 
 venv: .venv/.ready ## set up .venv with exact versions
-.venv/.ready: requirements.txt requirements-dev.txt pyproject.toml
+.venv/.ready: requirements.txt requirements-dev.txt requirements-docs.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH)
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+		-r requirements.txt -r requirements-dev.txt -r requirements-docs.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@

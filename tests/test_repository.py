@@ -38,7 +38,7 @@ def numbers(version: str) -> list[int]:
 def test_the_version_is_written_once_and_shown():
     assert "version" in PROJECT["project"]["dynamic"]
     assert "version" not in PROJECT["project"]
-    assert benchmark("--version").stdout == f"benchmark {__version__}\n"
+    assert benchmark("--version").stdout.splitlines()[0] == f"benchmark {__version__}"
 
 
 def test_the_version_is_the_newest_release_or_the_development_of_the_next():
@@ -72,11 +72,23 @@ def test_every_tag_that_the_documents_name_is_a_release():
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_may_only_read(path):
+    """But for the job that publishes the pages: see below."""
     workflow = read(path)
-    for what in (workflow, *workflow["jobs"].values()):
+    jobs = {name: job for name, job in workflow["jobs"].items() if (path.stem, name) != ("pages", "deploy")}
+    for what in (workflow, *jobs.values()):
         assert set(what.get("permissions", {"contents": "read"}).values()) <= {"read", "none"}
     assert "permissions" in workflow
     assert "secrets." not in path.read_text()
+
+
+def test_what_publishes_the_pages_runs_nothing_of_ours_and_only_for_main():
+    workflow = read(ROOT / ".github/workflows/pages.yml")
+    # YAML 1.1 reads the key `on` as true.
+    assert workflow[True] == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
+    deploy = workflow["jobs"]["deploy"]
+    assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].partition("@")[0] for step in deploy["steps"]] == ["actions/deploy-pages"]
+    assert not any("run" in step for step in deploy["steps"])
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

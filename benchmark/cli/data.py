@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from benchmark.datasets.check import Problem, Report
 
 
+DATASET = "a name from `benchmark list datasets`"
+WORKERS = "processes that read clips; default: one for each core"
+
+
 def add_commands(commands: Any) -> None:
     """Declare the commands of this module."""
     data = commands.add_parser("data", help="what is known of datasets; check one, audit some, make a synthetic one")
@@ -29,15 +33,15 @@ def add_commands(commands: Any) -> None:
     lister.set_defaults(function=list_datasets)
 
     shower = actions.add_parser("show", help="a dataset's expected tree, terms, classes and known counts")
-    shower.add_argument("name")
+    shower.add_argument("name", help=DATASET)
     add_json(shower)
     shower.set_defaults(function=show_dataset)
 
     check = actions.add_parser("check", help="compare counts with the known ones and decode every clip")
-    check.add_argument("name")
-    check.add_argument("--root", type=Path, required=True, metavar="DIR")
+    check.add_argument("name", help=DATASET)
+    check.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder, or the one around it")
     check.add_argument("--source", action="append", metavar="NAME", help="frame source to decode; default: all present")
-    check.add_argument("--workers", type=positive, default=cores())
+    check.add_argument("--workers", type=positive, default=cores(), metavar="N", help=WORKERS)
     add_json(check)
     check.set_defaults(function=check_data)
 
@@ -59,15 +63,17 @@ def add_commands(commands: Any) -> None:
         metavar="BITS",
         help="bits of 64 in which the perceptual hashes of near duplicates differ at most (default: 4)",
     )
-    audit.add_argument("--workers", type=positive, default=cores())
+    audit.add_argument("--workers", type=positive, default=cores(), metavar="N", help=WORKERS)
     add_json(audit)
     audit.set_defaults(function=_audit)
 
     synthesize = actions.add_parser("synthesize", help="write a synthetic stand-in in the dataset's own tree")
-    synthesize.add_argument("name")
-    synthesize.add_argument("out", type=Path)
-    synthesize.add_argument("--clips", type=positive, default=420)
-    synthesize.add_argument("--seed", type=int, default=0)
+    synthesize.add_argument("name", help=DATASET)
+    synthesize.add_argument("out", type=Path, metavar="DIR", help="the folder to write; it must not exist")
+    synthesize.add_argument("--clips", type=positive, default=420, metavar="N", help="how many; default: 420")
+    synthesize.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another one draws other clips; default: 0"
+    )
     synthesize.set_defaults(function=synthesize_data)
 
 

@@ -1,66 +1,36 @@
-"""What `benchmark doctor` looks at."""
+"""`benchmark doctor`: what is wrong with this environment, and what to do about it."""
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
+import argparse
+import dataclasses
 import sys
-from dataclasses import dataclass
+from typing import Any
 
-from benchmark.registry import registry
-from benchmark.resources import cores, memory
-from benchmark.running.provenance import PACKAGES
-from benchmark.video.cache import cache_folder
-from benchmark.video.decoders import DECORD_BUILDS, OPENCV_BUILDS, package_version
+from benchmark.cli.output import add_json, print_json, print_table
+from benchmark.errors import EnvironmentProblem
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing looked at."""
-
-    subject: str
-    ok: bool
-    finding: str
+def add_commands(commands: Any) -> None:
+    """Declare the command of this module."""
+    doctor = commands.add_parser("doctor", help="check this environment, and say what to do about it")
+    add_json(doctor)
+    doctor.set_defaults(function=examine)
 
 
-def checks() -> list[Check]:
-    """Everything that has gone wrong for someone."""
-    results = [Check("python", sys.version_info >= (3, 11), platform.python_version())]
-    for package in PACKAGES:
-        found = package_version(package)
-        results.append(Check(package, found is not None, found or "missing: `make venv`, or pip install it"))
-    results += [_one_owner("cv2", OPENCV_BUILDS), _one_owner("decord", DECORD_BUILDS), _mmaction(), _device()]
-    free = shutil.disk_usage(os.getcwd()).free / 2**30
-    results.append(Check("disk", free > 1, f"{free:.0f} GiB free here; frame cache in {cache_folder()}"))
-    results += [Check("plugins", False, problem) for problem in registry().problems]
-    return results
+def examine(options: argparse.Namespace) -> int:
+    """`benchmark doctor`: exit 3 if anything must be mended."""
+    from benchmark.cli.health import checks
 
-
-def _one_owner(module: str, builds: tuple[str, ...]) -> Check:
-    installed = {build: package_version(build) for build in builds}
-    owners = {build: found for build, found in installed.items() if found}
-    described = ", ".join(f"{build} {found}" for build, found in owners.items()) or "missing"
-    if len(set(owners.values())) > 1 or not owners:
-        described += f"; keep exactly one of them: each owns `{module}`, and the last one installed wins"
-        return Check(module, False, described)
-    return Check(module, True, described)
-
-
-def _mmaction() -> Check:
-    try:
-        from benchmark.training.adapter import import_mmaction
-
-        import_mmaction()
-    # Whatever stops the import is the finding.
-    except Exception as error:
-        return Check("mmaction.models", False, f"{type(error).__name__}: {error}")
-    return Check("mmaction.models", True, "imports")
-
-
-def _device() -> Check:
-    try:
-        from benchmark.training.devices import device_found
-    except ImportError as error:
-        return Check("device", False, str(error))
-    return Check("device", True, f"{device_found()}; {cores()} cores and {memory() / 2**30:.0f} GiB of memory to use")
+    results = checks()
+    if options.json:
+        print_json([dataclasses.asdict(result) for result in results])
+    else:
+        shown = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
+        print_table([[shown[r.level], r.subject, r.finding] for r in results], ["", "check", "finding"])
+        advice = [f"{result.subject}: {result.advice}" for result in results if result.advice]
+        if advice:
+            print("\nWhat to do:")
+            print("\n".join(f"* {line}" for line in advice))
+    sys.stdout.flush()
+    return EnvironmentProblem.exit_code if any(result.level == "problem" for result in results) else 0

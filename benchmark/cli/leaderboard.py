@@ -29,7 +29,9 @@ def add_commands(commands: Any) -> None:
         if name == "review":
             action.add_argument("--base", required=True, metavar="REF", help="what it is to be merged into")
         if name in ("check", "review"):
-            action.add_argument("--workers", type=positive, default=cores())
+            action.add_argument(
+                "--workers", type=positive, default=cores(), metavar="N", help="processes; default: one for each core"
+            )
         action.add_argument("--dir", type=Path, default=Path("leaderboard"), metavar="DIR", help="default: leaderboard")
         action.add_argument(
             "--data-root", type=Path, metavar="DIR", help="where your datasets are: their labels are joined again"

@@ -1,10 +1,9 @@
-"""`benchmark list`, `benchmark show` and `benchmark doctor`: what there is. Never imports torch to list or show."""
+"""`benchmark list` and `benchmark show`: what there is. Never imports torch to list or show."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ SPECS = ("methods", "augmentations", "datasets", "metrics")
 def add_commands(commands: Any) -> None:
     """Declare the commands of this module."""
     lister = commands.add_parser("list", help="list what is installed")
-    lister.add_argument("kind", choices=KINDS)
+    lister.add_argument("kind", choices=KINDS, help="what to list")
     add_json(lister)
     lister.set_defaults(function=list_kind)
 
     shower = commands.add_parser("show", help="everything about one method, protocol, sweep ...")
-    shower.add_argument("name")
+    shower.add_argument("name", help="of anything that is listed; or a protocol file")
     shower.add_argument("--protocol", metavar="P", help="for a method: its recipe as it is on the protocol's dataset")
     shower.add_argument(
         "--frames", type=positive, metavar="N", help="for a method: which frames of a clip of N frames it is tested on"
@@ -36,10 +35,6 @@ def add_commands(commands: Any) -> None:
     shower.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
     add_json(shower)
     shower.set_defaults(function=show)
-
-    doctor = commands.add_parser("doctor", help="check this environment")
-    add_json(doctor)
-    doctor.set_defaults(function=examine)
 
 
 def list_kind(options: argparse.Namespace) -> None:
@@ -207,16 +202,3 @@ def _json_like(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _json_like(item) for key, item in value.items()}
     return list(value) if isinstance(value, tuple) else value
-
-
-def examine(options: argparse.Namespace) -> int:
-    """`benchmark doctor`."""
-    from benchmark.cli.doctor import checks
-
-    results = checks()
-    if options.json:
-        print_json([dataclasses.asdict(result) for result in results])
-    else:
-        print_table([["ok" if r.ok else "PROBLEM", r.subject, r.finding] for r in results], ["", "check", "finding"])
-    sys.stdout.flush()
-    return 0 if all(result.ok for result in results) else 3

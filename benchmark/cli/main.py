@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import difflib
 import os
 import select
 import signal
@@ -12,11 +10,12 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Any, NoReturn
 
 from benchmark.cli import (
     compare,
+    completion,
     data,
+    doctor,
     leaderboard,
     list_show,
     plot,
@@ -29,40 +28,38 @@ from benchmark.cli import (
     weights,
 )
 from benchmark.cli.output import note, printing_plainly
+from benchmark.cli.parser import Parser, ShowVersions, add_examples
 from benchmark.failures import DEBUG, Interrupted, explain, show_trace
 from benchmark.registry import registry
-from benchmark.version import __version__
 
 INTERRUPTED, TERMINATED = 130, 143
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, with the nearest command suggested, and `--debug` wherever it is written."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.add_argument(
-            "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of every error"
-        )
-
-    def error(self, message: str) -> NoReturn:
-        """Exit 2 with what is wrong and how to see the options."""
-        if "invalid choice: " in message:
-            given = message.split("invalid choice: ")[1].split("'")[1]
-            choices = [c for action in self._actions for c in (action.choices or ())]
-            near = difflib.get_close_matches(given, choices, n=1)
-            if near:
-                message = f"unknown '{given}'; did you mean '{near[0]}'?"
-        self.exit(2, f"error: {message}\n(see `{self.prog} --help`)\n")
+# In the order in which `--help` lists them.
+COMMANDS = (
+    list_show,
+    doctor,
+    data,
+    pretrain,
+    run,
+    sweep,
+    predict,
+    status,
+    score,
+    compare,
+    plot,
+    leaderboard,
+    weights,
+    completion,
+)
 
 
 def build_parser() -> Parser:
     """The whole command line; nothing heavy is imported to build it."""
     parser = Parser(prog="benchmark", description="A benchmark for dynamic facial expression recognition.")
-    parser.add_argument("--version", action="version", version=f"benchmark {__version__}")
+    parser.add_argument("--version", action=ShowVersions)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (list_show, data, pretrain, run, sweep, predict, status, score, compare, plot, leaderboard, weights):
+    for module in COMMANDS:
         module.add_commands(commands)
+    add_examples(parser)
     return parser
 
 
@@ -76,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    completion.complete(parser)
+    options = parser.parse_args(arguments)
     if hasattr(options, "debug"):
         os.environ[DEBUG] = "1"
     with _signals_raised():
@@ -85,7 +84,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             sys.stdout.flush()
         except BaseException as error:
             code = _told(error)
-    if options.function is not list_show.examine:
+    if options.function is not doctor.examine:
         _warn_of_plugins()
     return code
 

@@ -29,12 +29,14 @@ def add_commands(commands: Any) -> None:
         "--init", action="append", default=[], metavar="[NETWORK=]FILE", help="start from these weights; repeatable"
     )
     pretrain.add_argument("--preset", metavar="NAME", help="paper (default) or small (default with --demo)")
-    pretrain.add_argument("--seed", type=int, default=0)
+    pretrain.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     pretrain.add_argument("--set", action="append", default=[], dest="settings", metavar="K=V", help="change a setting")
     add_resources(pretrain)
     add_changed(pretrain)
     pretrain.add_argument("--limit", type=positive, metavar="N", help="learn from N clips only, to try things")
-    pretrain.add_argument("-o", "--output", type=Path, default=Path("pretrained"), metavar="DIR")
+    pretrain.add_argument(
+        "-o", "--output", type=Path, default=Path("pretrained"), metavar="DIR", help="default: pretrained"
+    )
     add_json(pretrain)
     pretrain.set_defaults(function=pretrain_command)
 

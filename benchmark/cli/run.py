@@ -20,7 +20,7 @@ def add_commands(commands: Any) -> None:
     run.add_argument("--method", action="append", metavar="M", help="repeatable; default: every method")
     run.add_argument("--augment", action="append", default=[], metavar="A[:k=v,...]", help="repeatable; in this order")
     run.add_argument("--labels", choices=("hard", "soft"), help="learn from labels or from votes; default: hard")
-    run.add_argument("--seeds", type=numbers, default=(0,), metavar="0,1")
+    run.add_argument("--seeds", type=numbers, default=(0,), metavar="0,1", help="default: 0")
     run.add_argument(
         "--init",
         action="append",

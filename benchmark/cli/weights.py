@@ -30,7 +30,9 @@ def add_commands(commands: Any) -> None:
     actions = weights.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     inspect = actions.add_parser("inspect", help="what a weight file is: method, network, classes, format")
-    inspect.add_argument("file", type=Path, metavar="FILE")
+    inspect.add_argument(
+        "file", type=Path, metavar="FILE", help="weights in any format that torch or safetensors writes"
+    )
     add_json(inspect)
     inspect.set_defaults(function=inspect_file)
 
@@ -38,8 +40,8 @@ def add_commands(commands: Any) -> None:
     importer.add_argument("--method", required=True, metavar="M", help="a name from `benchmark list methods`")
     importer.add_argument("--network", metavar="NAME", help="which of its networks; default: what the file looks like")
     importer.add_argument("--preset", default="paper", metavar="NAME", help="default: paper")
-    importer.add_argument("file", type=Path, metavar="FILE")
-    importer.add_argument("output", type=Path, metavar="OUT.safetensors")
+    importer.add_argument("file", type=Path, metavar="FILE", help="what to convert")
+    importer.add_argument("output", type=Path, metavar="OUT.safetensors", help="what to write; it must not exist")
     importer.set_defaults(function=import_file)
 
 

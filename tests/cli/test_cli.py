@@ -212,14 +212,6 @@ def test_a_dry_run_refuses_a_setting_that_the_run_would_refuse(synthetic_root, t
     assert not (tmp_path / "runs").exists()
 
 
-def test_doctor_reports_the_environment():
-    done = benchmark("doctor", "--json")
-    subjects = {check["subject"]: check for check in json.loads(done.stdout)}
-    assert subjects["mmaction.models"]["ok"]
-    assert subjects["torch"]["ok"]
-    assert done.returncode == 0
-
-
 def test_a_demanded_device_that_is_missing_exits_3(synthetic_root, tmp_path):
     import torch
 

@@ -1,0 +1,123 @@
+"""The Python reference, from the sources: nothing is imported, so that no torch is needed to read about it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from docs.generate.docstrings import as_markdown
+
+ROOT = Path(__file__).parents[2]
+INTRODUCTION = """# Python
+
+Everything that the commands do is a function, which prints nothing and raises exceptions. `dir(benchmark)` lists them,
+and each is imported when it is first asked for. Errors are subclasses of `benchmark.errors.BenchmarkError`.
+"""
+SPECS = """# Specs
+
+The light values that a plugin hands over through its [hooks](api.md#hooks). A spec points at heavy code by its import
+path, `package.module:name`; listing methods imports no torch.
+"""
+# What a plugin author calls by name besides the public functions.
+HOOKS = "benchmark/hookspecs.py"
+
+
+def page() -> str:
+    """Everything in `benchmark.__all__`, in the order: functions, their arguments, the hooks."""
+    places = _places()
+    own = [(name, *_found(module, name)) for name, module in sorted(places.items())]
+    lines = [INTRODUCTION, "## Functions", ""]
+    for name, node, tree in own:
+        if isinstance(node, ast.FunctionDef):
+            lines += [_function(name, node), *_results(node, tree)]
+    lines += ["## Arguments", ""]
+    lines += [_class(node) for _, node, _ in own if isinstance(node, ast.ClassDef)]
+    lines += ["## Hooks", "", "A plugin marks what it implements with `benchmark.hookimpl`.", ""]
+    hooks = ast.parse((ROOT / HOOKS).read_text(encoding="utf-8"))
+    lines += [_function(node.name, node) for node in hooks.body if isinstance(node, ast.FunctionDef)]
+    return "\n".join(lines)
+
+
+def specs() -> str:
+    """The public classes of `benchmark.specs`."""
+    tree = ast.parse((ROOT / "benchmark/specs.py").read_text(encoding="utf-8"))
+    classes = [_class(node, level=2) for node in tree.body if isinstance(node, ast.ClassDef)]
+    return "\n".join([SPECS, *classes])
+
+
+def _places() -> dict[str, str]:
+    """The module of each public name, as `benchmark/__init__.py` has it."""
+    tree = ast.parse((ROOT / "benchmark/__init__.py").read_text(encoding="utf-8"))
+    (value,) = (
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_PLACES"
+    )
+    return ast.literal_eval(value)
+
+
+def _found(module: str, name: str) -> tuple[ast.FunctionDef | ast.ClassDef, ast.Module]:
+    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    (node,) = (n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name == name)
+    return node, tree
+
+
+def _results(function: ast.FunctionDef, tree: ast.Module) -> Iterator[str]:
+    """The public classes of the function's own module: what it returns, and what that holds."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name not in _places():
+            yield _class(node, level=4)
+
+
+def _function(name: str, node: ast.FunctionDef) -> str:
+    names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    return "\n".join([f"### {name}", "", _code(_signature(node)), as_markdown(ast.get_docstring(node) or "", names)])
+
+
+def _signature(node: ast.FunctionDef) -> str:
+    """`name(arguments) -> result`, one argument a line where they do not fit into one."""
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    whole = f"{node.name}({ast.unparse(node.args)}){returns}"
+    if len(whole) <= 88:
+        return whole
+    arguments = node.args
+    plain = [*arguments.posonlyargs, *arguments.args]
+    defaults: list[ast.expr | None] = [None] * (len(plain) - len(arguments.defaults)) + list(arguments.defaults)
+    lines = [_argument(*pair) for pair in zip(plain, defaults, strict=True)]
+    lines += ["*"] if arguments.kwonlyargs else []
+    lines += [_argument(*pair) for pair in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    return "\n".join([f"{node.name}(", *(f"    {line}," for line in lines), f"){returns}"])
+
+
+def _argument(argument: ast.arg, default: ast.expr | None) -> str:
+    typed = argument.arg + (f": {ast.unparse(argument.annotation)}" if argument.annotation else "")
+    return typed + (f" = {ast.unparse(default)}" if default is not None else "")
+
+
+def _class(node: ast.ClassDef, level: int = 3) -> str:
+    annotated = [item for item in node.body if isinstance(item, ast.AnnAssign)]
+    fields = [item for item in annotated if not ast.unparse(item.target).startswith("_")]
+    names = [ast.unparse(item.target) for item in fields]
+    lines = [f"{'#' * level} {node.name}", ""]
+    if fields:
+        lines.append(_code("\n".join([f"class {node.name}:", *(f"    {_field(item)}" for item in fields)])))
+    lines.append(as_markdown(ast.get_docstring(node) or "", names))
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
+            said = " ".join((ast.get_docstring(item) or "").split())
+            kind = item.name if item.decorator_list else f"{item.name}({_without_self(item)})"
+            lines.append(f"* `{kind}`: {said}")
+    return "\n".join([*lines, ""])
+
+
+def _field(item: ast.AnnAssign) -> str:
+    """A field as its class declares it; factories are shown by what they make."""
+    text = ast.unparse(item)
+    return text.replace("field(default_factory=dict)", "{}").replace("field(default_factory=list)", "[]")
+
+
+def _without_self(node: ast.FunctionDef) -> str:
+    return ", ".join(argument.arg for argument in (*node.args.args, *node.args.kwonlyargs) if argument.arg != "self")
+
+
+def _code(text: str) -> str:
+    return f"```python\n{text}\n```\n"

@@ -1,0 +1,95 @@
+"""Tables inside pages that are written by hand: a comment `<!-- table: NAME -->` becomes the one called so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from benchmark.planning.request import find_protocol
+from benchmark.protocol import Protocol
+from benchmark.protocol.model import HeldOut
+from benchmark.registry import registry
+from docs.generate.docstrings import cell
+
+MARK = re.compile(r"<!-- table: ([a-z-]+) -->")
+
+
+def with_tables(markdown: str) -> str:
+    """The page with every table that it names."""
+    return MARK.sub(lambda match: TABLES[match[1]](), markdown)
+
+
+def protocols() -> str:
+    """Every protocol that ships, and what it fixes."""
+    rows = []
+    for name in sorted(registry().protocols):
+        protocol = find_protocol(name)
+        tested = f", tested on `{protocol.test_on.dataset}`" if protocol.test_on else ""
+        rows.append(
+            f"| `{name}` | `{protocol.dataset}`{tested} | {len(protocol.folds)} | {len(protocol.classes)} | "
+            f"{_held_out(protocol)} | {_selection(protocol)} | {_title(protocol.ranking)} |"
+        )
+    header = "| protocol | dataset | folds | classes | val | reported epoch | ranked by |"
+    return "\n".join([header, "|---|---|---|---|---|---|---|", *rows])
+
+
+def _held_out(protocol: Protocol) -> str:
+    val = protocol.split.val
+    if val is None:
+        return "none"
+    if isinstance(val, HeldOut):
+        group = f", by {val.group}" if val.group else ""
+        return f"{100 * val.fraction:g} % of {val.source}{group}"
+    return f"official {val}"
+
+
+def _selection(protocol: Protocol) -> str:
+    chosen, metric = protocol.selection, _title(protocol.selection.metric)
+    if chosen.policy == "val":
+        return f"best {metric} on val"
+    return ("the last" if chosen.policy == "last" else f"best {metric} on **test**") + "; not ranked"
+
+
+def _title(metric: str) -> str:
+    return registry().metrics[metric].title
+
+
+def official_evaluations() -> str:
+    """Where each method's official evaluation departs from an honest protocol, in its spec's own words."""
+    rows = [
+        f"| [`{name}`](methods/{folder_of(spec.recipe)}.md) | {cell(spec.official_evaluation)} |"
+        for name, spec in sorted(registry().methods.items())
+    ]
+    return "\n".join(["| method | its official evaluation |", "|---|---|", *rows])
+
+
+def folder_of(import_path: str) -> str:
+    """The folder of a built-in plugin, from the import path of its recipe."""
+    return import_path.split(".")[1]
+
+
+def metrics() -> str:
+    """Every metric, and what it needs."""
+    rows = [
+        f"| `{name}` | {cell(spec.title)} | {spec.input} | {'higher' if spec.higher_is_better else 'lower'} | "
+        f"{cell(spec.citation)} |"
+        for name, spec in sorted(registry().metrics.items())
+    ]
+    return "\n".join(["| metric | title | follows from | better | source |", "|---|---|---|---|---|", *rows])
+
+
+def datasets() -> str:
+    """Every dataset that has a layout."""
+    rows = [
+        f"| `{name}` | {cell(spec.title)} | {'yes' if spec.votes else 'no'} | {cell(spec.licence)} |"
+        for name, spec in sorted(registry().datasets.items())
+    ]
+    return "\n".join(["| dataset | title | annotators' votes | terms |", "|---|---|---|---|", *rows])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "protocols": protocols,
+    "official-evaluations": official_evaluations,
+    "metrics": metrics,
+    "datasets": datasets,
+}
