@@ -27,6 +27,7 @@ from benchmark.cli import (
     status,
     sweep,
     weights,
+    work,
 )
 from benchmark.cli.output import note, printing_plainly
 from benchmark.failures import DEBUG, Interrupted, explain, show_trace
@@ -61,7 +62,21 @@ def build_parser() -> Parser:
     parser = Parser(prog="benchmark", description="A benchmark for dynamic facial expression recognition.")
     parser.add_argument("--version", action="version", version=f"benchmark {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (list_show, data, pretrain, run, sweep, predict, status, score, compare, plot, leaderboard, weights):
+    for module in (
+        list_show,
+        data,
+        pretrain,
+        run,
+        sweep,
+        work,
+        predict,
+        status,
+        score,
+        compare,
+        plot,
+        leaderboard,
+        weights,
+    ):
         module.add_commands(commands)
     return parser
 
@@ -77,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = build_parser().parse_args(arguments)
+    options.arguments = list(sys.argv[1:] if arguments is None else arguments)
     if hasattr(options, "debug"):
         os.environ[DEBUG] = "1"
     with _signals_raised():

@@ -79,12 +79,16 @@ def plan(
     runs: Path | str = RUNS,
     resources: Resources | None = None,
     watcher: Watcher | None = None,
+    dry: bool = True,
 ) -> list[PlannedUnit]:
-    """The units that `run` would run, in its order; refuses what it would refuse."""
+    """The units that `run` would run, in its order; refuses what it would refuse.
+
+    dry: nothing on disk is changed; else older work (`Resources.changed`) is settled as `run` does it.
+    """
     watcher = watcher or Watcher()
     planned: list[PlannedUnit] = []
     for group in _groups(request, data_root, demo, watcher):
-        todo = {unit.identity for unit in check_group(group, Path(runs), resources or Resources(), watcher, dry=True)}
+        todo = {unit.identity for unit in check_group(group, Path(runs), resources or Resources(), watcher, dry)}
         planned += [PlannedUnit(unit, unit.identity not in todo) for unit in group.units]
     return planned
 

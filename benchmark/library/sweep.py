@@ -16,6 +16,7 @@ from benchmark.planning.sweep_plan import Choices, Plan, plan_sweep, sweep_proto
 from benchmark.reports.sweep import sweep_text
 from benchmark.running.groups import check_group, run_groups, write_records
 from benchmark.running.machine import Resources
+from benchmark.units.state import unfinished
 from benchmark.watcher import Watcher
 
 FOLDER = "sweeps"
@@ -76,13 +77,19 @@ def plan_table(
     runs: Path | str = RUNS,
     resources: Resources | None = None,
     watcher: Watcher | None = None,
+    dry: bool = True,
 ) -> tuple[Sweep, Plan]:
-    """The sweep, and its rows as `sweep` would run them; refuses what it would refuse."""
+    """The sweep, and its rows as `sweep` would run them; refuses what it would refuse. dry: as for `plan`."""
     watcher = watcher or Watcher()
     chosen, planned = _planned(what, choices, data_root, demo, watcher)
     for group in planned.groups:
-        check_group(group, Path(runs), resources or Resources(), watcher, dry=True)
+        check_group(group, Path(runs), resources or Resources(), watcher, dry)
     return chosen, planned
+
+
+def unfinished_units(planned: Plan, runs: Path | str, resources: Resources) -> int:
+    """How many units of a sweep still have something to do."""
+    return sum(len(unfinished(group.units, Path(runs), resources.changed, dry=True)) for group in planned.groups)
 
 
 def _planned(
