@@ -57,12 +57,17 @@ class Lost(Busy):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a folder; `since` and `last` are seconds since the epoch, by the holder's clock and by the disk's."""
+    """Who holds a folder, or did when it died.
+
+    since, last: when it took the folder and last showed itself, in seconds since the epoch, by its own clock and by the
+    disk's. gone: whether its process is known to have ended, as only processes on its machine can know.
+    """
 
     host: str
     pid: int
     since: float
     last: float
+    gone: bool
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -189,7 +194,8 @@ def holder_of(folder: Path) -> Holder | None:
     for path in reversed(paths):
         with contextlib.suppress(OSError, KeyError, TypeError, ValueError):
             said = _said(_read(path)) or {}
-            return Holder(str(said["host"]), int(said["pid"]), float(said["since"]), path.stat().st_mtime)
+            last = path.stat().st_mtime
+            return Holder(str(said["host"]), int(said["pid"]), float(said["since"]), last, _gone(said))
     return None
 
 

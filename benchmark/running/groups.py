@@ -16,6 +16,7 @@ from benchmark.records.seen import seen_reasons
 from benchmark.records.swapped_classes import swapped_classes
 from benchmark.registry import registry
 from benchmark.running.machine import Machine, Resources
+from benchmark.running.plans import remember
 from benchmark.running.record import begun, make_record
 from benchmark.running.run import run_units
 from benchmark.running.steps import job_of
@@ -38,6 +39,8 @@ def check_group(group: UnitGroup, runs: Path, resources: Resources, watcher: Wat
     from benchmark.training.config import build_config, config_values
 
     todo = unfinished(group.units, runs, resources.changed, dry)
+    if not dry:
+        remember(todo, runs)
     if todo and group.protocol.frames.unreadable == "fail":
         check_frames(group.data, group.protocol)
     if todo and resources.device not in ("auto", "cpu"):
@@ -110,7 +113,7 @@ def run_groups(
     for group, todo in planned:
         left += run_group(group, todo, runs, resources, watcher, wait, left)
     if left:
-        watcher.note(f"{len(left)} units are left to other workers; the last of them writes the records")
+        watcher.note(f"units left to other workers: {len(left)}; the last of these writes the records")
     return left
 
 
