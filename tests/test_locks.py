@@ -185,6 +185,30 @@ def test_a_process_that_was_paused_for_longer_than_its_lease_notices_it(tmp_path
             process.kill()
 
 
+@pytest.mark.parametrize("before", [None, 4])
+def test_a_process_that_was_late_between_looking_and_creating_takes_nothing(before, tmp_path, monkeypatch):
+    """It found the folder free, or a dead lease in it; before it went on, others had the folder, and one has it now."""
+    look, looked = locks._leases, []
+    monkeypatch.setattr(locks, "_gone", lambda said: said["token"] == "dead")
+    if before:
+        write(tmp_path / f"{LEASE}{before}", {**DEAD, "token": "dead"})
+
+    def late(folder):
+        found = look(folder)
+        if not looked:
+            for path in found:
+                path.unlink()
+            write(tmp_path / FIRST, DEAD)
+        looked.append(found)
+        return found
+
+    monkeypatch.setattr(locks, "_leases", late)
+    with pytest.raises(Busy, match="process 1 on another"):
+        take(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [FIRST]
+    assert json.loads((tmp_path / FIRST).read_text()) == DEAD
+
+
 def test_of_many_that_find_a_dead_lease_one_takes_the_folder(tmp_path, monkeypatch):
     """Between any two steps another thread may come in between; numbers of leases begin again when one is let go."""
     switch = sys.getswitchinterval()

@@ -98,7 +98,8 @@ def _pace(states: Sequence[UnitState]) -> _Pace | None:
 
 
 def _unit(folder: Path, state: UnitState | None, runs: Path, pace: _Pace | None) -> UnitStatus:
-    holder = holder_of(runs / folder)
+    # A worker that was killed with its last unit finished has left its lease.
+    holder = None if state is not None and state.status == "scored" else holder_of(runs / folder)
     if state is None:
         seconds = pace.epochs * pace.epoch + pace.rest if pace else None
         return UnitStatus(folder, "pending", holder=holder, seconds=seconds)
