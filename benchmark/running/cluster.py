@@ -52,6 +52,8 @@ class Cluster(BaseModel):
 
 def read_cluster(path: Path | None, changes: Mapping[str, Any]) -> Cluster:
     """The options in a YAML file, if there is one, with changes; UsageError names what is wrong."""
+    if path is not None and not path.is_file():
+        raise UsageError(f"{path}: there is no such file of a cluster's options")
     given = {} if path is None else read_yaml(path)
     if not isinstance(given, dict):
         raise UsageError(f"{path}: a cluster's options are keys with values, such as `partition: gpu`")

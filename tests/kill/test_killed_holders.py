@@ -52,9 +52,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize(
-    ("kills", "units", "steps"), [(15, 40, 5), pytest.param(200, 400, 20, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("kills", "units", "steps"), [(15, 40, 5), pytest.param(200, 400, 20, marks=pytest.mark.slow)])
 def test_units_whose_holders_are_killed_are_each_brought_to_their_end_once(kills, units, steps, tmp_path):
     seed = random.SystemRandom().randrange(2**32)
     print(f"random moments from seed {seed}")

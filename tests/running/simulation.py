@@ -57,7 +57,9 @@ class Simulation:
         self.hosts = max(workers // 4, 2)
         self.offsets = [self.random.uniform(-1e6, 1e6) for _ in range(self.hosts)]
         self.rates = [1 + self.random.uniform(-2e-4, 2e-4) for _ in range(self.hosts)]
-        self.units = [SimpleNamespace(folder=Path(str(number)), fold=0, identity=str(number)) for number in range(units)]
+        self.units = [
+            SimpleNamespace(folder=Path(str(number)), fold=0, identity=str(number)) for number in range(units)
+        ]
         # What lies on the disk beside the leases: finished epochs, and how often a unit was brought to its end.
         self.epochs: collections.Counter[Path] = collections.Counter()
         self.ends: collections.Counter[Path] = collections.Counter()
