@@ -31,11 +31,11 @@ class Cluster(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    workers: int | None = Field(None, ge=1)
-    gpus_per_worker: int = Field(0, ge=0)
-    cpus_per_worker: int = Field(1, ge=1)
-    memory_gb: float | None = Field(None, gt=0)
-    hours: float = Field(24.0, gt=0)
+    workers: int | None = Field(default=None, ge=1)
+    gpus_per_worker: int = Field(default=0, ge=0)
+    cpus_per_worker: int = Field(default=1, ge=1)
+    memory_gb: float | None = Field(default=None, gt=0)
+    hours: float = Field(default=24.0, gt=0)
     partition: str | None = None
     setup: tuple[str, ...] = ()
     slurm: dict[str, str | int | float | bool] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Processes that hold leases are killed at random moments, on two machines by name: nothing is lost, nothing done twice."""
+"""Processes that hold leases are killed at random moments: nothing is lost, and nothing is done twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers started by hand, on a Slurm of one node and on Ray: the same predictions as one process makes, byte for byte."""
+"""Workers started by hand, on Slurm and on Ray: the same predictions as one process makes, byte for byte."""
 
 from __future__ import annotations
 

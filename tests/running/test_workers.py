@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -34,7 +35,7 @@ class Noting(Remembering):
 
 @pytest.fixture
 def worker(monkeypatch, tmp_path):
-    """Runs made-up units whose answers are given: what `run_unit` raises, time after time, and None when it is through."""
+    """Runs made-up units whose answers are given: what `run_unit` raises, time after time, until it is through."""
     calls = []
 
     def start(answers, **options):
@@ -46,11 +47,12 @@ def worker(monkeypatch, tmp_path):
 
         monkeypatch.setattr(run, "run_unit", made_up)
         monkeypatch.setattr(run.time, "sleep", lambda seconds: calls.append("pause"))
-        units = [SimpleNamespace(number=number, fold=0, folder=Path(str(number))) for number in range(len(answers))]
+        units: Any = [SimpleNamespace(number=n, fold=0, folder=Path(str(n))) for n in range(len(answers))]
         watcher = Noting()
-        data, machine = SimpleNamespace(folds=[None]), SimpleNamespace(runs=tmp_path)
+        data: Any = SimpleNamespace(folds=[None])
+        machine: Any = SimpleNamespace(runs=tmp_path)
         outcome = run_units(units, data, machine, watcher, **options)
-        done, left = ([unit.number for unit in part] for part in (outcome.done, outcome.left))
+        done, left = ([cast(Any, unit).number for unit in part] for part in (outcome.done, outcome.left))
         return done, left, calls, watcher
 
     return start
