@@ -18,13 +18,21 @@ from tests import slurm_node
 pytestmark = pytest.mark.slow
 
 FOLDS = 5
-RUN = ["run", "--protocol", "dfew-5fold", "--demo", "--method", "tsm", "--augment", "midas", "--labels", "soft"]
-RUN += ["--set", "epochs=3", "--jobs", "1", "--device", "cpu"]
+RUN = ["run", "--protocol", "dfew-5fold", "--method", "tsm", "--augment", "midas", "--labels", "soft"]
+RUN += ["--preset", "small", "--set", "epochs=4", "--jobs", "1", "--device", "cpu"]
 BENCHMARK = [sys.executable, "-m", "benchmark"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def data(synthetic_root):
+    """Where every worker finds the clips."""
+    os.environ["BENCHMARK_DATA_ROOT"] = str(synthetic_root)
+    yield
+    del os.environ["BENCHMARK_DATA_ROOT"]
+
+
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone(data, tmp_path_factory):
     """What one process makes of it."""
     out = tmp_path_factory.mktemp("alone")
     subprocess.run([*BENCHMARK, *RUN, "-o", str(out)], check=True, capture_output=True)
