@@ -54,6 +54,7 @@ class Simulation:
         self._back.acquire()
         self._local = threading.local()
         self._processes = itertools.count(1)
+        self._known: dict[int, Process] = {}
         self.hosts = max(workers // 4, 2)
         self.offsets = [self.random.uniform(-1e6, 1e6) for _ in range(self.hosts)]
         self.rates = [1 + self.random.uniform(-2e-4, 2e-4) for _ in range(self.hosts)]
@@ -149,6 +150,7 @@ class Simulation:
     def worker(self, after: float = 0.0) -> None:
         """Start a worker."""
         process = Process(next(self._processes), self.random.randrange(self.hosts))
+        self._known[process.number] = process
         self.start(self._main, process, main=True, after=after)
         self._fault(process, after)
 
@@ -206,16 +208,12 @@ class Simulation:
         monkeypatch.setattr(locks, "_myself", lambda: {"host": self.process.host, "pid": self.process.number})
         monkeypatch.setattr(locks, "_gone", self._gone)
         monkeypatch.setattr(locks, "_is_here", lambda said: said.get("host") == self.process.host)
-        self._known: dict[int, Process] = {}
 
     def _clock(self) -> float:
         return self.offsets[self.process.host] + self.rates[self.process.host] * self.now
 
     def _gone(self, said: Any) -> bool:
-        return bool(said) and said["host"] == self.process.host and said["pid"] not in self._alive()
-
-    def _alive(self) -> set[int]:
-        return {process.number for _, _, _, process in self._queue if not process.dead} | {self.process.number}
+        return bool(said) and said["host"] == self.process.host and self._known[said["pid"]].dead
 
     def _threads(self) -> dict[str, Any]:
         simulation = self
