@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from benchmark.library.pretrain import PretrainingRequest, pretrain
     from benchmark.library.run import run
     from benchmark.library.score import score
+    from benchmark.library.status import status
+    from benchmark.library.submit import submit
     from benchmark.library.sweep import sweep
     from benchmark.planning.request import Request, Variant
     from benchmark.planning.sweep_plan import Choices
@@ -42,6 +44,8 @@ _PLACES = {
     "pretrain": "benchmark.library.pretrain",
     "run": "benchmark.library.run",
     "score": "benchmark.library.score",
+    "status": "benchmark.library.status",
+    "submit": "benchmark.library.submit",
     "sweep": "benchmark.library.sweep",
 }
 __all__ = [
@@ -62,6 +66,8 @@ __all__ = [
     "pretrain",
     "run",
     "score",
+    "status",
+    "submit",
     "sweep",
 ]
 

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ _NOT_OFFERED = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM}
 _PROBE = bytes(1 << 20)
 # What systems leave behind in folders that they show or copy, beside names that begin with a dot.
 _CLUTTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "#recycle", "$recycle.bin")
+
+# What must be checked before a file below a folder is replaced.
+_guards: dict[Path, Callable[[], None]] = {}
 
 
 def is_clutter(name: str) -> bool:
@@ -48,12 +51,30 @@ def replacing(path: Path) -> Iterator[Path]:
             os.chmod(temporary, 0o644)
         with _naming(path), open(temporary, "rb+") as file:
             sync(file.fileno())
+        check_guards(path)
         os.replace(temporary, path)
         with contextlib.suppress(OSError):
             sync_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def guarding(folder: Path, check: Callable[[], None]) -> Iterator[None]:
+    """In the block, call `check` before any file below `folder` is replaced; it raises where that must not happen."""
+    _guards[folder] = check
+    try:
+        yield
+    finally:
+        del _guards[folder]
+
+
+def check_guards(path: Path) -> None:
+    """Call the check of every guarded folder above `path`."""
+    for folder, check in list(_guards.items()):
+        if Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):
+            check()
 
 
 def sync_folder(folder: Path) -> None:

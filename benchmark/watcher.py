@@ -45,6 +45,9 @@ class Watcher:
     def scored(self, unit: Unit, scores: SplitScores) -> None:
         """The unit is finished, with its test scores."""
 
+    def finished_elsewhere(self, unit: Unit) -> None:
+        """Another worker has finished the unit."""
+
     def failed(self, unit: Unit, reason: str) -> None:
         """The unit failed; the others continue."""
 

@@ -26,6 +26,7 @@ from benchmark.cli import (
     status,
     sweep,
     weights,
+    work,
 )
 from benchmark.cli.output import note, printing_plainly
 from benchmark.cli.parser import Parser, ShowVersions, add_examples
@@ -41,6 +42,7 @@ COMMANDS = (
     pretrain,
     run,
     sweep,
+    work,
     predict,
     status,
     score,
@@ -76,6 +78,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser = build_parser()
     completion.complete(parser)
     options = parser.parse_args(arguments)
+    options.arguments = list(sys.argv[1:] if arguments is None else arguments)
     if hasattr(options, "debug"):
         os.environ[DEBUG] = "1"
     with _signals_raised():

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from benchmark.cli.cluster_options import add_cluster_options, cluster_of, submit_workers
 from benchmark.cli.output import add_json, note, positive, print_json
 from benchmark.cli.run_options import add_changed, add_resources, resources_of
 
@@ -38,10 +39,11 @@ def add_commands(commands: Any) -> None:
         "-o", "--output", type=Path, default=Path("pretrained"), metavar="DIR", help="default: pretrained"
     )
     add_json(pretrain)
+    add_cluster_options(pretrain)
     pretrain.set_defaults(function=pretrain_command)
 
 
-def pretrain_command(options: argparse.Namespace) -> None:
+def pretrain_command(options: argparse.Namespace) -> int:
     """`benchmark pretrain`."""
     from benchmark.cli.progress import Terminal
     from benchmark.library.pretrain import PretrainingRequest, pretrain
@@ -58,6 +60,8 @@ def pretrain_command(options: argparse.Namespace) -> None:
         init=parse_init(options.init),
         limit=options.limit,
     )
+    if cluster := cluster_of(options):
+        return submit_workers(options, cluster, 1)
     with Terminal() as terminal:
         done = pretrain(
             request,
@@ -73,3 +77,4 @@ def pretrain_command(options: argparse.Namespace) -> None:
         print_json({**done.state.model_dump(mode="json"), "file": str(done.weights)})
     else:
         print(done.weights)
+    return 0

@@ -160,6 +160,10 @@ class Terminal(Watcher):
         values = "  ".join(f"{name} {100 * estimate.value:.2f}" for name, estimate in scores.metrics.items())
         self._finish(unit, f"{_name(unit)}: test {values}")
 
+    def finished_elsewhere(self, unit: Unit) -> None:
+        """Another worker has finished the unit."""
+        self._finish(unit, f"{_name(unit)}: finished by another worker")
+
     def failed(self, unit: Unit, reason: str) -> None:
         """The unit failed; the others continue."""
         self._failed.append((unit, reason))

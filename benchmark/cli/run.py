@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from benchmark.cli.cluster_options import add_cluster_options, cluster_of, submit_workers
 from benchmark.cli.output import note, print_json, print_table
-from benchmark.cli.run_options import add_run_options, numbers, preset_of, resources_of
+from benchmark.cli.run_options import add_run_options, numbers, planning, preset_of, resources_of
 
 if TYPE_CHECKING:
     from benchmark.library.run import PlannedUnit
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Any) -> None:
     """Declare the commands of this module."""
-    run = commands.add_parser("run", help="train, select, predict and score under a protocol; resumes by itself")
+    add_cluster_options(declare(commands))
+
+
+def declare(commands: Any) -> argparse.ArgumentParser:
+    """Declare `run`, as a command of its own or as what workers share."""
+    run: argparse.ArgumentParser = commands.add_parser(
+        "run", help="train, select, predict and score under a protocol; resumes by itself"
+    )
     run.add_argument("--protocol", required=True, metavar="P", help="a name from `benchmark list protocols`, or a file")
     run.add_argument("--method", action="append", metavar="M", help="repeatable; default: every method")
     run.add_argument("--augment", action="append", default=[], metavar="A[:k=v,...]", help="repeatable; in this order")
@@ -34,7 +42,8 @@ def add_commands(commands: Any) -> None:
     run.add_argument("--set", action="append", default=[], dest="settings", metavar="K=V", help="change a setting")
     run.add_argument("--unofficial", action="store_true", help="allow --set protocol.<key>=...; never ranked")
     add_run_options(run)
-    run.set_defaults(function=run_command)
+    run.set_defaults(function=run_command, wait=True)
+    return run
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -45,16 +54,21 @@ def run_command(options: argparse.Namespace) -> int:
 
     request = _request(options)
     where = {"data_root": options.data_root, "demo": options.demo, "runs": options.output}
+    cluster = cluster_of(options) if options.wait else None
     with Terminal() as terminal:
         if options.dry_run:
             _print_plan(plan(request, **where, resources=resources_of(options), watcher=terminal), options)
             return 0
-        records = run(request, **where, resources=resources_of(options), watcher=terminal)
+        if cluster:
+            planned = plan(request, **where, resources=planning(options), watcher=terminal, dry=options.print_script)
+            return submit_workers(options, cluster, sum(not each.finished for each in planned))
+        records = run(request, **where, resources=resources_of(options), watcher=terminal, wait=options.wait)
     if options.json:
         print_json([record.canonical() for record in records])
-    else:
+    elif records:
         print(terminal_table(records))
-    note(f"leaderboard: {options.output / page_of(records[-1])}")
+    if records:
+        note(f"leaderboard: {options.output / page_of(records[-1])}")
     return terminal.exit_code()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,11 @@ def resources_of(options: argparse.Namespace) -> Resources:
         deterministic=options.deterministic,
         compile=options.compile,
     )
+
+
+def planning(options: argparse.Namespace) -> Resources:
+    """The same where another machine will compute, whose devices this one need not have."""
+    return dataclasses.replace(resources_of(options), device="auto")
 
 
 def preset_of(options: argparse.Namespace) -> str:

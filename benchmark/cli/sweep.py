@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.cli.cluster_options import add_cluster_options, cluster_of, submit_workers
 from benchmark.cli.output import note, print_json, print_table
-from benchmark.cli.run_options import add_run_options, numbers, preset_of, resources_of
+from benchmark.cli.run_options import add_run_options, numbers, planning, preset_of, resources_of
 from benchmark.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,14 @@ GRID_OPTIONS = ("protocol", "method", "augment", "labels", "name")
 
 def add_commands(commands: Any) -> None:
     """Declare the commands of this module."""
-    sweep = commands.add_parser("sweep", help="run a grid of methods, augmentations, labels, settings and seeds")
+    add_cluster_options(declare(commands))
+
+
+def declare(commands: Any) -> argparse.ArgumentParser:
+    """Declare `sweep`, as a command of its own or as what workers share."""
+    sweep: argparse.ArgumentParser = commands.add_parser(
+        "sweep", help="run a grid of methods, augmentations, labels, settings and seeds"
+    )
     sweep.add_argument(
         "file", nargs="?", metavar="FILE", help="a sweep file, or the name of one that ships; or give the options below"
     )
@@ -52,23 +60,29 @@ def add_commands(commands: Any) -> None:
         help="repeatable: start this method (or one of its networks) from these weights",
     )
     add_run_options(sweep)
-    sweep.set_defaults(function=sweep_command)
+    sweep.set_defaults(function=sweep_command, wait=True)
+    return sweep
 
 
 def sweep_command(options: argparse.Namespace) -> int:
     """`benchmark sweep`: plan, run what is missing, write the table."""
     from benchmark.cli.progress import Terminal
-    from benchmark.library.sweep import plan_table, sweep
+    from benchmark.library.sweep import plan_table, sweep, unfinished_units
     from benchmark.reports.sweep import sweep_document
 
     what, choices = _sweep(options), _choices(options)
     where = {"data_root": options.data_root, "demo": options.demo, "runs": options.output}
+    cluster = cluster_of(options) if options.wait else None
     with Terminal() as terminal:
-        where |= {"resources": resources_of(options), "watcher": terminal}
+        where["watcher"] = terminal
         if options.dry_run:
-            _print_plan(*plan_table(what, choices, **where), options)
+            _print_plan(*plan_table(what, choices, **where, resources=resources_of(options)), options)
             return 0
-        done = sweep(what, choices, **where)
+        if cluster:
+            used = planning(options)
+            _, plan = plan_table(what, choices, **where, resources=used, dry=options.print_script)
+            return submit_workers(options, cluster, unfinished_units(plan, options.output, used))
+        done = sweep(what, choices, **where, resources=resources_of(options), wait=options.wait)
     if options.json:
         print_json(sweep_document(done.sweep, done.rows))
     else:

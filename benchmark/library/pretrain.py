@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,6 +82,7 @@ def pretrain(
 ) -> Pretrained:
     """Train what a method starts from, or continue; what is finished is not trained again.
 
+    Where another process is at it, this one waits, and continues if that one dies.
     Errors are as for `benchmark.run`.
     """
     watcher, resources, init = watcher or Watcher(), resources or Resources(), request.init or {}
@@ -123,7 +125,7 @@ def pretrain(
         watcher.note(f"SYNTHETIC DATA in {source.root}: these weights know nothing of real faces")
     state = read_state(folder, unit)
     if not is_done(folder, state):
-        with exclusive(folder):
+        with exclusive(folder, math.inf, watcher.note):
             remove_leftovers(folder)
             if not is_done(folder, read_state(folder, unit)):
                 _train(unit, source, folder, init, resources, watcher)

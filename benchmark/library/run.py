@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmark.errors import UsageError
 from benchmark.leaderboard import overview
+from benchmark.locks import exclusive
 from benchmark.planning.data import default_root
 from benchmark.planning.demo import datasets_of, demo_data, demo_variants
 from benchmark.planning.request import Request, UnitGroup, Variant, check_request, plan_run, resolve_protocol
@@ -16,12 +17,14 @@ from benchmark.planning.starting_weights import from_scratch
 from benchmark.protocol import Protocol
 from benchmark.records import Record
 from benchmark.registry import registry
-from benchmark.running.groups import check_group, run_group, write_records
+from benchmark.running.groups import check_group, run_groups, write_records
 from benchmark.running.machine import Resources
 from benchmark.units.unit import Unit
 from benchmark.watcher import Watcher
 
 RUNS = Path("runs")
+# Seconds in which other workers will have written their records.
+WRITING = 3600.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ def run(
     runs: Path | str = RUNS,
     resources: Resources | None = None,
     watcher: Watcher | None = None,
+    wait: bool = True,
 ) -> list[Record]:
     """Train, select, predict and score what is missing of the request's units; the records of its rows.
 
@@ -49,7 +53,9 @@ def run(
     of testing over several views.
 
     request: without variants it is every method, or with `demo` the demo's rows. data_root: where the datasets lie, by
-    default `$BENCHMARK_DATA_ROOT`. demo: on synthetic data, made now, whose results are marked for good.
+    default `$BENCHMARK_DATA_ROOT`. demo: on synthetic data, made now, whose results are marked for good. wait: until
+    units that other workers hold are finished as well; without it they are left to those, and their rows, whose records
+    the last worker writes, are not among the ones returned.
 
     Raises UsageError for a request that cannot be run, EnvironmentProblem for missing data or devices, IntegrityError
     for files that contradict what is known of them; nothing that is finished is lost.
@@ -57,10 +63,10 @@ def run(
     watcher, place = watcher or Watcher(), Path(runs)
     chosen = resources or Resources()
     groups = _groups(request, data_root, demo, watcher)
-    for group, todo in [(group, check_group(group, place, chosen, watcher)) for group in groups]:
-        run_group(group, todo, place, chosen, watcher)
-    records = [write_records(group.units, group.data, place, watcher) for group in groups]
-    overview(place)
+    left = run_groups([(g, check_group(g, place, chosen, watcher)) for g in groups], place, chosen, watcher, wait)
+    with exclusive(place, WRITING):
+        records = [write_records(group.units, group.data, place, watcher, left) for group in groups]
+        overview(place)
     # With views the same checkpoints are tested twice.
     return [record for found in records[-2 if request.views else -1 :] for record in found]
 
@@ -73,12 +79,16 @@ def plan(
     runs: Path | str = RUNS,
     resources: Resources | None = None,
     watcher: Watcher | None = None,
+    dry: bool = True,
 ) -> list[PlannedUnit]:
-    """The units that `run` would run, in its order; refuses what it would refuse."""
+    """The units that `run` would run, in its order; refuses what it would refuse.
+
+    dry: nothing on disk is changed; else older work (`Resources.changed`) is settled as `run` does it.
+    """
     watcher = watcher or Watcher()
     planned: list[PlannedUnit] = []
     for group in _groups(request, data_root, demo, watcher):
-        todo = {unit.identity for unit in check_group(group, Path(runs), resources or Resources(), watcher, dry=True)}
+        todo = {unit.identity for unit in check_group(group, Path(runs), resources or Resources(), watcher, dry)}
         planned += [PlannedUnit(unit, unit.identity not in todo) for unit in group.units]
     return planned
 

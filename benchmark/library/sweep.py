@@ -8,13 +8,15 @@ from pathlib import Path
 from benchmark.files import write_text
 from benchmark.finished.sweep_table import ScoredRow, table_rows
 from benchmark.leaderboard import overview
-from benchmark.library.run import RUNS, find_data
+from benchmark.library.run import RUNS, WRITING, find_data
+from benchmark.locks import exclusive
 from benchmark.planning.starting_weights import from_scratch
 from benchmark.planning.sweep_file import Sweep, find_sweep
 from benchmark.planning.sweep_plan import Choices, Plan, plan_sweep, sweep_protocols
 from benchmark.reports.sweep import sweep_text
-from benchmark.running.groups import check_group, run_group, write_records
+from benchmark.running.groups import check_group, run_groups, write_records
 from benchmark.running.machine import Resources
+from benchmark.units.state import unfinished
 from benchmark.watcher import Watcher
 
 FOLDER = "sweeps"
@@ -43,6 +45,7 @@ def sweep(
     runs: Path | str = RUNS,
     resources: Resources | None = None,
     watcher: Watcher | None = None,
+    wait: bool = True,
 ) -> SweepTable:
     """Run what is missing of a sweep's rows, and put all that is finished into its table.
 
@@ -52,15 +55,16 @@ def sweep(
     watcher, place = watcher or Watcher(), Path(runs)
     used = resources or Resources()
     chosen, planned = _planned(what, choices, data_root, demo, watcher)
-    for group, todo in [(group, check_group(group, place, used, watcher)) for group in planned.groups]:
-        run_group(group, todo, place, used, watcher)
-    for group in planned.groups:
-        write_records(group.units, group.data, place, watcher)
-    overview(place)
-    rows = tuple(table_rows(chosen, planned.rows, place))
-    text = sweep_text(chosen, rows)
-    path = place / FOLDER / f"{chosen.name}.md"
-    write_text(path, text + "\n")
+    todo = [(group, check_group(group, place, used, watcher)) for group in planned.groups]
+    left = run_groups(todo, place, used, watcher, wait)
+    with exclusive(place, WRITING):
+        for group in planned.groups:
+            write_records(group.units, group.data, place, watcher, left)
+        overview(place)
+        rows = tuple(table_rows(chosen, planned.rows, place))
+        text = sweep_text(chosen, rows)
+        path = place / FOLDER / f"{chosen.name}.md"
+        write_text(path, text + "\n")
     return SweepTable(chosen, rows, text, path)
 
 
@@ -73,13 +77,19 @@ def plan_table(
     runs: Path | str = RUNS,
     resources: Resources | None = None,
     watcher: Watcher | None = None,
+    dry: bool = True,
 ) -> tuple[Sweep, Plan]:
-    """The sweep, and its rows as `sweep` would run them; refuses what it would refuse."""
+    """The sweep, and its rows as `sweep` would run them; refuses what it would refuse. dry: as for `plan`."""
     watcher = watcher or Watcher()
     chosen, planned = _planned(what, choices, data_root, demo, watcher)
     for group in planned.groups:
-        check_group(group, Path(runs), resources or Resources(), watcher, dry=True)
+        check_group(group, Path(runs), resources or Resources(), watcher, dry)
     return chosen, planned
+
+
+def unfinished_units(planned: Plan, runs: Path | str, resources: Resources) -> int:
+    """How many units of a sweep still have something to do."""
+    return sum(len(unfinished(group.units, Path(runs), resources.changed, dry=True)) for group in planned.groups)
 
 
 def _planned(

@@ -16,6 +16,7 @@ from benchmark.records.seen import seen_reasons
 from benchmark.records.swapped_classes import swapped_classes
 from benchmark.registry import registry
 from benchmark.running.machine import Machine, Resources
+from benchmark.running.plans import remember
 from benchmark.running.record import begun, make_record
 from benchmark.running.run import run_units
 from benchmark.running.steps import job_of
@@ -38,6 +39,8 @@ def check_group(group: UnitGroup, runs: Path, resources: Resources, watcher: Wat
     from benchmark.training.config import build_config, config_values
 
     todo = unfinished(group.units, runs, resources.changed, dry)
+    if not dry:
+        remember(todo, runs)
     if todo and group.protocol.frames.unreadable == "fail":
         check_frames(group.data, group.protocol)
     if todo and resources.device not in ("auto", "cpu"):
@@ -57,34 +60,74 @@ def check_group(group: UnitGroup, runs: Path, resources: Resources, watcher: Wat
     return todo
 
 
-def run_group(group: UnitGroup, todo: Sequence[Unit], runs: Path, resources: Resources, watcher: Watcher) -> None:
-    """Run the units of a group that have something to do, see `check_group`; the watcher is told of those that fail."""
+def run_group(
+    group: UnitGroup,
+    todo: Sequence[Unit],
+    runs: Path,
+    resources: Resources,
+    watcher: Watcher,
+    wait: bool = True,
+    left: Sequence[Unit] = (),
+) -> list[Unit]:
+    """Run the units of a group that have something to do, see `check_group`; the watcher is told of those that fail.
+
+    wait: see `run_units`. left: what groups before have left to other workers. Returns what this one leaves to them,
+    with the units that test a checkpoint which they are still training.
+    """
     if group.data.synthetic:
         watcher.note(f"SYNTHETIC DATA in {group.data.root}: these numbers say nothing about real faces")
     for deviation in group.data.deviations:
         watcher.note(f"warning: {deviation}; the record will not be ranked")
-    if not todo:
-        return
+    untrained = {unit.identity for unit in left}
+    blocked = [unit for unit in todo if unit.source in untrained]
+    ready = [unit for unit in todo if unit.source not in untrained]
+    if not ready:
+        return blocked
     from benchmark.training.devices import device_found
 
     machine, jobs = _machine(group, runs, resources)
-    _tell_recipes(todo, watcher)
+    _tell_recipes(ready, watcher)
     watcher.note(f"computing in {machine.computing} on {device_found()}")
-    for plan in _cache_plans(todo, group.data, machine.cache):
+    for plan in _cache_plans(ready, group.data, machine.cache):
         watcher.note(str(plan))
     watcher.note(f"{len(group.units)} units, {len(group.units) - len(todo)} finished before; results in {runs}")
-    watcher.planned(group.units, todo, {unit.identity: preset_of_unit(unit).epochs for unit in todo})
+    watcher.planned(group.units, ready, {unit.identity: preset_of_unit(unit).epochs for unit in ready})
     try:
-        run_units(todo, group.data, machine, watcher, jobs)
+        return [*run_units(ready, group.data, machine, watcher, jobs, wait).left, *blocked]
     finally:
         watcher.ended()
 
 
-def write_records(units: Sequence[Unit], data: Data, runs: Path, watcher: Watcher) -> list[Record]:
-    """Write the record of every row that the units belong to."""
+def run_groups(
+    planned: Sequence[tuple[UnitGroup, Sequence[Unit]]],
+    runs: Path,
+    resources: Resources,
+    watcher: Watcher,
+    wait: bool = True,
+) -> list[Unit]:
+    """Run groups in their order, each with what it has to do; the units that are left to other workers.
+
+    wait: see `run_units`.
+    """
+    left: list[Unit] = []
+    for group, todo in planned:
+        left += run_group(group, todo, runs, resources, watcher, wait, left)
+    if left:
+        watcher.note(f"units left to other workers: {len(left)}; the last of these writes the records")
+    return left
+
+
+def write_records(
+    units: Sequence[Unit], data: Data, runs: Path, watcher: Watcher, left: Sequence[Unit] = ()
+) -> list[Record]:
+    """Write the record of every row that the units belong to; a row with units in `left` is left to others as well.
+
+    The caller holds `runs`: of workers that write one after the other, the last has seen all that there is.
+    """
     records = []
+    others = {runs / unit.record_folder for unit in left}
     for folder in dict.fromkeys(runs / unit.record_folder for unit in units):
-        if not begun(folder):  # whoever is busy there will write it
+        if folder in others or not begun(folder):
             continue
         record = make_record(folder, data)
         write_record(folder / RECORD, record)

@@ -1,27 +1,38 @@
-"""A run: every unit asked for, one after the other or several at a time; a unit that fails costs only itself."""
+"""A worker: it runs one unit after the other, or several at a time, each that no other worker holds.
+
+A unit that fails costs only itself. Units that other workers hold are looked at again when the others are done.
+"""
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import multiprocessing
+import random
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import as_completed
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark.datasets.splits import Fold
 from benchmark.errors import EnvironmentProblem
 from benchmark.failures import explain, reason_of, stops_everything
 from benchmark.fence import from_outside, prints_apart
+from benchmark.locks import Busy
 from benchmark.planning.data import Data
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.resources import shared_out, show_devices
 from benchmark.running.machine import Machine
 from benchmark.running.steps import run_unit
+from benchmark.units.state import read_state
 from benchmark.units.unit import Unit
 from benchmark.watcher import Watcher
 
+# Seconds after which units that other workers hold are looked at again.
+LOOK_AGAIN = 5.0
 DIED = (
     "a worker process died, perhaps for lack of memory; nothing finished is lost: run the same command again, with a "
     "smaller --jobs"
@@ -30,37 +41,101 @@ DIED = (
 
 @dataclass
 class Outcome:
-    """Which units are finished, and why the others are not."""
+    """Which units are finished, why others are not, and which are left to other workers."""
 
     done: list[Unit] = field(default_factory=list)
     failed: list[tuple[Unit, str]] = field(default_factory=list)
+    left: list[Unit] = field(default_factory=list)
 
 
-def run_units(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int = 1) -> Outcome:
-    """Run every unit, `jobs` at a time, each in a process of its own when there are several.
+@dataclass(frozen=True)
+class _Elsewhere:
+    """Another worker holds the unit; living: whether that one is known to live."""
 
+    message: str
+    living: bool
+
+
+class _Turn(NamedTuple):
+    """A unit that is to be run; attempts: how many there were when it was planned."""
+
+    unit: Unit
+    fold: Fold
+    machine: Machine
+    attempts: int
+
+
+# None of a unit that is finished, and the reason of one that failed.
+Result = str | _Elsewhere | None
+Start = Callable[[_Turn], "Future[Result]"]
+
+
+def run_units(
+    todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int = 1, wait: bool = True
+) -> Outcome:
+    """Run every unit that no other worker holds, `jobs` at a time, each in a process of its own when there are several.
+
+    wait: until the others have finished theirs, or died; without it, units are left to workers that are known to live.
     An interrupt ends the run, and so does what every unit would meet (a full disk); everything else only the unit.
     """
     outcome = Outcome()
-    results = _in_parallel if jobs > 1 else _one_by_one
-    for unit, reason in results(todo, data, machine, watcher, jobs):
-        if reason is None:
-            outcome.done.append(unit)
-        else:
-            watcher.failed(unit, reason)
-            outcome.failed.append((unit, reason))
+    states = [read_state(machine.runs / unit.folder) for unit in todo]
+    turns = [
+        _Turn(unit, data.folds[unit.fold], machine, state.attempts if state else 0)
+        for unit, state in zip(todo, states, strict=True)
+    ]
+    told = ""
+    with _hands(watcher, machine, jobs) as start:
+        while turns:
+            held: list[tuple[_Turn, _Elsewhere]] = []
+            for turn, result in _round(turns, start, jobs):
+                if result is None:
+                    outcome.done.append(turn.unit)
+                elif isinstance(result, _Elsewhere):
+                    held.append((turn, result))
+                else:
+                    watcher.failed(turn.unit, result)
+                    outcome.failed.append((turn.unit, result))
+            # Only after a round that did nothing: a unit that was held at the beginning of a long one may be free.
+            if len(held) == len(turns):
+                if not wait and all(result.living for _, result in held):
+                    outcome.left = [turn.unit for turn, _ in held]
+                    break
+                if (news := "; ".join(sorted({result.message for _, result in held}))) != told:
+                    watcher.note(f"waiting for {news}")
+                    told = news
+                time.sleep(LOOK_AGAIN)
+            turns = [turn for turn, _ in held]
     return outcome
 
 
-Result = tuple[Unit, str | None]
+def _round(turns: Sequence[_Turn], start: Start, jobs: int) -> Iterator[tuple[_Turn, Result]]:
+    """Start each unit once, in their order."""
+    waiting, running = deque(turns), dict[Future[Result], _Turn]()
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            turn = waiting.popleft()
+            running[start(turn)] = turn
+        for future in concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED).done:
+            turn, result = running.pop(future), future.result()
+            if isinstance(result, _Elsewhere) and waiting:
+                # Elsewhere in the plan, so that many workers do not walk one behind the other.
+                waiting.rotate(-random.randrange(len(waiting)))
+            yield turn, result
 
 
-def _one_by_one(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
-    for unit in todo:
-        yield unit, _attempt(unit, data.folds[unit.fold], machine, watcher)
+@contextlib.contextmanager
+def _hands(watcher: Watcher, machine: Machine, jobs: int) -> Iterator[Start]:
+    """What starts a unit: here and now, or in one of several processes."""
+    if jobs == 1:
 
+        def at_once(turn: _Turn) -> Future[Result]:
+            future: Future[Result] = Future()
+            future.set_result(_attempt(turn, watcher))
+            return future
 
-def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
+        yield at_once
+        return
     from benchmark.training.devices import visible_devices
 
     context = multiprocessing.get_context("spawn")
@@ -69,17 +144,17 @@ def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Wa
     for device in shared_out(jobs, visible_devices() if machine.device in ("auto", "cuda") else []):
         devices.put(device)
     with _listening(events, watcher), worker_pool(jobs, _start_worker, (events, devices), died=DIED) as pool:
-        futures = {pool.submit(_work, unit, data.folds[unit.fold], machine): unit for unit in todo}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        yield lambda turn: pool.submit(_work, turn)
 
 
-def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str | None:
-    """Run the unit; the reason if it failed."""
+def _attempt(turn: _Turn, watcher: Watcher) -> Result:
+    """Run the unit; the reason if it failed, or who holds it."""
     try:
         # Whatever a plugin or a library prints: stdout carries results.
         with prints_apart():
-            run_unit(unit, fold, machine, watcher)
+            run_unit(turn.unit, turn.fold, turn.machine, watcher, turn.attempts, patience=0)
+    except Busy as busy:
+        return _Elsewhere(str(busy), busy.living)
     # A unit runs foreign code (plugins, models): whatever it raises must not stop the others.
     except BaseException as error:
         if from_outside(error):
@@ -111,6 +186,9 @@ class _Sender(Watcher):
     def scored(self, *arguments: Any) -> None:
         self._events.put(("scored", arguments))
 
+    def finished_elsewhere(self, *arguments: Any) -> None:
+        self._events.put(("finished_elsewhere", arguments))
+
 
 _sender: _Sender
 
@@ -127,8 +205,8 @@ def _start_worker(events: Any, devices: Any) -> None:
     multiprocessing.set_start_method("fork", force=True)
 
 
-def _work(unit: Unit, fold: Fold, machine: Machine) -> str | None:
-    return _attempt(unit, fold, machine, _sender)
+def _work(turn: _Turn) -> Result:
+    return _attempt(turn, _sender)
 
 
 @contextlib.contextmanager

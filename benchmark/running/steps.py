@@ -16,7 +16,7 @@ from benchmark.errors import IntegrityError, UnitFailed
 from benchmark.failures import keep_trace, reason_of
 from benchmark.fence import from_outside
 from benchmark.files import hash_file, remove_leftovers, replacing, write_json
-from benchmark.locks import exclusive
+from benchmark.locks import Lost, exclusive
 from benchmark.planning.data import list_files
 from benchmark.registry import registry
 from benchmark.running.machine import Machine
@@ -47,16 +47,26 @@ from benchmark.units.unit import Unit
 from benchmark.watcher import Watcher
 
 
-def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> UnitState:
-    """Bring the unit to `scored`, starting at its first unfinished step; raises when a step fails."""
+def run_unit(
+    unit: Unit, fold: Fold, machine: Machine, watcher: Watcher, attempts: int | None = None, patience: float = 5.0
+) -> UnitState:
+    """Bring the unit to `scored`, starting at its first unfinished step; raises when a step fails.
+
+    attempts: how many there were when the unit was planned; if another worker has failed since, nothing is tried again.
+    Raises Busy, or Lost, where the unit is another worker's after `patience` seconds.
+    """
     folder = machine.runs / unit.folder
     state = load_state(folder, unit)
     if is_done(folder, state):
+        watcher.finished_elsewhere(unit)
         return state
-    with exclusive(folder):
+    with exclusive(folder, patience):
         state = load_state(folder, unit)
         if is_done(folder, state):  # by another process, while this one waited
+            watcher.finished_elsewhere(unit)
             return state
+        if state.status == "failed" and attempts is not None and state.attempts > attempts:
+            raise UnitFailed(f"{state.error} (in another worker)")
         remove_leftovers(folder)
         state.attempts += 1
         state.error = None
@@ -71,7 +81,8 @@ def run_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> Unit
                 _predict(state, unit, fold, machine, folder, watcher)
             scores = _score(state, unit, fold, folder)
         except BaseException as error:
-            if from_outside(error):
+            # What another process has taken is its to write.
+            if from_outside(error) or isinstance(error, Lost):
                 raise
             keep_trace(error, folder / LOG)
             state.status, state.error = "failed", reason_of(error)

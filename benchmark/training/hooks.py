@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 
 from benchmark.datasets.scored import frame_id
 from benchmark.errors import UnitFailed
-from benchmark.files import replacing, write_text
+from benchmark.files import check_guards, replacing, write_text
 from benchmark.scoring.computing import compute_of
 from benchmark.scoring.frames import to_frames
 from benchmark.scoring.metrics import confusion_matrix
@@ -221,6 +221,7 @@ class KeepCheckpoints(Hook):
                 os.link(self.folder / LAST, temporary)
             except OSError:
                 shutil.copyfile(self.folder / LAST, temporary)
+            check_guards(self.folder / BEST)
             os.replace(temporary, self.folder / BEST)
         finally:
             with contextlib.suppress(OSError):

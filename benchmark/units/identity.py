@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.files import canonical_json
+from benchmark.locks import LEASE
 
 # What to do with finished work that an older recipe, older code or another decoder made: refuse it, start over, or keep
 # it, which its record then says.
@@ -70,12 +71,17 @@ def _places(mine: Any, theirs: Any, place: str = "") -> Iterator[str]:
 
 
 def set_aside(folder: Path, identity: str) -> None:
-    """Move finished or half-finished work out of the way, to `replaced` beside the folders of its kind."""
+    """Move finished or half-finished work out of the way, to `replaced` beside the folders of its kind.
+
+    The caller holds the folder, which is free afterwards.
+    """
     place = folder.parent.parent / REPLACED / f"{folder.parent.name}-{folder.name}-{identity[:8]}"
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
         shutil.rmtree(place)
     folder.rename(place)
+    for lease in place.glob(f"{LEASE}*"):
+        lease.unlink()
 
 
 def refusal(folder: Path, kind: str, differences: list[str]) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.files import hash_file, hash_value, write_text
+from benchmark.locks import exclusive
 from benchmark.registry import unknown_name
 from benchmark.specs import MethodSpec, Pretraining
 from benchmark.units.computing import Computing, computing_before
@@ -117,7 +118,8 @@ def settle(folder: Path, unit: PretrainingUnit, changed: Changed) -> None:
     if state is None or state.identity == unit.identity:
         return
     if changed == "again":
-        set_aside(folder, state.identity)
+        with exclusive(folder):
+            set_aside(folder, state.identity)
     elif is_done(folder, state) and state.can_be_kept_as(unit):
         save_state(folder, state.kept_as(unit))
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file, write_text
+from benchmark.locks import exclusive
 from benchmark.units.computing import Computing, computing_before
 from benchmark.units.history import InitialWeights
 from benchmark.units.identity import Changed, set_aside
@@ -141,7 +142,10 @@ def _is_finished(runs: Path, unit: Unit, changed: Changed, dry: bool) -> bool:
         return is_done(folder, load_state(folder, unit))
     if changed == "again":
         if not dry:
-            set_aside(folder, state.identity)
+            with exclusive(folder):
+                # Unless another worker was quicker.
+                if (now := read_state(folder)) is not None and now.identity == state.identity:
+                    set_aside(folder, state.identity)
         return False
     if _tests_the_same_checkpoint(runs, state, unit):
         state = state.model_copy(update={"unit": state.unit.model_copy(update={"source": unit.source})})

@@ -301,15 +301,18 @@ def test_a_run_whose_messages_nobody_reads_any_more_goes_on(commands, tmp_path, 
     assert len(json.loads(capsys.readouterr().out)[0]["units"]) == 1
 
 
-def test_a_second_process_is_told_who_is_busy_and_exits_1(commands, tmp_path, capsys):
+def test_a_second_process_is_told_who_is_busy_and_waits(commands, tmp_path):
     from benchmark.locks import exclusive
 
-    code, _, err = call(capsys, [*commands["run"], "--dry-run", "--json"])
-    assert code == 0, err
     (unit,) = json.loads(benchmark(*commands["run"], "--dry-run", "--json").stdout)
+    command = [sys.executable, "-m", "benchmark", *map(str, commands["run"])]
     with exclusive(tmp_path / "out/runs" / unit["unit"]):
-        code, _, err = call(capsys, commands["run"])
-    assert code == 1
-    assert f"busy: process {os.getpid()} on " in err
-    assert "holds no unit" not in err
-    assert "Traceback" not in err
+        second = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for line in second.stderr:
+            if line.startswith("waiting for "):
+                break
+        assert f"busy: process {os.getpid()} on " in line
+        assert second.poll() is None
+    rest = second.communicate(timeout=600)[1]
+    assert second.returncode == 0, rest
+    assert "Traceback" not in rest

@@ -133,7 +133,7 @@ def test_a_checkpoint_that_wants_to_run_code_is_refused_and_runs_nothing(synthet
 
 def test_status_shows_every_unit(run):
     out, _ = run
-    units = json.loads(benchmark("status", out, "--json").stdout)
+    units = json.loads(benchmark("status", out, "--json").stdout)["units"]
     assert len(units) == 4
     assert {unit["status"] for unit in units} == {"scored"}
 
