@@ -19,7 +19,7 @@ def soft_cross_entropy(votes: np.ndarray, probabilities: np.ndarray) -> float:
 
     Source: Peterson et al., Human Uncertainty Makes Classification More Robust, ICCV 2019.
     """
-    shares, predicted = _normalised(votes, probabilities)
+    shares, predicted = normalised(votes, probabilities)
     return _mean(-(shares * np.log(np.maximum(predicted, TINY))))
 
 
@@ -30,7 +30,7 @@ def kl(votes: np.ndarray, probabilities: np.ndarray) -> float:
     """
     from scipy.special import rel_entr
 
-    shares, predicted = _normalised(votes, probabilities)
+    shares, predicted = normalised(votes, probabilities)
     return _mean(rel_entr(shares, np.maximum(predicted, TINY)))
 
 
@@ -43,7 +43,7 @@ def js(votes: np.ndarray, probabilities: np.ndarray) -> float:
     """
     from scipy.special import rel_entr
 
-    shares, predicted = _normalised(votes, probabilities)
+    shares, predicted = normalised(votes, probabilities)
     middle = (shares + predicted) / 2
     return _mean((rel_entr(shares, middle) + rel_entr(predicted, middle)) / (2 * np.log(2)))
 
@@ -53,11 +53,12 @@ def soft_brier(votes: np.ndarray, probabilities: np.ndarray) -> float:
 
     Source: Brier, Verification of Forecasts Expressed in Terms of Probability, Monthly Weather Review 1950.
     """
-    shares, predicted = _normalised(votes, probabilities)
+    shares, predicted = normalised(votes, probabilities)
     return _mean((shares - predicted) ** 2)
 
 
-def _normalised(votes: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def normalised(votes: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both (N, K) as shares that sum to 1 in each row, float64; ValueError if they cannot be."""
     if votes.shape != probabilities.shape or votes.ndim != 2:
         raise ValueError(f"votes {votes.shape} and probabilities {probabilities.shape} must be tables of equal shape")
     return _shares(votes, "votes"), _shares(probabilities, "probabilities")

@@ -151,9 +151,9 @@ def test_without_data_what_needs_them_is_left_out_and_named(synthetic, score):
     code, out, err = score(synthetic)
     assert code == 0
     labels, votes = err.splitlines()
-    assert labels.startswith("left out: top2, ece, emotion3 by summed probability: needs labels:")
+    assert labels.startswith("left out: top2, ece, augrc, risk_at_80, emotion3 by summed probability: needs labels:")
     assert "--data-root" in labels
-    assert votes.startswith("left out: soft_cross_entropy, kl, js, soft_brier: needs annotators' votes:")
+    assert votes.startswith("left out: soft_cross_entropy, kl, js, soft_brier, shared_doubt: needs annotators' votes:")
     assert "by class" in out
     assert "by summed probability" not in out
 
@@ -237,7 +237,7 @@ def test_data_without_votes_leave_out_what_needs_votes(mine, score, tmp_path):
     code, out, err = score(mine / "run", "--data-root", write_clips(tmp_path / "data", votes=False))
     assert code == 0
     assert "top-2" in out
-    assert "left out: soft_cross_entropy, kl, js, soft_brier: needs annotators' votes" in err
+    assert "left out: soft_cross_entropy, kl, js, soft_brier, shared_doubt: needs annotators' votes" in err
 
 
 @pytest.mark.parametrize(
