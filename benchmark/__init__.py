@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchmark.library.plot import plot
     from benchmark.library.predict import predict
     from benchmark.library.pretrain import PretrainingRequest, pretrain
+    from benchmark.library.robustness import robustness
     from benchmark.library.run import run
     from benchmark.library.score import score
     from benchmark.library.sweep import sweep
@@ -40,6 +41,7 @@ _PLACES = {
     "plot": "benchmark.library.plot",
     "predict": "benchmark.library.predict",
     "pretrain": "benchmark.library.pretrain",
+    "robustness": "benchmark.library.robustness",
     "run": "benchmark.library.run",
     "score": "benchmark.library.score",
     "sweep": "benchmark.library.sweep",
@@ -60,6 +62,7 @@ __all__ = [
     "plot",
     "predict",
     "pretrain",
+    "robustness",
     "run",
     "score",
     "sweep",

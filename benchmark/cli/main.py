@@ -22,6 +22,7 @@ from benchmark.cli import (
     plot,
     predict,
     pretrain,
+    robustness,
     run,
     score,
     status,
@@ -61,7 +62,10 @@ def build_parser() -> Parser:
     parser = Parser(prog="benchmark", description="A benchmark for dynamic facial expression recognition.")
     parser.add_argument("--version", action="version", version=f"benchmark {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (list_show, data, pretrain, run, sweep, predict, status, score, compare, plot, leaderboard, weights):
+    for module in (
+        *(list_show, data, pretrain, run, sweep, predict, status),
+        *(score, compare, robustness, plot, leaderboard, weights),
+    ):
         module.add_commands(commands)
     return parser
 

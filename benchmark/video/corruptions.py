@@ -102,7 +102,9 @@ def corrupt(frames: Sequence[np.ndarray], name: str, severity: int, random: np.r
 def _through_jpeg(frame: np.ndarray, quality: int) -> np.ndarray:
     done, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.ascontiguousarray(decoded[..., ::-1])
 
 
 def _shrunk(frame: np.ndarray, share: int) -> np.ndarray:
