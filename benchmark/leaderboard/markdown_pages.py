@@ -10,6 +10,7 @@ from benchmark.leaderboard.columns import Column, name_columns, recall_columns, 
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import escape, render_table
+from benchmark.leaderboard.outside import OutsideEntry, render_outside
 from benchmark.leaderboard.reported import DISCLAIMER, ReportedTable, render_reported
 from benchmark.leaderboard.sections import LACKING, Section, definition, ranking_score, sections
 from benchmark.leaderboard.ties import Ranks
@@ -44,15 +45,18 @@ def render_page(
     synthetic: bool,
     ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
+    outside: Sequence[OutsideEntry] = (),
 ) -> str:
     """The page as markdown; the same entries in any order give the same text.
 
     titles: metric titles by name. ranks: the best and the worst place of each ranked entry, by path. reported: tables
-    of the literature, for the page of real results.
+    of the literature, for the page of real results. outside: systems that are no method of this benchmark.
     """
     parts = [GENERATED, SYNTHETIC if synthetic else REAL, _legend() if entries else EMPTY]
     for section in sections(entries, titles, ranks, reported):
         parts += _section(section, titles)
+    if outside:
+        parts.append(render_outside(outside, titles))
     if reported:
         parts.append(f"## Reported in the literature\n\n{DISCLAIMER}\n\n{render_reported(reported)}")
     return "\n".join(parts)

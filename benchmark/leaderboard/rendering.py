@@ -10,6 +10,7 @@ from benchmark.files import write_text
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import LabelsOf, read_entries
 from benchmark.leaderboard.markdown_pages import render_page, render_terminal
+from benchmark.leaderboard.outside import read_outside_entries
 from benchmark.leaderboard.reported import load_reported
 from benchmark.leaderboard.ties import (
     Comparisons,
@@ -59,6 +60,7 @@ def rendered(folder: Path, entries: Sequence[Entry], comparisons: Sequence[Compa
     """The text of every generated file that `build` writes beside the comparisons, by name."""
     ranks = ranks_of(entries, comparisons)
     reported = load_reported(folder / REPORTED)
+    outside = read_outside_entries(folder)
     pages = {
         name: render_page(
             [entry for entry in entries if entry.record.marks.synthetic == synthetic],
@@ -66,6 +68,7 @@ def rendered(folder: Path, entries: Sequence[Entry], comparisons: Sequence[Compa
             synthetic,
             ranks,
             () if synthetic else reported,
+            [system for system in outside if system.answers.synthetic == synthetic],
         )
         for name, synthetic in PAGES.items()
     }
