@@ -48,7 +48,7 @@ def add_commands(commands: Any) -> None:
 
 def add_entry(options: argparse.Namespace) -> None:
     """`benchmark leaderboard add RUN`."""
-    from benchmark.finished.labels import labels_from
+    from benchmark.finished.labels import ceiling_from, labels_from
     from benchmark.leaderboard import add, build
 
     if options.predictions:
@@ -58,12 +58,12 @@ def add_entry(options: argparse.Namespace) -> None:
         raise UsageError("give a RUN, or --predictions with --system and --protocol")
     labels_of = labels_from(options.data_root)
     entry = add(options.run, options.dir, labels_of)
-    build(options.dir, labels_of)
+    build(options.dir, labels_of, ceiling_from(options.data_root))
     note(f"added {options.dir / entry.path}: {entry.verified}; a maintainer's attestation raises the level")
 
 
 def _add_outside(options: argparse.Namespace) -> None:
-    from benchmark.finished.labels import labels_from
+    from benchmark.finished.labels import ceiling_from, labels_from
     from benchmark.leaderboard import build
     from benchmark.leaderboard.outside import add_outside
     from benchmark.planning.data import default_root, load_data
@@ -74,16 +74,16 @@ def _add_outside(options: argparse.Namespace) -> None:
     protocol = find_protocol(options.protocol)
     data = load_data(protocol, default_root(options.data_root), votes=False)
     entry = add_outside(options.predictions, options.system, protocol, data, options.dir)
-    build(options.dir, labels_from(options.data_root))
+    build(options.dir, labels_from(options.data_root), ceiling_from(options.data_root))
     note(f"added {options.dir / entry.path}; its answers follow from nothing that can be seen here, and have no rank")
 
 
 def build_pages(options: argparse.Namespace) -> None:
     """`benchmark leaderboard build`."""
-    from benchmark.finished.labels import labels_from
+    from benchmark.finished.labels import ceiling_from, labels_from
     from benchmark.leaderboard import build, write_html
 
-    written = build(options.dir, labels_from(options.data_root))
+    written = build(options.dir, labels_from(options.data_root), ceiling_from(options.data_root))
     if options.html:
         written += write_html(options.dir, options.html)
     for path in written:
@@ -93,11 +93,12 @@ def build_pages(options: argparse.Namespace) -> None:
 def check_entries(options: argparse.Namespace) -> None:
     """`benchmark leaderboard check`."""
     from benchmark.cli.progress import counting
-    from benchmark.finished.labels import labels_from
+    from benchmark.finished.labels import ceiling_from, labels_from
     from benchmark.leaderboard import check
 
     with counting("checking records") as report:
-        checked = check(options.dir, labels_from(options.data_root), options.workers, report)
+        known = labels_from(options.data_root), options.workers, report, ceiling_from(options.data_root)
+        checked = check(options.dir, *known)
     note(
         f"{len(checked.entries)} records in {options.dir}: every score follows from its predictions "
         f"({len(checked.with_labels)} of them with the labels joined again), every page is current"

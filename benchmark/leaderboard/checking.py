@@ -31,6 +31,7 @@ from benchmark.leaderboard.outside import (
     place_of_outside,
     read_outside_entries,
 )
+from benchmark.leaderboard.references import CeilingOf, check_annotators
 from benchmark.leaderboard.rendering import PAGES, REPORTED, rendered
 from benchmark.leaderboard.reported import check_arithmetic, load_reported
 from benchmark.leaderboard.ties import (
@@ -65,12 +66,13 @@ def check(
     labels_of: LabelsOf | None = None,
     workers: int = 1,
     report: ReportProgress = lambda done, total: None,
+    ceiling_of: CeilingOf | None = None,
 ) -> Checked:
     """Verify every record against its predictions, the comparisons and pages against the records.
 
     labels_of: gives a record's labels where the user has that dataset, else None; with labels every score is recomputed
-    from the predictions, without them from the stored confusions (see `verify_record`). Raises IntegrityError naming
-    the first file that is wrong.
+    from the predictions, without them from the stored confusions (see `verify_record`). ceiling_of: gives what
+    annotators reach, where the user has their votes. Raises IntegrityError naming the first file that is wrong.
     """
     _check_no_links(folder)
     entries = read_entries(folder)
@@ -88,6 +90,7 @@ def check(
         check_outside(system.answers, folder / system.path)
         if system.path != place_of_outside(system.answers):
             raise IntegrityError(f"{folder / system.path}: the content belongs into {place_of_outside(system.answers)}")
+    check_annotators(folder, entries, ceiling_of)
     _check_no_strays(folder, entries, outside)
     problems = [problem for table in load_reported(folder / REPORTED) for problem in check_arithmetic(table)]
     if problems:

@@ -40,7 +40,7 @@ def publish(board, *runs):
 def rows(text, section="## "):
     """The tables' rows below a heading, as lists of cells by column title."""
     lines = text[text.index(section) :].splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith("| "))
+    start = next(i for i, line in enumerate(lines) if line.startswith(("| Rank", "| Why")))
     split = [re.split(r" (?<!\\)\| ", f" {line[1:-1].strip()} ") for line in lines[start:]]
     header = [cell.strip() for cell in split[0]]
     found = []
