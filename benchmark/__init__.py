@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benchmark.library.run import run
     from benchmark.library.score import score
     from benchmark.library.sweep import sweep
+    from benchmark.library.unlabelled import unlabelled
     from benchmark.planning.request import Request, Variant
     from benchmark.planning.sweep_plan import Choices
     from benchmark.running.machine import Resources
@@ -45,6 +46,7 @@ _PLACES = {
     "run": "benchmark.library.run",
     "score": "benchmark.library.score",
     "sweep": "benchmark.library.sweep",
+    "unlabelled": "benchmark.library.unlabelled",
 }
 __all__ = [
     "Choices",
@@ -66,6 +68,7 @@ __all__ = [
     "run",
     "score",
     "sweep",
+    "unlabelled",
 ]
 
 # OpenCV asks once, when it is first imported, how many pixels it may decode: a small file can promise billions.

@@ -27,6 +27,7 @@ from benchmark.cli import (
     score,
     status,
     sweep,
+    unlabelled,
     weights,
 )
 from benchmark.cli.output import note, printing_plainly
@@ -64,7 +65,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     for module in (
         *(list_show, data, pretrain, run, sweep, predict, status),
-        *(score, compare, robustness, plot, leaderboard, weights),
+        *(score, compare, robustness, unlabelled, plot, leaderboard, weights),
     ):
         module.add_commands(commands)
     return parser

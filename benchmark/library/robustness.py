@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from benchmark.finished.labels import root_for
 from benchmark.finished.rescoring import FinishedSplit, labels_of, read_finished
 from benchmark.planning.data import load_data
 from benchmark.registry import registry
-from benchmark.running.again import checkpoints_among
-from benchmark.running.corrupting import all_corruptions, predict_corrupted
+from benchmark.running.again import checkpoints_among, predict_again
+from benchmark.running.further import further
 from benchmark.scoring.computing import compute_of
 from benchmark.scoring.metrics import confusion_matrix
 from benchmark.specs import MetricSpec
@@ -66,8 +67,8 @@ def robustness(
     """Predict a finished run's test clips again, spoiled in eight ways of five severities, and score that.
 
     run: a record, or the folder that holds it; its checkpoints lie there, or among `weights` (files or folders), and
-    are told by their SHA-256. What was predicted is kept below each unit's `corrupted/`, so that an interrupted call
-    goes on. lite: the middle severity alone.
+    are told by their SHA-256. What was predicted is kept below each unit's `further/`, so that an interrupted call goes
+    on. lite: the middle severity alone.
 
     Raises UsageError for a protocol without labelled clips of its own, EnvironmentProblem where the data are missing,
     IntegrityError for checkpoints or data that are not the record's.
@@ -79,40 +80,42 @@ def robustness(
     labels = labels_of(found, root)
     data = load_data(found.protocol, root, votes=False)
     severities = (LITE,) if lite else SEVERITIES
-    wanted = all_corruptions(severities)
-    classes = len(found.protocol.classes)
+    wanted = [(name, severity) for name in CORRUPTIONS for severity in severities]
+    cache = cache_folder() / "frames"
     clean: list[np.ndarray] = []
     spoiled: list[np.ndarray] = []
     units = []
-    checkpoints = dict(
-        (unit.identity, path) for unit, path in checkpoints_among(found.record, list(map(Path, weights)) or [folder])
-    )
-    for number, unit in enumerate(found.units):
-        if unit.identity not in checkpoints:
-            watcher.note(f"seed {unit.seed}, fold {unit.fold}: its checkpoint is not here; left out")
-            continue
+    checkpoints = checkpoints_among(found.record, list(map(Path, weights)) or [folder])
+    for unit, checkpoint in checkpoints:
+        number = found.units.index(unit)
+        clips = data.folds[unit.fold].test
         true = dict(zip(found.predictions[number].ids, labels[number].tolist(), strict=True))
-        with watcher.counting(f"seed {unit.seed}, fold {unit.fold}: spoiled clips") as report:
-            made = predict_corrupted(
-                found.record,
-                unit,
-                (folder / unit.predictions.test.path).parent,
-                data,
-                checkpoints[unit.identity],
-                wanted,
-                device=device,
-                cache=cache_folder() / "frames",
-                report=report,
-            )
+        confusions = []
+        with (
+            watcher.counting(f"seed {unit.seed}, fold {unit.fold}: spoiled clips") as report,
+            further(
+                (folder / unit.predictions.test.path).parent, unit.checkpoint_sha256, found.protocol.classes
+            ) as kept,
+        ):
+            for done, corruption in enumerate(wanted):
+                report(done, len(wanted))
+                again = partial(
+                    predict_again,
+                    found.record,
+                    unit,
+                    data,
+                    clips,
+                    checkpoint,
+                    device,
+                    corruption=corruption,
+                    cache=cache,
+                )
+                made = kept.predictions("-".join(map(str, corruption)), again)
+                own = [true[clip_id] for clip_id in made.ids]
+                confusions.append(confusion_matrix(own, made.predicted, len(found.protocol.classes)))
+            report(len(wanted), len(wanted))
         clean.append(found.confusions[number])
-        spoiled.append(
-            np.stack(
-                [
-                    confusion_matrix([true[clip_id] for clip_id in one.ids], one.predicted, classes)
-                    for one in made.values()
-                ]
-            )
-        )
+        spoiled.append(np.stack(confusions))
         units.append((unit.seed, unit.fold))
     metrics = [registry().find("metrics", name) for name in found.protocol.metrics]
     return Robustness(

@@ -95,6 +95,13 @@ METRICS = (
         higher_is_better=False,
     ),
     MetricSpec(
+        name="top2_votes",
+        title="votes for the two most probable classes",
+        citation="Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015 (there: top-5)",
+        compute="benchmark.scoring.distributions:top2_votes",
+        input="distributions",
+    ),
+    MetricSpec(
         name="shared_doubt",
         title="rank correlation of the model's doubt and the annotators'",
         citation="Peterson et al., Human Uncertainty Makes Classification More Robust, ICCV 2019 (votes' entropy)",
