@@ -106,6 +106,10 @@ def _document(scored: Scored) -> dict[str, Any]:
         },
         "by": [_gap(gap) for gap in scored.gaps],
         "annotators": _annotators(scored),
+        "agreement": [
+            {"agreement": level, "predictions": clips, "war": _number(right)}
+            for level, clips, right in scored.agreement
+        ],
         "spread": {
             name: {part: _number(value) for part, value in dataclasses.asdict(parts).items()}
             for name, parts in scored.spread.items()
@@ -170,6 +174,7 @@ def _print(scored: Scored) -> None:
     header = ["mean over units (95 % interval)", "std", "pooled", "better"]
     print_table([_cells(*pair) for pair in scored.metrics.values()], ["metric", *header])
     _print_annotators(scored)
+    _print_agreement(scored)
     _print_spread(scored)
     print()
     classes = [
@@ -214,6 +219,13 @@ def _print_annotators(scored: Scored) -> None:
         ],
         ["", "annotators", "this run's share"],
     )
+
+
+def _print_agreement(scored: Scored) -> None:
+    if scored.agreement:
+        print("\nright predictions by how many annotators agree")
+        rows = [[f"up to {100 * level:.0f} %", clips, _text(right)] for level, clips, right in scored.agreement]
+        print_table(rows, ["votes for one class", "predictions", "WAR"])
 
 
 def _print_spread(scored: Scored) -> None:

@@ -67,8 +67,8 @@ def score_unlabelled(options: argparse.Namespace) -> None:
             }
         )
     else:
-        units = f"{len(found.units)} units, {found.clips:,} clips without a label"
-        print(f"{record.method.name} under {record.protocol.name}: {units}")
+        size = f"{len(found.units)} units, {found.clips:,} clips without a label"
+        print(f"{record.method.name} under {record.protocol.name}: {size}")
         if record.marks.synthetic:
             print("SYNTHETIC DATA: these numbers say nothing about real faces")
         cells = [

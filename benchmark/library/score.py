@@ -29,7 +29,7 @@ from benchmark.finished.rescoring import (
 from benchmark.protocol import Grouping
 from benchmark.records import ScoredSplit, clip_sets
 from benchmark.registry import registry
-from benchmark.scoring.annotators import Ceiling, ceiling_of
+from benchmark.scoring.annotators import Ceiling, by_agreement, ceiling_of
 from benchmark.scoring.attributes import Gap
 from benchmark.scoring.clipsets import ClipSet
 from benchmark.scoring.components import Components, components
@@ -50,7 +50,10 @@ class Scored:
     """A run's scores.
 
     metrics: those of the classes. classes: each class, of all units' predictions taken together. groupings, grouped:
-    the groupings, and by name and way of counting their metrics. left_out: what could not be computed, and why.
+    the groupings, and by name and way of counting their metrics. gaps: each metric of confusions by each attribute that
+    was asked for. annotators: what the annotators themselves reach on these clips, None without their votes. agreement:
+    right predictions by how many annotators agree, see `by_agreement`; empty without votes. spread: by metric of
+    confusions, what its spread over units comes from. left_out: what could not be computed, and why.
     """
 
     run: FinishedSplit
@@ -60,6 +63,7 @@ class Scored:
     grouped: Mapping[str, Mapping[str, Tallies]]
     gaps: tuple[Gap, ...]
     annotators: Ceiling | None
+    agreement: tuple[tuple[float, int, float], ...]
     spread: Mapping[str, Components]
     left_out: tuple[str, ...]
 
@@ -113,6 +117,7 @@ def score(
             for gap in gaps_by(found, attribute, coarse, targets["probabilities"], root_for([found.record], root))
         ),
         annotators=_annotators(found, targets, root),
+        agreement=tuple(_agreement(found, targets)),
         spread={metric.name: components(compute_of(metric), tested) for metric in by_confusion},
         left_out=tuple(
             _left_out(
@@ -169,6 +174,14 @@ def _annotators(run: FinishedSplit, targets: Mapping[str, list[np.ndarray]], roo
 
 def _left_out(names: Sequence[str], kind: str, problem: BenchmarkError) -> str:
     return f"{', '.join(names)}: needs {NEEDS[kind]}: {str(problem).partition(chr(10))[0]}"
+
+
+def _agreement(run: FinishedSplit, targets: Mapping[str, list[np.ndarray]]) -> list[tuple[float, int, float]]:
+    if not {"probabilities", "distributions"} <= set(targets):
+        return []
+    pairs = zip(targets["probabilities"], run.predictions, strict=True)
+    right = np.concatenate([own == predictions.predicted for own, predictions in pairs])
+    return by_agreement(np.concatenate(targets["distributions"]), right)
 
 
 def _tally(

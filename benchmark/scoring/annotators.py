@@ -73,6 +73,19 @@ def one_against_the_others(votes: np.ndarray) -> np.ndarray:
     return agreement
 
 
+def by_agreement(shares: np.ndarray, right: np.ndarray) -> list[tuple[float, int, float]]:
+    """WAR as a function of agreement: (agreement, clips, share of right predictions), the least agreement first.
+
+    shares: of the votes (N, K). right: whether each prediction is (N,). A clip's agreement is the share of its most
+    voted class, rounded up to a tenth.
+    """
+    levels = np.ceil(np.round(shares.max(axis=1) * 10, 6)) / 10
+    return [
+        (float(level), int((levels == level).sum()), float(right[levels == level].mean()))
+        for level in np.unique(levels)
+    ]
+
+
 def split_half_js(votes: np.ndarray) -> float:
     """The expected Jensen-Shannon divergence, in bits, of two random halves of each clip's votes, mean over clips.
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
-from benchmark.scoring.annotators import ceiling_of, one_against_the_others, split_half_js
+from benchmark.scoring.annotators import by_agreement, ceiling_of, one_against_the_others, split_half_js
 
 VOTES = np.random.default_rng(3).multinomial(7, [0.3, 0.3, 0.2, 0.2], 80)
 
@@ -65,6 +65,11 @@ def test_no_prediction_has_less_cross_entropy_than_the_votes_themselves():
 def test_annotators_who_agree_reach_everything():
     ceiling = ceiling_of(np.diag([5, 5, 5]))
     assert (ceiling.war, ceiling.uar, ceiling.cross_entropy, ceiling.js) == (1, 1, 0, 0)
+
+
+def test_predictions_are_counted_by_how_many_annotators_agree():
+    shares = np.array([[0.5, 0.5], [0.6, 0.4], [0.55, 0.45], [1.0, 0.0]])
+    assert by_agreement(shares, np.array([True, True, False, True])) == [(0.5, 1, 1.0), (0.6, 2, 0.5), (1.0, 1, 1.0)]
 
 
 def test_a_clip_of_one_annotator_is_left_out_and_weights_are_refused():
