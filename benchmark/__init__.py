@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from benchmark.library.plot import plot
     from benchmark.library.predict import predict
     from benchmark.library.pretrain import PretrainingRequest, pretrain
+    from benchmark.library.robustness import robustness
     from benchmark.library.run import run
     from benchmark.library.score import score
     from benchmark.library.status import status
     from benchmark.library.submit import submit
     from benchmark.library.sweep import sweep
+    from benchmark.library.unlabelled import unlabelled
     from benchmark.planning.request import Request, Variant
     from benchmark.planning.sweep_plan import Choices
     from benchmark.running.machine import Resources
@@ -42,11 +44,13 @@ _PLACES = {
     "plot": "benchmark.library.plot",
     "predict": "benchmark.library.predict",
     "pretrain": "benchmark.library.pretrain",
+    "robustness": "benchmark.library.robustness",
     "run": "benchmark.library.run",
     "score": "benchmark.library.score",
     "status": "benchmark.library.status",
     "submit": "benchmark.library.submit",
     "sweep": "benchmark.library.sweep",
+    "unlabelled": "benchmark.library.unlabelled",
 }
 __all__ = [
     "Choices",
@@ -64,11 +68,13 @@ __all__ = [
     "plot",
     "predict",
     "pretrain",
+    "robustness",
     "run",
     "score",
     "status",
     "submit",
     "sweep",
+    "unlabelled",
 ]
 
 # OpenCV asks once, when it is first imported, how many pixels it may decode: a small file can promise billions.

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 MakeRecipe = Callable[[Preset, int], Recipe]
 # `Network.keys`, `Pretraining.export`: the same values under other names, some of them left out.
 RenameTensors = Callable[[Mapping[str, Any]], dict[str, Any]]
-# `DatasetLayout.find`, `.read` and `.synthesize`.
+# `DatasetLayout.find`, `.read`, `.read_unlabelled` and `.synthesize`.
 FindDataset = Callable[[Path], Path | None]
 ReadDataset = Callable[[Path, bool], list[Clip]]
+ReadUnlabelled = Callable[[Path], list[Clip]]
 Synthesize = Callable[[Path, int, int, ReportProgress], None]
 # `MetricSpec.compute`: scores (...) of confusions (..., K, K), or one of targets and probabilities (N, K).
 ScoreConfusion = Callable[["np.ndarray"], "np.ndarray"]

@@ -268,6 +268,8 @@ class DatasetLayout:
     find: import path of `find(data_root: Path) -> Path | None`: the dataset's root inside a data root.
     read: import path of `read(root: Path, votes: bool) -> list[Clip]`, ordered by id; votes are read only when asked
         for. Raises EnvironmentProblem for a missing file, IntegrityError for one that contradicts the format.
+    read_unlabelled: import path of `read_unlabelled(root: Path) -> list[Clip]`, ordered by id: clips that have
+        annotators' votes and no label, which everyone leaves out; empty where there are none.
     synthesize: import path of `synthesize(out: Path, clips: int, seed: int, report) -> None`, which writes the same
         tree with made-up content.
     lists: glob patterns of the annotation files, relative to the root.
@@ -289,6 +291,7 @@ class DatasetLayout:
     read: ImportPath
     synthesize: ImportPath
     lists: tuple[Filled, ...]
+    read_unlabelled: str = ""
     votes: bool = False
     votes_decide: bool = False
     videos_of: str = ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmark.cli import attesting
 from benchmark.cli.output import note, positive
+from benchmark.errors import UsageError
 from benchmark.resources import cores
 
 
@@ -23,7 +24,14 @@ def add_commands(commands: Any) -> None:
     ):
         action = actions.add_parser(name, help=text)
         if name == "add":
-            action.add_argument("run", type=Path, metavar="RUN", help="a record.json, or the folder that holds it")
+            action.add_argument(
+                "run", type=Path, nargs="?", metavar="RUN", help="a record.json, or the folder that holds it"
+            )
+            action.add_argument(
+                "--predictions", type=Path, metavar="FILE", help="instead: the answers of a system that is no plugin"
+            )
+            action.add_argument("--system", type=Path, metavar="YAML", help="what that system is, see CONTRIBUTING.md")
+            action.add_argument("--protocol", metavar="P", help="under which its answers are scored")
         if name == "build":
             action.add_argument("--html", type=Path, metavar="DIR", help="also write a static site there")
         if name == "review":
@@ -42,21 +50,42 @@ def add_commands(commands: Any) -> None:
 
 def add_entry(options: argparse.Namespace) -> None:
     """`benchmark leaderboard add RUN`."""
-    from benchmark.finished.labels import labels_from
+    from benchmark.finished.labels import ceiling_from, labels_from
     from benchmark.leaderboard import add, build
 
+    if options.predictions:
+        _add_outside(options)
+        return
+    if options.run is None:
+        raise UsageError("give a RUN, or --predictions with --system and --protocol")
     labels_of = labels_from(options.data_root)
     entry = add(options.run, options.dir, labels_of)
-    build(options.dir, labels_of)
+    build(options.dir, labels_of, ceiling_from(options.data_root))
     note(f"added {options.dir / entry.path}: {entry.verified}; a maintainer's attestation raises the level")
+
+
+def _add_outside(options: argparse.Namespace) -> None:
+    from benchmark.finished.labels import ceiling_from, labels_from
+    from benchmark.leaderboard import build
+    from benchmark.leaderboard.outside import add_outside
+    from benchmark.planning.data import default_root, load_data
+    from benchmark.planning.request import find_protocol
+
+    if options.run is not None or options.system is None or options.protocol is None:
+        raise UsageError("--predictions FILE needs --system YAML and --protocol P, and no RUN")
+    protocol = find_protocol(options.protocol)
+    data = load_data(protocol, default_root(options.data_root), votes=False)
+    entry = add_outside(options.predictions, options.system, protocol, data, options.dir)
+    build(options.dir, labels_from(options.data_root), ceiling_from(options.data_root))
+    note(f"added {options.dir / entry.path}; its answers follow from nothing that can be seen here, and have no rank")
 
 
 def build_pages(options: argparse.Namespace) -> None:
     """`benchmark leaderboard build`."""
-    from benchmark.finished.labels import labels_from
+    from benchmark.finished.labels import ceiling_from, labels_from
     from benchmark.leaderboard import build, write_html
 
-    written = build(options.dir, labels_from(options.data_root))
+    written = build(options.dir, labels_from(options.data_root), ceiling_from(options.data_root))
     if options.html:
         written += write_html(options.dir, options.html)
     for path in written:
@@ -66,11 +95,12 @@ def build_pages(options: argparse.Namespace) -> None:
 def check_entries(options: argparse.Namespace) -> None:
     """`benchmark leaderboard check`."""
     from benchmark.cli.progress import counting
-    from benchmark.finished.labels import labels_from
+    from benchmark.finished.labels import ceiling_from, labels_from
     from benchmark.leaderboard import check
 
     with counting("checking records") as report:
-        checked = check(options.dir, labels_from(options.data_root), options.workers, report)
+        known = labels_from(options.data_root), options.workers, report, ceiling_from(options.data_root)
+        checked = check(options.dir, *known)
     note(
         f"{len(checked.entries)} records in {options.dir}: every score follows from its predictions "
         f"({len(checked.with_labels)} of them with the labels joined again), every page is current"

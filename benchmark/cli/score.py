@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from benchmark.cli.output import add_json, note, print_json, print_table
 if TYPE_CHECKING:
     from benchmark.finished.rescoring import FinishedSplit, Tally
     from benchmark.library.score import Scored, Tallies
+    from benchmark.scoring.attributes import Gap
     from benchmark.specs import MetricSpec
 
 
@@ -30,6 +32,9 @@ def add_commands(commands: Any) -> None:
         metavar="G",
         help="a grouping's name, or a YAML file with name, title and groups; default: the protocol's",
     )
+    score.add_argument(
+        "--by", action="append", default=[], metavar="ATTRIBUTE", help="also by scene, subject ... of the clips"
+    )
     score.add_argument("--split", choices=("test", "val"), default="test", help="default: test")
     add_json(score)
     score.set_defaults(function=score_run)
@@ -44,6 +49,7 @@ def score_run(options: argparse.Namespace) -> None:
         options.run,
         metrics=options.metric,
         groupings=options.grouping,
+        by=options.by,
         split=options.split,
         data_root=options.data_root,
     )
@@ -98,8 +104,46 @@ def _document(scored: Scored) -> dict[str, Any]:
             }
             for grouping in scored.groupings
         },
+        "by": [_gap(gap) for gap in scored.gaps],
+        "annotators": _annotators(scored),
+        "agreement": [
+            {"agreement": level, "predictions": clips, "war": _number(right)}
+            for level, clips, right in scored.agreement
+        ],
+        "spread": {
+            name: {part: _number(value) for part, value in dataclasses.asdict(parts).items()}
+            for name, parts in scored.spread.items()
+        },
         "left_out": list(scored.left_out),
     }
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {
+        "attribute": gap.attribute,
+        "metric": gap.metric,
+        "gap": _number(gap.gap),
+        "p": _number(gap.p),
+        "worst": gap.worst.name,
+        "groups": [
+            {
+                "name": group.name,
+                "predictions": group.predictions,
+                "value": _number(group.value),
+                "rest": _number(group.rest),
+                "p_holm": _number(group.p),
+            }
+            for group in gap.groups
+        ],
+    }
+
+
+def _annotators(scored: Scored) -> dict[str, Any] | None:
+    if scored.annotators is None:
+        return None
+    values = dataclasses.asdict(scored.annotators)
+    recall = dict(zip(scored.run.protocol.classes, map(_number, values.pop("recall")), strict=True))
+    return {**{name: _number(value) for name, value in values.items()}, "recall": recall}
 
 
 def _scores(run: FinishedSplit, metric: MetricSpec, tally: Tally) -> dict[str, Any]:
@@ -109,6 +153,8 @@ def _scores(run: FinishedSplit, metric: MetricSpec, tally: Tally) -> dict[str, A
         "mean": _number(tally.mean),
         "std": _number(tally.std),
         "pooled": _number(tally.pooled),
+        "low": _number(tally.interval[0] if tally.interval else None),
+        "high": _number(tally.interval[1] if tally.interval else None),
         "units": [
             {"seed": unit.seed, "fold": unit.fold, "value": _number(value)}
             for unit, value in zip(run.units, tally.values, strict=True)
@@ -125,8 +171,11 @@ def _print(scored: Scored) -> None:
     if record.marks.synthetic:
         print("SYNTHETIC DATA: these numbers say nothing about real faces")
     print()
-    header = ["mean over units", "std", "pooled", "better"]
+    header = ["mean over units (95 % interval)", "std", "pooled", "better"]
     print_table([_cells(*pair) for pair in scored.metrics.values()], ["metric", *header])
+    _print_annotators(scored)
+    _print_agreement(scored)
+    _print_spread(scored)
     print()
     classes = [
         [
@@ -148,11 +197,62 @@ def _print(scored: Scored) -> None:
     if rows:
         print()
         print_table(rows, ["grouping", "counted", "metric", *header])
+    for gap in scored.gaps:
+        _print_gap(gap)
+
+
+def _print_annotators(scored: Scored) -> None:
+    """What annotators reach, and the run's share of it."""
+    ceiling = scored.annotators
+    if ceiling is None:
+        return
+    print(f"\nannotators on these {ceiling.clips:,} clips: each against the plurality of the others")
+    reached = {name: tally.mean for name, (_, tally) in scored.metrics.items() if name in ("war", "uar")}
+    print_table(
+        [
+            [name.upper(), _text(value), _text(reached.get(name, math.nan) / value)]
+            for name, value in (("war", ceiling.war), ("uar", ceiling.uar))
+        ]
+        + [
+            ["least cross-entropy to votes (nats)", _text(ceiling.cross_entropy), "-"],
+            ["Jensen-Shannon of two halves of the votes (bits)", _text(ceiling.js), "-"],
+        ],
+        ["", "annotators", "this run's share"],
+    )
+
+
+def _print_agreement(scored: Scored) -> None:
+    if scored.agreement:
+        print("\nright predictions by how many annotators agree")
+        rows = [[f"up to {100 * level:.0f} %", clips, _text(right)] for level, clips, right in scored.agreement]
+        print_table(rows, ["votes for one class", "predictions", "WAR"])
+
+
+def _print_spread(scored: Scored) -> None:
+    """What the spread over units comes from, where there is more than one."""
+    if len(scored.run.units) < 2 or not scored.spread:
+        return
+    print("\nstandard deviation of one unit's score, by what it comes from")
+    rows = [[name, _text(parts.folds), _text(parts.seeds), _text(parts.clips)] for name, parts in scored.spread.items()]
+    print_table(rows, ["metric", "folds", "seeds", "choice of test clips"])
+
+
+def _print_gap(gap: Gap) -> None:
+    print(
+        f"\n{gap.metric} by {_plain(gap.attribute)}: worst {_plain(gap.worst.name)}, gap {gap.gap:.4f}, p {gap.p:.4f}"
+    )
+    rows = [
+        [_plain(group.name), group.predictions, _text(group.value), _text(group.rest), _text(group.p)]
+        for group in sorted(gap.groups, key=lambda group: group.value)
+    ]
+    print_table(rows, [_plain(gap.attribute), "predictions", gap.metric, "all others", "p (Holm)"])
 
 
 def _cells(metric: MetricSpec, tally: Tally) -> list[str]:
     better = "higher" if metric.higher_is_better else "lower"
-    return [_plain(metric.title), _text(tally.mean), _text(tally.std), _text(tally.pooled), better]
+    low, high = tally.interval or (math.nan, math.nan)
+    mean = _interval(tally.mean, low, high) if tally.interval else _text(tally.mean)
+    return [_plain(metric.title), mean, _text(tally.std), _text(tally.pooled), better]
 
 
 def _interval(value: float, low: float, high: float) -> str:

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from benchmark.errors import UsageError
+from benchmark.finished.answers import answers_of
 from benchmark.finished.rescoring import FinishedSplit
 from benchmark.plugin_functions import ScoreConfusion
 from benchmark.protocol import Protocol
@@ -119,7 +120,7 @@ def compare_pairs(
     mean over a run's units. What the protocol says is not independent is left out together.
     """
     computes = {metric.name: compute_of(metric) for metric in metrics}
-    answers = [_answers(run, own) for run, own in zip(runs, labels, strict=True)]
+    answers = [answers_of(run, own) for run, own in zip(runs, labels, strict=True)]
     prepared = []
     for pair in pairs:
         shared = [sha256 for sha256 in answers[pair[0]] if sha256 in answers[pair[1]]]
@@ -139,22 +140,6 @@ def compare_pairs(
         )
         for number, pair in enumerate(pairs)
     ]
-
-
-def _answers(run: FinishedSplit, labels: Sequence[np.ndarray]) -> dict[str, Answers]:
-    """What a run's units answered, by the hash of their test clips; clips are in the order of their ids."""
-    found = {}
-    for sha256 in dict.fromkeys(unit.splits.test.sha256 for unit in run.units):
-        own = [number for number, unit in enumerate(run.units) if unit.splits.test.sha256 == sha256]
-        orders = {number: np.argsort(run.predictions[number].ids) for number in own}
-        clusters = run.predictions[own[0]].cluster_numbers
-        found[sha256] = Answers(
-            true=labels[own[0]][orders[own[0]]],
-            predicted=np.stack([run.predictions[number].predicted[orders[number]] for number in own]),
-            folds=tuple(run.units[number].fold for number in own),
-            clusters=None if clusters is None else clusters[orders[own[0]]],
-        )
-    return found
 
 
 def _moved(

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import hash_ids
 from benchmark.errors import EnvironmentProblem, UsageError
 from benchmark.planning.data import default_root, load_data
 from benchmark.planning.demo import demo_root
 from benchmark.records import Record, protocol_of
+from benchmark.registry import registry
+from benchmark.scoring.annotators import Ceiling, ceiling_of
 
 
 def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, str]] | None:
@@ -38,12 +42,40 @@ def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, 
     return known
 
 
+def known_ceiling(record: Record, data_root: Path | None) -> Ceiling | None:
+    """What the annotators of a record's test clips reach, from the user's own copy of its data, see `ceiling_of`.
+
+    None where there are no votes, where they are no numbers of annotators, or where the data are not there or are not
+    those that the record was made from.
+    """
+    protocol = protocol_of(record)
+    if protocol.test_on is not None or not registry().find("datasets", protocol.dataset).votes:
+        return None
+    try:
+        data = load_data(protocol, root_for([record], data_root), votes=True)
+        votes: dict[str, list[float]] = {}
+        for unit in record.units:
+            fold = data.folds.get(unit.fold)
+            if fold is None or hash_ids(scored_ids(fold.test)) != unit.splits.test.sha256:
+                return None
+            for clip in fold.test:
+                votes[clip.id] = [(clip.votes or {}).get(name, 0.0) for name in protocol.classes]
+        return ceiling_of(np.array(list(votes.values())))
+    except (EnvironmentProblem, UsageError, ValueError):
+        return None
+
+
 def root_for(records: Sequence[Record], data_root: Path | None) -> Path | None:
     """The data root of finished runs: `--data-root`, the environment's, or the demo's for synthetic runs; or None."""
     root = default_root(data_root)
     if root is None and all(record.data.synthetic for record in records) and demo_root().is_dir():
         return demo_root()
     return root
+
+
+def ceiling_from(data_root: Path | None) -> Callable[[Record], Ceiling | None]:
+    """Gives what the annotators of a record's test clips reach, see `known_ceiling`."""
+    return lambda record: known_ceiling(record, data_root)
 
 
 def labels_from(data_root: Path | None) -> Callable[[Record], dict[str, dict[str, str]] | None]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import hash_ids
-from benchmark.datasets.votes import vote_shares
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.planning.data import Data, load_data
 from benchmark.protocol import Grouping, Protocol
@@ -28,7 +27,10 @@ from benchmark.records import (
     verify_record,
 )
 from benchmark.registry import registry
+from benchmark.scoring.clipsets import ClipSet, spread_of_mean
 from benchmark.scoring.computing import compute_of, compute_of_targets
+from benchmark.scoring.group_jackknife import spread_of_targets
+from benchmark.scoring.intervals import Spread, combined, interval, symmetric_interval, together
 from benchmark.scoring.metrics import (
     confusion_matrix,
     group_confusion,
@@ -62,10 +64,14 @@ class FinishedSplit:
 
 @dataclass(frozen=True)
 class Tally:
-    """One metric over a run's units: its value for each, and of all of them taken together."""
+    """One metric over a run's units: its value for each, and of all of them taken together.
+
+    interval: 95 %, of the mean over units, for the choice of clips; None where it was not asked for.
+    """
 
     values: tuple[float, ...]
     pooled: float
+    interval: tuple[float, float] | None = None
 
     @property
     def mean(self) -> float:
@@ -171,11 +177,33 @@ def labels_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarray]:
     return labels
 
 
+def clips_of(run: FinishedSplit, data_root: Path | None) -> list[tuple[Clip, ...]]:
+    """For each unit the clips that it was scored on; raises as `labels_of`."""
+    data = load_data(run.protocol, data_root, votes=False)
+    return [_same_clips(run, unit, data) for unit in run.units]
+
+
 def vote_shares_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarray]:
     """For each unit its clips' shares of the annotators' votes (N, K), in the order of its predictions.
 
-    Votes for emotions outside the protocol's classes are left out, as in training. Raises UsageError where there are
-    no votes, EnvironmentProblem where the dataset is not found, IntegrityError for other clips than the run's.
+    Votes for emotions outside the protocol's classes are left out, as in training. Raises as `votes_of`, and
+    IntegrityError for a clip without a vote for any of the classes.
+    """
+    shares = []
+    for predictions, votes in zip(run.predictions, votes_of(run, data_root), strict=True):
+        total = votes.sum(axis=1, keepdims=True)
+        if not total.all():
+            clip_id = predictions.ids[int(np.argmin(total))]
+            raise IntegrityError(f"clip {clip_id}: no vote for any of {list(run.protocol.classes)}")
+        shares.append(votes / total)
+    return shares
+
+
+def votes_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarray]:
+    """For each unit its clips' votes (N, K) for the protocol's classes, in the order of its predictions.
+
+    Raises UsageError where there are no votes, EnvironmentProblem where the dataset is not found, IntegrityError for
+    other clips than the run's.
     """
     layout = registry().find("datasets", run.protocol.dataset)
     if run.protocol.test_on and run.split == "test":
@@ -183,11 +211,12 @@ def vote_shares_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarra
     if not layout.votes:
         raise UsageError(f"{layout.title} has no annotators' votes")
     data = load_data(run.protocol, data_root, votes=True)
-    shares = []
+    found = []
     for unit, predictions in zip(run.units, run.predictions, strict=True):
-        clips = {clip.id: clip for clip in _same_clips(run, unit, data)}
-        shares.append(np.array([_shares(clips[clip_id], run.protocol.classes) for clip_id in predictions.ids]))
-    return shares
+        clips = {clip.id: clip.votes or {} for clip in _same_clips(run, unit, data)}
+        rows = [[clips[clip_id].get(name, 0.0) for name in run.protocol.classes] for clip_id in predictions.ids]
+        found.append(np.array(rows, dtype=np.float64))
+    return found
 
 
 def find_grouping(text: str, protocol: Protocol) -> Grouping:
@@ -207,18 +236,30 @@ def find_grouping(text: str, protocol: Protocol) -> Grouping:
     return validated({**protocol.canonical(), "groupings": [value]}, str(path)).groupings[0]
 
 
-def tally_confusions(metric: MetricSpec, confusions: np.ndarray) -> Tally:
-    """A metric of confusions (U, K, K), one for each unit; pooled is that of their sum."""
+def tally_confusions(metric: MetricSpec, confusions: np.ndarray, tested: Sequence[ClipSet] = ()) -> Tally:
+    """A metric of confusions (U, K, K), one for each unit; pooled is that of their sum.
+
+    tested: the units by the clips that they share, for an interval.
+    """
     compute = compute_of(metric)
-    return Tally(tuple(float(value) for value in compute(confusions)), float(compute(confusions.sum(axis=0))))
+    values = tuple(float(value) for value in compute(confusions))
+    found = interval(float(np.mean(values)), spread_of_mean(compute, tested)) if tested else None
+    return Tally(values, float(compute(confusions.sum(axis=0))), found)
 
 
-def tally_predictions(metric: MetricSpec, targets: Sequence[np.ndarray], predictions: Sequence[Predictions]) -> Tally:
+def tally_predictions(metric: MetricSpec, targets: Sequence[np.ndarray], run: FinishedSplit) -> Tally:
     """A metric of each unit's targets, labels (N,) or vote shares (N, K); pooled is that of all units' clips."""
     compute = compute_of_targets(metric)
-    probabilities = [each.probabilities for each in predictions]
+    probabilities = [each.probabilities for each in run.predictions]
     values = tuple(compute(*unit) for unit in zip(targets, probabilities, strict=True))
-    return Tally(values, compute(np.concatenate(targets), np.concatenate(probabilities)))
+    clusters = [None if each.clusters is None else np.array(each.clusters) for each in run.predictions]
+    spreads = [spread_of_targets(compute, *unit) for unit in zip(targets, probabilities, clusters, strict=True)]
+    shared: dict[str, list[Spread]] = {}
+    for unit, spread in zip(run.units, spreads, strict=True):
+        shared.setdefault(unit.splits.of(run.split).sha256, []).append(spread)
+    weights = [len(own) / len(spreads) for own in shared.values()]
+    found = symmetric_interval(float(np.mean(values)), combined([together(own) for own in shared.values()], weights))
+    return Tally(values, compute(np.concatenate(targets), np.concatenate(probabilities)), found)
 
 
 def class_scores(run: FinishedSplit) -> list[ClassScores]:
@@ -262,10 +303,3 @@ def _same_clips(run: FinishedSplit, unit: UnitRecord, data: Data) -> tuple[Clip,
             "this run; give the data that it was run on (a run with --limit cannot be compared with labels again)"
         )
     return clips
-
-
-def _shares(clip: Clip, classes: Sequence[str]) -> list[float]:
-    shares = vote_shares(clip, classes)
-    if shares is None:
-        raise IntegrityError(f"clip {clip.id}: no vote for any of {list(classes)}")
-    return shares

@@ -9,12 +9,14 @@ from pathlib import Path
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.leaderboard.attestations import ATTESTATIONS
 from benchmark.leaderboard.entry_files import RECORDS
+from benchmark.leaderboard.outside import SYSTEMS
+from benchmark.leaderboard.references import ANNOTATORS, parse_annotators, read_annotators
 from benchmark.leaderboard.rendering import PAGES, SCHEMA
 from benchmark.leaderboard.ties import COMPARISONS, Comparisons, parse_comparisons, read_comparisons
 
 # What is published for good, and what `build` writes from it; everything else in a repository is code.
-DATA = (RECORDS, ATTESTATIONS)
-GENERATED = (*PAGES, SCHEMA, COMPARISONS)
+DATA = (RECORDS, ATTESTATIONS, SYSTEMS)
+GENERATED = (*PAGES, SCHEMA, COMPARISONS, ANNOTATORS)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,21 @@ def check_changes(changes: Changes, folder: Path) -> None:
         )
     if not changes.code:
         _check_comparisons(changes, folder)
+        _check_annotators(changes, folder)
+
+
+def _check_annotators(changes: Changes, folder: Path) -> None:
+    """What annotators reach on the same clips does not change; their votes may be unknown here."""
+    try:
+        before = parse_annotators(git(folder, "show", f"{changes.base}:./{ANNOTATORS}"), ANNOTATORS)
+    except (UsageError, IntegrityError):  # there was none
+        return
+    after = {(one.hash, one.clips_sha256): one for one in read_annotators(folder)}
+    for one in before:
+        if after.get((one.hash, one.clips_sha256)) != one:
+            raise IntegrityError(
+                f"{folder / ANNOTATORS}: what annotators reach under {one.protocol} is published already"
+            )
 
 
 def _check_comparisons(changes: Changes, folder: Path) -> None:

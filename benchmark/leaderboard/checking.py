@@ -23,6 +23,15 @@ from benchmark.leaderboard.entry_files import (
     verify,
 )
 from benchmark.leaderboard.facts import check_facts
+from benchmark.leaderboard.outside import (
+    SYSTEMS,
+    OutsideEntry,
+    check_outside,
+    files_of_outside,
+    place_of_outside,
+    read_outside_entries,
+)
+from benchmark.leaderboard.references import CeilingOf, check_annotators
 from benchmark.leaderboard.rendering import PAGES, REPORTED, rendered
 from benchmark.leaderboard.reported import check_arithmetic, load_reported
 from benchmark.leaderboard.ties import (
@@ -38,6 +47,7 @@ from benchmark.protocol import Protocol
 from benchmark.records import Record
 from benchmark.specs import ReportProgress
 
+PUBLISHED = (RECORDS, ATTESTATIONS, SYSTEMS)
 # With fewer records, starting processes takes longer than the work.
 FEW = 8
 DIED = "a worker process died while it checked records, perhaps for lack of memory; try again with a smaller --workers"
@@ -56,12 +66,13 @@ def check(
     labels_of: LabelsOf | None = None,
     workers: int = 1,
     report: ReportProgress = lambda done, total: None,
+    ceiling_of: CeilingOf | None = None,
 ) -> Checked:
     """Verify every record against its predictions, the comparisons and pages against the records.
 
     labels_of: gives a record's labels where the user has that dataset, else None; with labels every score is recomputed
-    from the predictions, without them from the stored confusions (see `verify_record`). Raises IntegrityError naming
-    the first file that is wrong.
+    from the predictions, without them from the stored confusions (see `verify_record`). ceiling_of: gives what
+    annotators reach, where the user has their votes. Raises IntegrityError naming the first file that is wrong.
     """
     _check_no_links(folder)
     entries = read_entries(folder)
@@ -74,7 +85,13 @@ def check(
             raise IntegrityError(f"{where}: the record's content belongs into {place_of(entry.record)}")
         _check_protocol(entry.record, known_protocol(entry.record, where), where)
         check_facts(entry.record, where)
-    _check_no_strays(folder, entries)
+    outside = read_outside_entries(folder)
+    for system in outside:
+        check_outside(system.answers, folder / system.path)
+        if system.path != place_of_outside(system.answers):
+            raise IntegrityError(f"{folder / system.path}: the content belongs into {place_of_outside(system.answers)}")
+    check_annotators(folder, entries, ceiling_of)
+    _check_no_strays(folder, entries, outside)
     problems = [problem for table in load_reported(folder / REPORTED) for problem in check_arithmetic(table)]
     if problems:
         raise IntegrityError(f"{folder / REPORTED}: {problems[0]}")
@@ -150,18 +167,19 @@ def _check_protocol(record: Record, known: Protocol, where: Path) -> None:
         raise IntegrityError(f"{where}: protocol {stated_name} has hash {known.hash}, not {stated.hash}")
 
 
-def _check_no_strays(folder: Path, entries: Sequence[Entry]) -> None:
+def _check_no_strays(folder: Path, entries: Sequence[Entry], outside: Sequence[OutsideEntry]) -> None:
     """Only records, predictions and attestations may be published: anything else could be a gated dataset's labels."""
     expected = {folder / entry.path / name for entry in entries for name in files_of(entry.record)}
     expected |= {path for entry in entries for path in files_of_attestations(folder, entry.path)}
-    for path in sorted(path for place in (RECORDS, ATTESTATIONS) for path in (folder / place).rglob("*")):
+    expected |= {folder / system.path / name for system in outside for name in files_of_outside(system.answers)}
+    for path in sorted(path for place in PUBLISHED for path in (folder / place).rglob("*")):
         if not path.is_dir() and path not in expected:
             raise IntegrityError(f"{path}: belongs to no record")
 
 
 def _check_no_links(folder: Path) -> None:
     """What is published lies here: a link could lead to a file that is something else for everybody."""
-    for place in (folder / RECORDS, folder / ATTESTATIONS):
+    for place in (folder / name for name in PUBLISHED):
         for path in (place, *sorted(place.rglob("*"))):
             if path.is_symlink():
                 raise IntegrityError(f"{path}: is a link; only plain files may be published")

@@ -7,7 +7,8 @@ from pathlib import Path
 from benchmark.errors import IntegrityError
 from benchmark.protocol import Protocol
 from benchmark.protocol.facts import SplitFacts, known_facts
-from benchmark.records import Record, UnitRecord, protocol_of
+from benchmark.records import Record, SplitUse, UnitRecord, protocol_of
+from benchmark.scoring.scores import SplitScores
 
 
 def check_facts(record: Record, where: Path) -> None:
@@ -50,14 +51,21 @@ def _difference(unit: UnitRecord, split: str, facts: SplitFacts, protocol: Proto
     use = getattr(unit.splits, split)
     if use is None:
         return f"has no {split} clips, the official lists have {facts.clips}"
+    scores = None if split == "train" else getattr(unit.scores, split)
+    return difference_from_facts(split, facts, use, scores, protocol)
+
+
+def difference_from_facts(
+    split: str, facts: SplitFacts, use: SplitUse, scores: SplitScores | None, protocol: Protocol
+) -> str | None:
+    """The first thing in which a split differs from the official lists: its clips or, if scored, their classes."""
     if use.clips != facts.clips:
         return f"{split} has {use.clips} clips, the official lists have {facts.clips}"
     if use.sha256 != facts.sha256:
         return f"the ids of {split} are not those of the official lists"
-    if split == "train":
+    if scores is None:
         return None
-    rows = [sum(row) for row in getattr(unit.scores, split).confusion]
-    for name, clips in zip(protocol.classes, rows, strict=True):
-        if clips != facts.per_class[name]:
-            return f"{split} has {clips} clips of {name}, the official lists have {facts.per_class[name]}"
+    for name, row in zip(protocol.classes, scores.confusion, strict=True):
+        if sum(row) != facts.per_class[name]:
+            return f"{split} has {sum(row)} clips of {name}, the official lists have {facts.per_class[name]}"
     return None

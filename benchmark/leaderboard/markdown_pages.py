@@ -9,10 +9,13 @@ from urllib.parse import quote
 from benchmark.leaderboard.columns import Column, name_columns, recall_columns, run_columns, score_columns
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.legend import LEGEND
-from benchmark.leaderboard.markdown import escape, render_table
+from benchmark.leaderboard.markdown import escape, percent, render_table
+from benchmark.leaderboard.outside import OutsideEntry, render_outside
+from benchmark.leaderboard.references import AnnotatedProtocol, Reference, references
 from benchmark.leaderboard.reported import DISCLAIMER, ReportedTable, render_reported
 from benchmark.leaderboard.sections import LACKING, Section, definition, ranking_score, sections
 from benchmark.leaderboard.ties import Ranks
+from benchmark.protocol import Protocol
 from benchmark.records import Record
 
 REAL = """\
@@ -44,15 +47,20 @@ def render_page(
     synthetic: bool,
     ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
+    outside: Sequence[OutsideEntry] = (),
+    annotated: Sequence[AnnotatedProtocol] = (),
 ) -> str:
     """The page as markdown; the same entries in any order give the same text.
 
     titles: metric titles by name. ranks: the best and the worst place of each ranked entry, by path. reported: tables
-    of the literature, for the page of real results.
+    of the literature, for the page of real results. outside: systems that are no method of this benchmark.
+    annotated: what annotators reach.
     """
     parts = [GENERATED, SYNTHETIC if synthetic else REAL, _legend() if entries else EMPTY]
     for section in sections(entries, titles, ranks, reported):
-        parts += _section(section, titles)
+        parts += _section(section, titles, references(section.entries, annotated))
+    if outside:
+        parts.append(render_outside(outside, titles))
     if reported:
         parts.append(f"## Reported in the literature\n\n{DISCLAIMER}\n\n{render_reported(reported)}")
     return "\n".join(parts)
@@ -79,7 +87,7 @@ def _legend() -> str:
     return "\n".join([*lines, ""])
 
 
-def _section(section: Section, titles: Mapping[str, str]) -> list[str]:
+def _section(section: Section, titles: Mapping[str, str], held_against: Sequence[Reference]) -> list[str]:
     protocol = section.protocol
     columns = [column for group in section.columns.values() for column in group]
     ranking = escape(titles.get(protocol.ranking, protocol.ranking))
@@ -88,6 +96,8 @@ def _section(section: Section, titles: Mapping[str, str]) -> list[str]:
         f"{escape(protocol.title)}. Data: {escape(protocol.citation)}. Ranked by {ranking}.\n",
         *([textwrap.fill(section.facts, 120) + "\n"] if section.facts else []),
     ]
+    if held_against:
+        parts.append(_references(held_against, protocol, titles))
     if section.ranked:
         parts.append(_table("Rank", section.ranked, columns))
     elif not section.lacking:
@@ -99,6 +109,20 @@ def _section(section: Section, titles: Mapping[str, str]) -> list[str]:
         rows = [("; ".join(map(escape, reasons)), entry) for reasons, entry in section.others]
         parts.append(_table("Why", rows, columns))
     return parts
+
+
+def _references(rows: Sequence[Reference], protocol: Protocol, titles: Mapping[str, str]) -> str:
+    header = ["Without a model", *(titles.get(name, name) for name in protocol.metrics), *protocol.classes]
+    cells = [
+        [
+            row.title,
+            *(percent(row.metrics.get(m)) for m in protocol.metrics),
+            *(percent(row.recall.get(name)) for name in protocol.classes),
+        ]
+        for row in rows
+    ]
+    about = [f"* {row.title}: {row.about}." for row in rows]
+    return "\n".join([render_table(list(map(escape, header)), cells), "", *about, ""])
 
 
 def _table(first: str, rows: Sequence[tuple[str, Entry]], columns: Sequence[Column]) -> str:

@@ -10,6 +10,8 @@ from benchmark.files import write_text
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import LabelsOf, read_entries
 from benchmark.leaderboard.markdown_pages import render_page, render_terminal
+from benchmark.leaderboard.outside import read_outside_entries
+from benchmark.leaderboard.references import CeilingOf, annotate, read_annotators, write_annotators
 from benchmark.leaderboard.reported import load_reported
 from benchmark.leaderboard.ties import (
     Comparisons,
@@ -28,10 +30,11 @@ SCHEMA = "record.schema.json"
 REPORTED = "reported"
 
 
-def build(folder: Path, labels_of: LabelsOf | None = None) -> list[Path]:
+def build(folder: Path, labels_of: LabelsOf | None = None, ceiling_of: CeilingOf | None = None) -> list[Path]:
     """Compare new rows of the rankings, and write the comparisons, the pages and the records' JSON Schema.
 
-    labels_of: gives the labels of a record whose dataset the user has; it is compared over the same clips.
+    labels_of: gives the labels of a record whose dataset the user has; it is compared over the same clips. ceiling_of:
+    gives what the annotators of a record's clips reach, where the user has their votes.
     """
     entries = read_entries(folder)
     stored = read_comparisons(folder)
@@ -39,8 +42,9 @@ def build(folder: Path, labels_of: LabelsOf | None = None) -> list[Path]:
     for rivals in rankings(entries):
         known = next((one for one in stored if not set(rivals.paths).isdisjoint(one.entries)), None)
         comparisons.append(compare_rivals(folder, rivals, labels_of, known))
-    written = write_comparisons(folder, comparisons)
-    return [written, *_write(folder, rendered(folder, entries, comparisons))]
+    annotated = annotate(entries, ceiling_of or (lambda record: None), read_annotators(folder))
+    written = [write_comparisons(folder, comparisons), write_annotators(folder, annotated)]
+    return [*written, *_write(folder, rendered(folder, entries, comparisons))]
 
 
 def overview(runs: Path) -> list[Path]:
@@ -59,6 +63,7 @@ def rendered(folder: Path, entries: Sequence[Entry], comparisons: Sequence[Compa
     """The text of every generated file that `build` writes beside the comparisons, by name."""
     ranks = ranks_of(entries, comparisons)
     reported = load_reported(folder / REPORTED)
+    outside, annotated = read_outside_entries(folder), read_annotators(folder)
     pages = {
         name: render_page(
             [entry for entry in entries if entry.record.marks.synthetic == synthetic],
@@ -66,6 +71,8 @@ def rendered(folder: Path, entries: Sequence[Entry], comparisons: Sequence[Compa
             synthetic,
             ranks,
             () if synthetic else reported,
+            [system for system in outside if system.answers.synthetic == synthetic],
+            annotated,
         )
         for name, synthetic in PAGES.items()
     }

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.errors import IntegrityError
+from benchmark.leaderboard.attestations import ATTESTATIONS
 from benchmark.leaderboard.changes import Changes, changes_since, check_changes, has_commit
 from benchmark.leaderboard.checking import check
 from benchmark.leaderboard.columns import marks, name_columns, started_from, summary_of
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import LabelsOf, known_protocol
 from benchmark.leaderboard.markdown import escape, percent
+from benchmark.leaderboard.outside import SYSTEMS
 from benchmark.leaderboard.rendering import metric_titles, ranks_of
 from benchmark.leaderboard.sections import LACKING, Section, ranking_score, sections
 from benchmark.leaderboard.ties import Comparisons, difference_of, rankings, read_comparisons
@@ -70,8 +72,11 @@ def _summary(folder: Path, entries: Sequence[Entry], changes: Changes, added: se
     lines = [
         f"New records: {len(added)}; unchanged: {len(entries) - len(added)}. Every number follows from predictions."
     ]
-    attested = [path for path, _ in changes.data if not path.startswith("records/") and path.endswith(".json")]
+    new = [path for path, _ in changes.data if path.endswith(".json")]
+    attested = [path for path in new if path.startswith(f"{ATTESTATIONS}/")]
     lines += [f"Attested and signed: {', '.join(map(escape, attested))}."] if attested else []
+    systems = [path for path in new if path.startswith(f"{SYSTEMS}/")]
+    lines += [f"Systems that were not trained here: {', '.join(map(escape, systems))}."] if systems else []
     for synthetic in (False, True):
         board = [entry for entry in entries if entry.record.data.synthetic == synthetic]
         for section in sections(board, metric_titles(), ranks_of(entries, comparisons)):

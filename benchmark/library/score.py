@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.errors import BenchmarkError, IntegrityError, UsageError
+from benchmark.finished.attributes import gaps_by
 from benchmark.finished.labels import root_for
 from benchmark.finished.rescoring import (
     ClassScores,
@@ -23,10 +24,16 @@ from benchmark.finished.rescoring import (
     tally_confusions,
     tally_predictions,
     vote_shares_of,
+    votes_of,
 )
 from benchmark.protocol import Grouping
-from benchmark.records import ScoredSplit
+from benchmark.records import ScoredSplit, clip_sets
 from benchmark.registry import registry
+from benchmark.scoring.annotators import Ceiling, by_agreement, ceiling_of
+from benchmark.scoring.attributes import Gap
+from benchmark.scoring.clipsets import ClipSet
+from benchmark.scoring.components import Components, components
+from benchmark.scoring.computing import compute_of
 from benchmark.specs import MetricSpec
 
 # What a metric needs beside the predictions, by its `input`.
@@ -43,7 +50,10 @@ class Scored:
     """A run's scores.
 
     metrics: those of the classes. classes: each class, of all units' predictions taken together. groupings, grouped:
-    the groupings, and by name and way of counting their metrics. left_out: what could not be computed, and why.
+    the groupings, and by name and way of counting their metrics. gaps: each metric of confusions by each attribute that
+    was asked for. annotators: what the annotators themselves reach on these clips, None without their votes. agreement:
+    right predictions by how many annotators agree, see `by_agreement`; empty without votes. spread: by metric of
+    confusions, what its spread over units comes from. left_out: what could not be computed, and why.
     """
 
     run: FinishedSplit
@@ -51,6 +61,10 @@ class Scored:
     classes: tuple[ClassScores, ...]
     groupings: tuple[Grouping, ...]
     grouped: Mapping[str, Mapping[str, Tallies]]
+    gaps: tuple[Gap, ...]
+    annotators: Ceiling | None
+    agreement: tuple[tuple[float, int, float], ...]
+    spread: Mapping[str, Components]
     left_out: tuple[str, ...]
 
 
@@ -59,6 +73,7 @@ def score(
     *,
     metrics: Sequence[str] = (),
     groupings: Sequence[str] = (),
+    by: Sequence[str] = (),
     split: ScoredSplit = "test",
     data_root: Path | str | None = None,
 ) -> Scored:
@@ -66,7 +81,8 @@ def score(
 
     run: a record, the folder that holds it, or one of its predictions files. metrics: by name, by default every one
     that can be computed. groupings: names, or YAML files with name, title and groups; by default the protocol's.
-    data_root: where the datasets lie, for metrics that need labels or votes.
+    by: attributes that the dataset knows of its clips, such as scene or subject. data_root: where the datasets lie, for
+    metrics that need labels or votes.
 
     Raises UsageError for unknown names, EnvironmentProblem if something that was asked for by name needs data that are
     not there, IntegrityError for a run that does not agree with its predictions.
@@ -83,15 +99,26 @@ def score(
     if not asked and by_confusion:
         asked = list(found.protocol.groupings)
     root = Path(data_root) if data_root else None
-    targets, problems = _targets(found, chosen, bool(named), bool(asked), root)
+    targets, problems = _targets(found, chosen, bool(named), bool(asked or by), root)
     # A grouping that was asked for beside metrics without a confusion is scored as the protocol would.
     coarse = by_confusion or [registry().find("metrics", name) for name in found.protocol.metrics]
+    tested = clip_sets(found.units, found.split)
     return Scored(
         run=found,
-        metrics={metric.name: (metric, tally) for metric in chosen if (tally := _tally(found, metric, targets))},
+        metrics={
+            metric.name: (metric, tally) for metric in chosen if (tally := _tally(found, metric, tested, targets))
+        },
         classes=tuple(class_scores(found)),
         groupings=tuple(asked),
         grouped={grouping.name: _grouped(found, grouping, coarse, targets) for grouping in asked},
+        gaps=tuple(
+            gap
+            for attribute in dict.fromkeys(by)
+            for gap in gaps_by(found, attribute, coarse, targets["probabilities"], root_for([found.record], root))
+        ),
+        annotators=_annotators(found, targets, root),
+        agreement=tuple(_agreement(found, targets)),
+        spread={metric.name: components(compute_of(metric), tested) for metric in by_confusion},
         left_out=tuple(
             _left_out(
                 [metric.name for metric in chosen if metric.input == kind]
@@ -132,15 +159,38 @@ def _targets(
     return targets, problems
 
 
+def _annotators(run: FinishedSplit, targets: Mapping[str, list[np.ndarray]], root: Path | None) -> Ceiling | None:
+    """What the annotators reach, each clip counting once however many units were scored on it."""
+    if "distributions" not in targets:
+        return None
+    counts: dict[str, np.ndarray] = {}
+    for predictions, votes in zip(run.predictions, votes_of(run, root_for([run.record], root)), strict=True):
+        counts.update(zip(predictions.ids, votes, strict=True))
+    try:
+        return ceiling_of(np.stack(list(counts.values())))
+    except ValueError:
+        return None  # weights, or single votes: nobody to be held against the others
+
+
 def _left_out(names: Sequence[str], kind: str, problem: BenchmarkError) -> str:
     return f"{', '.join(names)}: needs {NEEDS[kind]}: {str(problem).partition(chr(10))[0]}"
 
 
-def _tally(run: FinishedSplit, metric: MetricSpec, targets: Mapping[str, list[np.ndarray]]) -> Tally | None:
+def _agreement(run: FinishedSplit, targets: Mapping[str, list[np.ndarray]]) -> list[tuple[float, int, float]]:
+    if not {"probabilities", "distributions"} <= set(targets):
+        return []
+    pairs = zip(targets["probabilities"], run.predictions, strict=True)
+    right = np.concatenate([own == predictions.predicted for own, predictions in pairs])
+    return by_agreement(np.concatenate(targets["distributions"]), right)
+
+
+def _tally(
+    run: FinishedSplit, metric: MetricSpec, tested: Sequence[ClipSet], targets: Mapping[str, list[np.ndarray]]
+) -> Tally | None:
     if metric.input == "confusion":
-        return tally_confusions(metric, run.confusions)
+        return tally_confusions(metric, run.confusions, tested)
     if metric.input in targets:
-        return tally_predictions(metric, targets[metric.input], run.predictions)
+        return tally_predictions(metric, targets[metric.input], run)
     return None
 
 

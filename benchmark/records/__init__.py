@@ -30,9 +30,19 @@ from benchmark.records.model import (
     record_path,
     write_record,
 )
-from benchmark.records.verify import protocol_of, referenced_file, verify_record
+from benchmark.records.outside import (
+    OUTSIDE,
+    Declared,
+    FoldAnswers,
+    OutsideAnswers,
+    outside_summary,
+    read_outside,
+    verify_outside,
+)
+from benchmark.records.verify import protocol_of, referenced_file, stated_protocol, verify_record
 
 __all__ = [
+    "OUTSIDE",
     "RECORD",
     "SCORED_SPLITS",
     "Aggregates",
@@ -40,11 +50,14 @@ __all__ = [
     "CodeState",
     "Cost",
     "DataUse",
+    "Declared",
     "Environment",
     "FailedUnit",
     "FileReference",
+    "FoldAnswers",
     "Marks",
     "MethodUse",
+    "OutsideAnswers",
     "Overrides",
     "PluginUse",
     "PredictionFiles",
@@ -60,11 +73,15 @@ __all__ = [
     "assemble_record",
     "clip_sets",
     "incomplete_reasons",
+    "outside_summary",
     "protocol_of",
+    "read_outside",
     "read_record",
     "record_path",
     "referenced_file",
+    "stated_protocol",
     "unofficial_reasons",
+    "verify_outside",
     "verify_record",
     "write_record",
 ]

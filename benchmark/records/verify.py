@@ -16,7 +16,7 @@ from benchmark.files import hash_file, hash_value
 from benchmark.protocol import Protocol
 from benchmark.records.aggregates import aggregate
 from benchmark.records.assemble import incomplete_reasons, is_eligible, unofficial_reasons
-from benchmark.records.model import RECORD, SCORED_SPLITS, FileReference, Record, UnitRecord
+from benchmark.records.model import RECORD, SCORED_SPLITS, FileReference, ProtocolUse, Record, UnitRecord
 from benchmark.records.seen import TestIds, seen_reasons
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions
@@ -52,7 +52,7 @@ def verify_record(
         digests.append(test.digest)
         tested.setdefault(unit.fold, []).extend(test.ids)
     computed = aggregate(record.units, protocol, metrics) if record.units else None
-    _same(
+    same(
         record.aggregates and record.aggregates.model_dump(),
         computed and computed.model_dump(),
         f"{where}: aggregates",
@@ -63,7 +63,11 @@ def verify_record(
 
 def protocol_of(record: Record, where: Path | str = "record") -> Protocol:
     """The protocol that a record was made under; IntegrityError if its definition is not what its hash names."""
-    stated = record.protocol
+    return stated_protocol(record.protocol, where)
+
+
+def stated_protocol(stated: ProtocolUse, where: Path | str) -> Protocol:
+    """The protocol that something was made under; raises as `protocol_of`."""
     try:
         protocol = Protocol.model_validate(stated.definition)
     except ValidationError as error:
@@ -72,7 +76,7 @@ def protocol_of(record: Record, where: Path | str = "record") -> Protocol:
         raise IntegrityError(
             f"{where}: protocol.definition hashes to {hash_value(stated.definition)}, protocol.hash is {stated.hash}"
         )
-    _same([stated.name, stated.version], [protocol.name, protocol.version], f"{where}: protocol name, version")
+    same([stated.name, stated.version], [protocol.name, protocol.version], f"{where}: protocol name, version")
     return protocol
 
 
@@ -89,22 +93,22 @@ def _verify_unit(
     for split in SCORED_SPLITS:
         expected = split in protocol.predicted_splits
         for what, found in (("predictions", unit.predictions), ("splits", unit.splits), ("scores", unit.scores)):
-            _same(found[split] is not None, expected, f"{here}: {what} has {split}, which")
+            same(found[split] is not None, expected, f"{here}: {what} has {split}, which")
         if not expected:
             continue
         use, stored = unit.splits.of(split), unit.scores.of(split)
         path = referenced_file(folder, unit.predictions.of(split))
         predictions = read_predictions(path, protocol.classes)
-        _same(use.clips, len(predictions.ids), f"{here}: splits.{split}.clips")
-        _same(use.sha256, hash_ids(predictions.ids), f"{here}: splits.{split}.sha256")
+        same(use.clips, len(predictions.ids), f"{here}: splits.{split}.clips")
+        same(use.sha256, hash_ids(predictions.ids), f"{here}: splits.{split}.sha256")
         shared = [clip_id for clip_id in predictions.ids if seen.setdefault(clip_id, split) != split]
         if shared and protocol.test_on is None:  # ids of two datasets may be the same
             raise IntegrityError(f"{here}: clip {shared[0]!r} is in val and in test")
         try:
-            computed = _rescore(stored, predictions, protocol, labels.get(split), labels.get("clusters"), metrics)
+            computed = rescored(stored, predictions, protocol, labels.get(split), labels.get("clusters"), metrics)
         except IntegrityError as error:
             raise IntegrityError(f"{here}: scores.{split}: {error}") from error
-        _same(stored.model_dump(), computed.model_dump(), f"{here}: scores.{split}")
+        same(stored.model_dump(), computed.model_dump(), f"{here}: scores.{split}")
     return predictions
 
 
@@ -121,7 +125,7 @@ def referenced_file(folder: Path, reference: FileReference) -> Path:
     return path
 
 
-def _rescore(
+def rescored(
     stored: SplitScores,
     predictions: Predictions,
     protocol: Protocol,
@@ -129,43 +133,47 @@ def _rescore(
     clusters: Mapping[str, str] | None,
     metrics: Sequence[MetricSpec],
 ) -> SplitScores:
+    """The scores of predictions: from labels (class by clip id) where there are any, else from the stored confusion.
+
+    clusters: what each clip belongs to, where that is known. Raises IntegrityError where what is stored cannot be true.
+    """
     check_clusters(predictions, protocol)
     if clusters is not None and predictions.clusters is not None:
         for clip_id, cluster in zip(predictions.ids, predictions.clusters, strict=True):
-            _same(cluster, clusters.get(clip_id), f"the {protocol.clustered_by} of clip {clip_id!r}")
+            same(cluster, clusters.get(clip_id), f"the {protocol.clustered_by} of clip {clip_id!r}")
     if labels is not None:
         own = {clip_id: labels[clip_id] for clip_id in predictions.ids if clip_id in labels}
         return score_split(predictions, own, protocol, metrics)
     size = len(protocol.classes)
-    _same(len(stored.confusion), size, "confusion: number of classes")
+    same(len(stored.confusion), size, "confusion: number of classes")
     confusion = np.array(stored.confusion, dtype=np.int64)
     counted = np.bincount(predictions.predicted, minlength=size)
     for k, name in enumerate(protocol.classes):
-        _same(int(confusion[:, k].sum()), int(counted[k]), f"confusion: number of clips predicted as {name}")
+        same(int(confusion[:, k].sum()), int(counted[k]), f"confusion: number of clips predicted as {name}")
     return score_confusion(confusion, protocol, metrics, _clusters(stored, predictions))
 
 
 def _clusters(stored: SplitScores, predictions: Predictions) -> np.ndarray | None:
     """The stored confusions of the clusters; IntegrityError unless each was predicted so often as each class."""
     numbers = predictions.cluster_numbers
-    _same(stored.clusters is not None, numbers is not None, "clusters: are there, which")
+    same(stored.clusters is not None, numbers is not None, "clusters: are there, which")
     if numbers is None or predictions.clusters is None:
         return None
     names = sorted(set(predictions.clusters))
     counts = stored.cluster_counts()
-    _same(len(counts), len(names), "clusters: their number")
+    same(len(counts), len(names), "clusters: their number")
     size = counts.shape[-1]
     counted = np.bincount(numbers * size + predictions.predicted, minlength=len(names) * size).reshape(-1, size)
     for name, own, expected in zip(names, counts.sum(axis=1), counted, strict=True):
-        _same(own.tolist(), expected.tolist(), f"clusters: how often each class was predicted in {name!r}")
+        same(own.tolist(), expected.tolist(), f"clusters: how often each class was predicted in {name!r}")
     return counts
 
 
 def _verify_marks(record: Record, protocol: Protocol, tested: TestIds, where: Path) -> None:
     """What the record says of itself must follow from the rest of it."""
-    _same(record.data.dataset, protocol.dataset, f"{where}: data.dataset")
-    _same(record.data.frame_source, protocol.frames.source, f"{where}: data.frame_source")
-    _same(record.marks.synthetic, record.data.synthetic, f"{where}: marks.synthetic")
+    same(record.data.dataset, protocol.dataset, f"{where}: data.dataset")
+    same(record.data.frame_source, protocol.frames.source, f"{where}: data.frame_source")
+    same(record.marks.synthetic, record.data.synthetic, f"{where}: marks.synthetic")
     for name, computed in (
         ("unofficial", unofficial_reasons(record.overrides, record.method.views)),
         ("incomplete", incomplete_reasons(record.units, record.failed, protocol)),
@@ -175,21 +183,21 @@ def _verify_marks(record: Record, protocol: Protocol, tested: TestIds, where: Pa
             raise IntegrityError(f"{where}: marks.{name} leaves out: {hidden[0]}")
     if record.initial is not None:
         files = {name: weights.sha256 for name, weights in record.initial.items()}
-        _same(files, record.init or {}, f"{where}: initial: the files")
-    _same(record.marks.seen, seen_reasons(record.init, record.initial, protocol, tested), f"{where}: marks.seen")
-    _same(record.eligible, is_eligible(record.marks, protocol), f"{where}: eligible")
+        same(files, record.init or {}, f"{where}: initial: the files")
+    same(record.marks.seen, seen_reasons(record.init, record.initial, protocol, tested), f"{where}: marks.seen")
+    same(record.eligible, is_eligible(record.marks, protocol), f"{where}: eligible")
 
 
-def _same(stored: Any, computed: Any, where: str) -> None:
+def same(stored: Any, computed: Any, where: str) -> None:
     """Compare key by key, scores by the decimals that are stored; IntegrityError at the first difference."""
     if isinstance(stored, dict) and isinstance(computed, dict):
         if sorted(stored) != sorted(computed):
             raise IntegrityError(f"{where} has {list(stored)}, expected {list(computed)}")
         for key, value in stored.items():
-            _same(value, computed[key], f"{where}.{key}")
+            same(value, computed[key], f"{where}.{key}")
     elif isinstance(stored, (list, tuple)) and isinstance(computed, (list, tuple)) and len(stored) == len(computed):
         for index, (one, other) in enumerate(zip(stored, computed, strict=True)):
-            _same(one, other, f"{where}[{index}]")
+            same(one, other, f"{where}[{index}]")
     elif isinstance(stored, float) and isinstance(computed, float):
         # An interval's ends carry the last bits of many sums, so that one may be rounded up here and down there.
         slack = 1.5 if where.endswith((".low", ".high")) else 0.5

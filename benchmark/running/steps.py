@@ -281,9 +281,12 @@ def _score(state: UnitState, unit: Unit, fold: Fold, folder: Path) -> dict[str, 
     return scores
 
 
-def job_of(unit: Unit, machine: Machine, folder: Path) -> Any:
-    """The unit with what of this machine's choices training needs: a `Job`, whose module imports torch."""
+def job_of(unit: Unit, machine: Machine, folder: Path, corruption: tuple[str, int] | None = None) -> Any:
+    """The unit with what of this machine's choices training needs: a `Job`, whose module imports torch.
+
+    corruption: how test clips are spoiled before they are predicted, by name and severity; no unit's own are.
+    """
     from benchmark.training.unit import Job
 
     places = (folder, machine.dataset_root, machine.test_root, machine.cache)
-    return Job(unit, *places, machine.workers, machine.init, machine.computing)
+    return Job(unit, *places, machine.workers, machine.init, machine.computing, corruption)

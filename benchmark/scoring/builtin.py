@@ -46,6 +46,23 @@ METRICS = (
         higher_is_better=False,
     ),
     MetricSpec(
+        name="augrc",
+        title="wrong and accepted (AUGRC)",
+        citation="Traub et al., Overcoming Common Flaws in the Evaluation of Selective Classification Systems, "
+        "NeurIPS 2024",
+        compute="benchmark.scoring.selective:augrc",
+        input="probabilities",
+        higher_is_better=False,
+    ),
+    MetricSpec(
+        name="risk_at_80",
+        title="risk at 80 % coverage",
+        citation="Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017",
+        compute="benchmark.scoring.selective:risk_at_80",
+        input="probabilities",
+        higher_is_better=False,
+    ),
+    MetricSpec(
         name="soft_cross_entropy",
         title="cross-entropy to votes (nats)",
         citation="Peterson et al., Human Uncertainty Makes Classification More Robust, ICCV 2019",
@@ -76,5 +93,19 @@ METRICS = (
         compute="benchmark.scoring.distributions:soft_brier",
         input="distributions",
         higher_is_better=False,
+    ),
+    MetricSpec(
+        name="top2_votes",
+        title="votes for the two most probable classes",
+        citation="Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015 (there: top-5)",
+        compute="benchmark.scoring.distributions:top2_votes",
+        input="distributions",
+    ),
+    MetricSpec(
+        name="shared_doubt",
+        title="rank correlation of the model's doubt and the annotators'",
+        citation="Peterson et al., Human Uncertainty Makes Classification More Robust, ICCV 2019 (votes' entropy)",
+        compute="benchmark.scoring.selective:shared_doubt",
+        input="distributions",
     ),
 )

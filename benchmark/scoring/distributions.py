@@ -3,8 +3,8 @@
 Votes v and predictions p are (N, K) in the protocol's class order. Both are divided by their row's sum first, since
 stored float32 probabilities sum to 1 only nearly. Where a logarithm of p is taken, p is clipped below at the smallest
 normal float32 (about 1.2e-38), so that a class which has votes and no probability costs much, but not infinitely much.
-Each score is a mean over clips, NaN without any clip, and 0 is best (but for the cross-entropy, whose best value is
-the votes' own entropy).
+Each score is a mean over clips, NaN without any clip. Of divergences and the Brier score 0 is best, of the
+cross-entropy the votes' own entropy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def soft_cross_entropy(votes: np.ndarray, probabilities: np.ndarray) -> float:
 
     Source: Peterson et al., Human Uncertainty Makes Classification More Robust, ICCV 2019.
     """
-    shares, predicted = _normalised(votes, probabilities)
+    shares, predicted = normalised(votes, probabilities)
     return _mean(-(shares * np.log(np.maximum(predicted, TINY))))
 
 
@@ -30,7 +30,7 @@ def kl(votes: np.ndarray, probabilities: np.ndarray) -> float:
     """
     from scipy.special import rel_entr
 
-    shares, predicted = _normalised(votes, probabilities)
+    shares, predicted = normalised(votes, probabilities)
     return _mean(rel_entr(shares, np.maximum(predicted, TINY)))
 
 
@@ -43,7 +43,7 @@ def js(votes: np.ndarray, probabilities: np.ndarray) -> float:
     """
     from scipy.special import rel_entr
 
-    shares, predicted = _normalised(votes, probabilities)
+    shares, predicted = normalised(votes, probabilities)
     middle = (shares + predicted) / 2
     return _mean((rel_entr(shares, middle) + rel_entr(predicted, middle)) / (2 * np.log(2)))
 
@@ -53,11 +53,23 @@ def soft_brier(votes: np.ndarray, probabilities: np.ndarray) -> float:
 
     Source: Brier, Verification of Forecasts Expressed in Terms of Probability, Monthly Weather Review 1950.
     """
-    shares, predicted = _normalised(votes, probabilities)
+    shares, predicted = normalised(votes, probabilities)
     return _mean((shares - predicted) ** 2)
 
 
-def _normalised(votes: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def top2_votes(votes: np.ndarray, probabilities: np.ndarray) -> float:
+    """Share of the votes, 0..1, for one of the two most probable classes: how often these satisfy an annotator.
+
+    Of equally probable classes the one with the lowest index comes first. 1 is best.
+    Source: the top-5 rule of Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015.
+    """
+    shares, predicted = normalised(votes, probabilities)
+    best = np.argsort(-predicted, axis=1, kind="stable")[:, :2]
+    return _mean(np.take_along_axis(shares, best, axis=1))
+
+
+def normalised(votes: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both (N, K) as shares that sum to 1 in each row, float64; ValueError if they cannot be."""
     if votes.shape != probabilities.shape or votes.ndim != 2:
         raise ValueError(f"votes {votes.shape} and probabilities {probabilities.shape} must be tables of equal shape")
     return _shares(votes, "votes"), _shares(probabilities, "probabilities")

@@ -108,6 +108,12 @@ def interval(value: float, spread: Spread) -> tuple[float, float]:
     return _expit(centre - half - max(bias, 0.0)), _expit(centre + half + max(-bias, 0.0))
 
 
+def symmetric_interval(value: float, spread: Spread) -> tuple[float, float]:
+    """95 % interval of a score without bounds, by Student's t; (-inf, inf) where nothing is known of its spread."""
+    half = t_quantile(spread.freedom) * math.sqrt(spread.variance) if spread.variance < math.inf else math.inf
+    return value - half, value + half
+
+
 def t_quantile(freedom: float) -> float:
     """The 97.5 % point of Student's t."""
     from scipy.special import stdtrit  # takes longer to import than all else here together

@@ -21,7 +21,7 @@ def top2(labels: np.ndarray, probabilities: np.ndarray) -> float:
     Of equally probable classes the one with the lowest index comes first, as everywhere in scoring.
     Source: the top-5 rule of Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015.
     """
-    labels = _checked(labels, probabilities)
+    labels = checked(labels, probabilities)
     # A stable sort of the negated values keeps the order of the indices among equals.
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
     return _mean((best == labels[:, None]).any(axis=1))
@@ -34,7 +34,7 @@ def ece(labels: np.ndarray, probabilities: np.ndarray) -> float:
     the result is the mean over bins of |accuracy - mean probability|, weighted by the bins' numbers of clips.
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equation 3.
     """
-    labels = _checked(labels, probabilities)
+    labels = checked(labels, probabilities)
     if not labels.size:
         return float("nan")
     confidence = probabilities.max(axis=1).astype(np.float64)
@@ -63,13 +63,14 @@ def summed_group_confusion(
     It can differ from `group_confusion`, the group of the most probable class: 0.4 happy, 0.3 sad, 0.3 fear is a happy
     clip, and by summed probability a negative one. Of equally probable groups the first counts.
     """
-    labels = _checked(labels, probabilities)
+    labels = checked(labels, probabilities)
     true = membership(classes, groups).argmax(axis=0)[labels]
     predicted = grouped_probabilities(probabilities, classes, groups).argmax(axis=1)
     return confusion_matrix(true, predicted, len(groups))
 
 
-def _checked(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def checked(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The labels as int64 (N,); ValueError unless they are class indices for probabilities (N, K)."""
     labels = np.asarray(labels, dtype=np.int64)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
         raise ValueError(f"labels {labels.shape} and probabilities {probabilities.shape} must be of equal length")

@@ -40,6 +40,7 @@ import_mmaction()
 from mmaction.registry import MODELS  # noqa: E402
 
 from benchmark.training.checkpoints import LoadReport  # noqa: E402
+from benchmark.training.corrupting import corrupt_loader  # noqa: E402
 from benchmark.training.data import plain_clip_errors  # noqa: E402
 from benchmark.training.hooks import (  # noqa: E402
     BEST,
@@ -64,7 +65,10 @@ from benchmark.training.weights import ORIGIN, Origin, read_checkpoint, read_wei
 
 @dataclass(frozen=True)
 class Job:
-    """A unit with the run-time choices of this machine."""
+    """A unit with the run-time choices of this machine.
+
+    corruption: how test clips are spoiled before they are predicted, by name and severity.
+    """
 
     unit: Unit
     folder: Path
@@ -74,10 +78,13 @@ class Job:
     workers: int
     init: Mapping[str, Path] = field(default_factory=dict)
     computing: Computing = field(default_factory=Computing)
+    corruption: tuple[str, int] | None = None
 
     def config(self) -> Config:
         """The unit's MMEngine config; also makes sure that every type name in it is registered."""
         config = build_config(self.unit, self.folder, self.dataset_root, self.test_root, self.cache, self.workers)
+        if self.corruption:
+            corrupt_loader(config.test_dataloader, *self.corruption)
         init_default_scope("mmaction")
         return config
 

@@ -151,9 +151,11 @@ def test_without_data_what_needs_them_is_left_out_and_named(synthetic, score):
     code, out, err = score(synthetic)
     assert code == 0
     labels, votes = err.splitlines()
-    assert labels.startswith("left out: top2, ece, emotion3 by summed probability: needs labels:")
+    assert labels.startswith("left out: top2, ece, augrc, risk_at_80, emotion3 by summed probability: needs labels:")
     assert "--data-root" in labels
-    assert votes.startswith("left out: soft_cross_entropy, kl, js, soft_brier: needs annotators' votes:")
+    assert votes.startswith(
+        "left out: soft_cross_entropy, kl, js, soft_brier, top2_votes, shared_doubt: needs annotators' votes:"
+    )
     assert "by class" in out
     assert "by summed probability" not in out
 
@@ -237,7 +239,7 @@ def test_data_without_votes_leave_out_what_needs_votes(mine, score, tmp_path):
     code, out, err = score(mine / "run", "--data-root", write_clips(tmp_path / "data", votes=False))
     assert code == 0
     assert "top-2" in out
-    assert "left out: soft_cross_entropy, kl, js, soft_brier: needs annotators' votes" in err
+    assert "left out: soft_cross_entropy, kl, js, soft_brier, top2_votes, shared_doubt: needs annotators' votes" in err
 
 
 @pytest.mark.parametrize(
@@ -335,3 +337,16 @@ def test_a_predictions_file_outside_a_run_is_refused(score, tmp_path):
     code, out, err = score(path)
     assert (code, out) == (2, "")
     assert "is not part of a finished run" in err
+
+
+def test_attributes_annotators_and_agreement_are_in_the_document(mine, tmp_path, capsys):
+    data = write_clips(tmp_path / "data")
+    assert main(["score", str(mine / "run"), "--data-root", str(data), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    # Of ten annotators six say the label: one of these, or of the four others, against the plurality of the nine.
+    assert found["annotators"]["war"] == pytest.approx(0.6)
+    assert [row["agreement"] for row in found["agreement"]] == [0.6]
+    assert found["agreement"][0]["war"] == pytest.approx(found["metrics"]["war"]["pooled"])
+    assert found["metrics"]["top2"]["low"] <= found["metrics"]["top2"]["mean"] <= found["metrics"]["top2"]["high"]
+    assert main(["score", str(mine / "run"), "--data-root", str(data), "--by", "weather"]) == 2
+    assert "no clip of this dataset has such an attribute" in capsys.readouterr().err

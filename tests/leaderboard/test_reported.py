@@ -65,7 +65,7 @@ def load(tmp_path, value):
     return load_reported(tmp_path)
 
 
-def test_every_table_of_the_three_papers_is_there():
+def test_every_table_is_there_with_its_sums():
     assert sorted(CHECK) == NAMES
 
 
@@ -137,6 +137,8 @@ def test_recalls_are_printed_for_exactly_the_classes_of_the_protocol(table):
 def test_the_papers_contradict_themselves_only_where_a_note_says_so():
     found = defaultdict(set)
     for table in TABLES:
+        if table.cite.startswith("Collected"):  # where figures in circulation stand side by side
+            continue
         for row in table.rows:
             used = tuple((a.name, a.options.get("alpha", 0.8)) for a in row.augmentations)
             for column, figure in zip(table.columns, row.figures, strict=True):

@@ -82,7 +82,7 @@ def test_other_predictions_than_the_checkpoint_gives_are_refused(trained, board,
     """The record names this checkpoint, but its predictions are another model's."""
     from benchmark.running import reproducing
 
-    monkeypatch.setattr(reproducing, "_match", lambda record, weights: [(record.units[0], trained[1][1])])
+    monkeypatch.setattr(reproducing, "checkpoints_among", lambda record, weights: [(record.units[0], trained[1][1])])
     assert command("reproduce", board, synthetic_root, "--weights", trained[0][1]) == 4
     assert "a probability differs by" in capsys.readouterr().err
     assert check(board[0]).entries[0].level == "consistent"

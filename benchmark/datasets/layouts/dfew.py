@@ -46,6 +46,16 @@ def read(root: Path, votes: bool) -> list[Clip]:
     ]
 
 
+def read_unlabelled(root: Path) -> list[Clip]:
+    """The clips that have votes and are in no list: those without a single label, and labelled ones that lost theirs.
+
+    Raises as `read`.
+    """
+    listed = {clip.id for clip in read(root, votes=False)}
+    votes = _all_votes(root / VOTES)
+    return [Clip(name, "", _frames(root, name), {}, votes[name]) for name in sorted(votes) if name not in listed]
+
+
 def _list_path(root: Path, part: str, fold: int) -> Path:
     folders = [root / LISTS / folder.format(part=part) for folder in LIST_FOLDERS]
     for folder in folders:
@@ -92,7 +102,16 @@ def _read_list(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, float]]:
-    """Votes of the clips in `wanted`, joined on the column `order` (the rows of this file are in no list's order)."""
+    """Votes of the clips in `wanted`."""
+    table = {clip_id: votes for clip_id, votes in _all_votes(path).items() if clip_id in wanted}
+    without = sorted(set(wanted) - set(table))
+    if without:
+        raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
+    return table
+
+
+def _all_votes(path: Path) -> dict[str, dict[str, float]]:
+    """Votes of every clip, by the column `order` (the rows of this file are in no list's order)."""
     table: dict[str, dict[str, float]] = {}
     for number, order, cells in read_votes_workbook(path, "dfew", "order", VOTE_COLUMNS):
         where = f"{path}: row {number}"
@@ -100,17 +119,12 @@ def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, floa
         if not match:
             raise IntegrityError(f"{where}: '{order}' in the column 'order' is not a clip's number")
         clip_id = f"{int(match[1]):05d}"
-        if clip_id not in wanted:
-            continue
         if clip_id in table:
             raise IntegrityError(f"{where}: clip {clip_id} is there twice")
         table[clip_id] = vote_row(cells, f"{where}: clip {clip_id}")
         if sum(table[clip_id].values()) != ANNOTATORS:
             votes = list(table[clip_id].values())
             raise IntegrityError(f"{where}: clip {clip_id}: votes {votes} do not sum to {ANNOTATORS}")
-    without = sorted(set(wanted) - set(table))
-    if without:
-        raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
     return table
 
 
@@ -154,6 +168,7 @@ DFEW/
     frame_sources=("clip_224x224", "clip_224x224_16f", "original"),
     find=f"{__name__}:find",
     read=f"{__name__}:read",
+    read_unlabelled=f"{__name__}:read_unlabelled",
     synthesize="benchmark.datasets.synthetic.dfew:synthesize",
     lists=("EmoLabel_DataSplit/*/set_*.csv", "Annotation/annotation.xlsx"),
     votes=True,

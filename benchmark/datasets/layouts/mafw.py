@@ -58,6 +58,13 @@ def read(root: Path, votes: bool) -> list[Clip]:
     return clip_table(lists, _read_votes(root / VOTES, lists.labels) if votes else {})
 
 
+def read_unlabelled(root: Path) -> list[Clip]:
+    """The clips that have votes and are not in the single-labelled set; raises as `read`."""
+    lists = read_lists(root, "single", "mafw", lambda text, where: emotion(text, CLASSES, where))
+    votes = _all_votes(root / VOTES)
+    return [Clip(name, "", _frames(name), {}, votes[name]) for name in sorted(votes) if name not in lists.labels]
+
+
 def read_lists(root: Path, kind: str, dataset: str, name_of: Callable[[str, str], str]) -> ClipLists:
     """All fold lists of one kind, `single` or `compound`; `name_of(text, where)` makes a label of its text."""
     lists = ClipLists()
@@ -84,11 +91,7 @@ def clip_table(lists: ClipLists, votes: dict[str, dict[str, float]]) -> list[Cli
         Clip(
             clip_id,
             lists.labels[clip_id],
-            {
-                "faces": f"data/faces/{clip_id}",
-                "frames": f"data/frames/{clip_id}",
-                "clips": f"data/clips/{clip_id}.mp4",
-            },
+            _frames(clip_id),
             lists.parts[clip_id],
             votes.get(clip_id),
         )
@@ -96,12 +99,29 @@ def clip_table(lists: ClipLists, votes: dict[str, dict[str, float]]) -> list[Cli
     ]
 
 
+def _frames(clip_id: str) -> dict[str, str]:
+    return {
+        "faces": f"data/faces/{clip_id}",
+        "frames": f"data/frames/{clip_id}",
+        "clips": f"data/clips/{clip_id}.mp4",
+    }
+
+
 def _clip_id(number: str) -> str:
     return f"{int(number):05d}"
 
 
 def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, float]]:
-    """Votes of the clips in `wanted`, joined on the clip's name.
+    """Votes of the clips in `wanted`."""
+    table = {clip_id: votes for clip_id, votes in _all_votes(path).items() if clip_id in wanted}
+    without = sorted(set(wanted) - set(table))
+    if without:
+        raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
+    return table
+
+
+def _all_votes(path: Path) -> dict[str, dict[str, float]]:
+    """Votes of every clip, by its name.
 
     Whether the numbers are votes or confidences is not documented, so any that are not negative will do.
     """
@@ -112,14 +132,9 @@ def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, floa
         if not match:
             raise IntegrityError(f"{path}: row {number}: '{clip}' is not a clip such as 00025.mp4")
         clip_id = _clip_id(match[1])
-        if clip_id not in wanted:
-            continue
         if clip_id in table:
             raise IntegrityError(f"{path}: row {number}: clip {clip_id} is there twice")
         table[clip_id] = vote_row(cells, f"{path}: row {number}: clip {clip_id}")
-    without = sorted(set(wanted) - set(table))
-    if without:
-        raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
     return table
 
 
@@ -145,6 +160,7 @@ MAFW/
     frame_sources=FRAME_SOURCES,
     find=f"{__name__}:find",
     read=f"{__name__}:read",
+    read_unlabelled=f"{__name__}:read_unlabelled",
     synthesize="benchmark.datasets.synthetic.mafw:synthesize",
     lists=("Train & Test Set/single/no_caption/set_*/*.txt", VOTES),
     votes=True,
