@@ -27,7 +27,8 @@ def code_hashes(modules: Iterable[str]) -> dict[str, str]:
     not installed, such as a script beside it. Data files and compiled modules are not looked at.
     """
     found: dict[str, str] = {}
-    start = {name for module in modules for name in (module, *_siblings(module))}
+    foreign = [module for module in modules if module.partition(".")[0] != HARNESS]
+    start = {name for module in foreign for name in (module, *_siblings(module))}
     own = {name.partition(".")[0] for name in start}
     waiting = sorted(start)
     while waiting:
