@@ -15,10 +15,12 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from benchmark.cli import (
+    check_plugin,
     compare,
     data,
     leaderboard,
     list_show,
+    new,
     plot,
     predict,
     pretrain,
@@ -61,7 +63,10 @@ def build_parser() -> Parser:
     parser = Parser(prog="benchmark", description="A benchmark for dynamic facial expression recognition.")
     parser.add_argument("--version", action="version", version=f"benchmark {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (list_show, data, pretrain, run, sweep, predict, status, score, compare, plot, leaderboard, weights):
+    for module in (
+        *(list_show, data, pretrain, run, sweep, predict, status, score, compare, plot, leaderboard, weights),
+        *(new, check_plugin),
+    ):
         module.add_commands(commands)
     return parser
 

@@ -50,11 +50,11 @@ def checks(
 
 
 def _wanted(found: Registry, name: str) -> Iterator[tuple[str, str]]:
-    """(kind, name) of what is meant; a spec's name before a plugin's."""
+    """(kind, name) of what is meant: specs of that name, and all of a plugin or package of that name."""
     specs = [(kind, name) for kind in KINDS if name in getattr(found, kind)]
     plugins = {plugin.name for plugin in found.plugins if name in (plugin.name, plugin.distribution)}
     owned = [(kind, each) for (kind, each), origin in found.origin.items() if origin in plugins]
-    yield from specs or owned
+    yield from dict.fromkeys([*specs, *owned])
 
 
 def _checks_of(found: Registry, kind: str, name: str, data_root: Path | None) -> Iterator[Named]:

@@ -1,0 +1,10 @@
+"""Everything that `benchmark check-plugin my-plugin` looks at, as a test each."""
+
+import pytest
+
+from benchmark import testing
+
+
+@pytest.mark.parametrize("check", testing.checks("my-plugin"), ids=str)
+def test_my_plugin(check: testing.Check) -> None:
+    check()
