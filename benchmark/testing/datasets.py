@@ -23,7 +23,10 @@ class DatasetChecks:
 
     def __init__(self, layout: DatasetLayout, data_root: Path | None) -> None:
         self.layout, self.data_root = layout, data_root
-        self._temporary = tempfile.TemporaryDirectory(prefix="check-plugin-")
+
+    @functools.cached_property
+    def _temporary(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="check-plugin-")
 
     @functools.cached_property
     def made(self) -> Path:

@@ -56,8 +56,15 @@ class UnitChecks:
 
     def __init__(self, method: MethodSpec, preset: str) -> None:
         self.method, self.preset = method, preset
-        self._temporary = tempfile.TemporaryDirectory(prefix="check-plugin-")
-        self.place = Path(self._temporary.name)
+
+    @functools.cached_property
+    def _temporary(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="check-plugin-")
+
+    @property
+    def place(self) -> Path:
+        """Where the units work; it goes when the checks do."""
+        return Path(self._temporary.name)
 
     @functools.cached_property
     def data(self) -> Path:
