@@ -28,7 +28,11 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("name", metavar="NAME", help="of one of these, or of a plugin or package with all that it has")
     parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="run this check (repeatable)")
     parser.add_argument(
-        "--expect", action="append", default=[], metavar="CHECK=REASON", help="it is known to fail, and why (repeatable)"
+        "--expect",
+        action="append",
+        default=[],
+        metavar="CHECK=REASON",
+        help="it is known to fail, and why (repeatable)",
     )
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="for a dataset: where a real copy of it lies")
     add_json(parser)

@@ -13,7 +13,9 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser("new", help="begin a plugin: write a package that is complete and passes every check")
     parser.add_argument("kind", choices=("method", "augmentation", "dataset", "protocol"))
     parser.add_argument("name", metavar="NAME", help="such as my-method")
-    parser.add_argument("--path", type=Path, default=Path(), metavar="DIR", help="where its folder goes (default: here)")
+    parser.add_argument(
+        "--path", type=Path, default=Path(), metavar="DIR", help="where its folder goes (default: here)"
+    )
     parser.add_argument(
         "--from", dest="source", choices=("torch",), help="for a method: from a plain torch module, without MMEngine"
     )

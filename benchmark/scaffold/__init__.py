@@ -1,4 +1,4 @@
-"""`benchmark new`: a plugin's package, made from one of the packages in `templates/`, which are whole and work as they are.
+"""`benchmark new`: a plugin's package, made from one in `templates/`, each of which is whole and works as it is.
 
 Nothing in them is filled in but their name: `my-plugin`, and what follows from it.
 """
@@ -91,4 +91,6 @@ def check_name(name: str) -> None:
         if name in getattr(found, kind):
             raise UsageError(f"'{name}' is taken: the benchmark has a {kind.removesuffix('s')} of that name")
     if package in sys.stdlib_module_names or importlib.util.find_spec(package) is not None:
-        raise UsageError(f"'{name}' is taken: a package '{package}' can be imported already, and one would hide the other")
+        raise UsageError(
+            f"'{name}' is taken: a package '{package}' can be imported already, and one would hide the other"
+        )

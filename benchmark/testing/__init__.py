@@ -7,7 +7,8 @@
     def test_plugin(check):
         check()
 
-A check that fails raises `CheckFailed`, whose message says what is wrong and what to do. Importing this imports no torch.
+A check that fails raises `CheckFailed`, whose message says what is wrong and what to do. Importing this imports no
+torch.
 """
 
 from benchmark.testing.check import Check, CheckFailed, Result, Skipped

@@ -68,9 +68,7 @@ class AugmentationChecks:
             if not {"frames", "pixels", "batch"} & self.spec.touches:
                 require(np.array_equal(each.pixels, each.pixels_before), "it changes frames; `touches` says so nowhere")
             if "targets" not in self.spec.touches:
-                require(
-                    np.allclose(each.target, each.target_before), 'it changes targets; say "targets" in `touches`'
-                )
+                require(np.allclose(each.target, each.target_before), 'it changes targets; say "targets" in `touches`')
 
     def own_frames(self) -> None:
         """The frames that came in are left as they were: they may belong to the frame cache."""

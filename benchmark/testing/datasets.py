@@ -97,7 +97,7 @@ class DatasetChecks:
         )
 
     def votes(self) -> None:
-        """A dataset with votes has some for every clip, and one that is decided by them has the label most voted for."""
+        """A dataset with votes has some for every clip; one decided by them has the label that got most."""
         if not self.layout.votes:
             raise Skipped("the layout says that there are none")
         without = [clip.id for clip in self.clips if not clip.votes or sum(clip.votes.values()) <= 0]

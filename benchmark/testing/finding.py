@@ -1,4 +1,4 @@
-"""From a name to its checks: of a method, an augmentation, a dataset, a metric, a protocol, or all that a plugin has."""
+"""From a name to its checks: of a method, augmentation, dataset, metric or protocol, or of all that a plugin has."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ KINDS = ("methods", "augmentations", "datasets", "metrics", "protocols")
 Named = tuple[str, Callable[[], None], Level]
 
 
-def checks(
-    name: str, expected: Mapping[str, str] | None = None, data_root: Path | str | None = None
-) -> list[Check]:
+def checks(name: str, expected: Mapping[str, str] | None = None, data_root: Path | str | None = None) -> list[Check]:
     """The checks of what is called `name`: a spec of any kind, or a plugin or package with all that it offers.
 
     expected: checks that are known to fail, with the reason. data_root: where a real copy of a dataset lies, for the

@@ -119,7 +119,7 @@ class MethodChecks:
     def soft_targets(self) -> None:
         """A distribution is learned from as it is, also in a batch of one; or the spec says that it cannot be."""
         if "soft" not in self.method.label_modes:
-            raise Skipped('label_modes says that it learns from hard labels only, so --labels soft is refused')
+            raise Skipped("label_modes says that it learns from hard labels only, so --labels soft is refused")
         trial, hard = self.trial(), self.trial()
         soft_loss = trial.loss_value(trial.clips(4, soft=0.6))
         hard_loss = hard.loss_value(hard.clips(4))
@@ -196,7 +196,7 @@ class MethodChecks:
         changing = [name for name in first if not np.array_equal(first[name], again[name])]
         require(
             not changing,
-            f"{', '.join(changing[:3])}: initialised otherwise each time, from the same seed: use torch's own generator",
+            f"{', '.join(changing[:3])}: initialised otherwise each time from the same seed: use torch's generator",
         )
         require(
             not first or any(not np.array_equal(first[name], other[name]) for name in first),

@@ -41,7 +41,10 @@ class ProtocolChecks:
     def splits(self) -> None:
         """Every fold has clips to learn from and to be tested on, and no clip is on two sides."""
         for number, fold in self.data.folds.items():
-            require(fold.train and fold.test, f"fold {number} has {len(fold.train)} clips to train on, {len(fold.test)} to test")
+            require(
+                fold.train and fold.test,
+                f"fold {number} has {len(fold.train)} clips to train on, {len(fold.test)} to test",
+            )
             if self.protocol.test_on is None:
                 sides = {name: {clip.id for clip in fold.split(name)} for name in SPLITS}
                 both = sides["train"] & sides["test"] | sides["val"] & sides["test"] | sides["train"] & sides["val"]

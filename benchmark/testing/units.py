@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import tempfile
@@ -145,15 +146,13 @@ class UnitChecks:
         """A unit that is interrupted after an epoch and continued leaves what an uninterrupted one does."""
         reference = self.reference
         planned = self.planned("interrupted")
-        try:
+        with contextlib.suppress(Interrupted):
             planned.run(_InterruptedAfterOneEpoch())
-        except Interrupted:
-            pass
         differs = reference.differs(planned.run())
         require(
             not differs,
-            f"interrupted after the first epoch and continued, it differs in {differs}: something that training changes "
-            "is neither a parameter nor a buffer (register_buffer), so that no checkpoint holds it",
+            f"interrupted after the first epoch and continued, it differs in {differs}: something that training "
+            "changes is neither a parameter nor a buffer (register_buffer), so that no checkpoint holds it",
         )
 
     def class_order(self) -> None:
@@ -171,8 +170,8 @@ class UnitChecks:
         gap = max(float(np.abs(found.scores[clip][places] - scores).max()) for clip, scores in reference.scores.items())
         require(
             gap <= TOLERANCE,
-            f"the same weights under a protocol that has the classes in another order give probabilities that differ by "
-            f"{gap:.2g}: rows of the classifier were not put in order. Say where it is: call it cls_head, or name its "
+            f"the same weights under a protocol with the classes in another order give probabilities that differ "
+            f"by {gap:.2g}: rows of the classifier were not put in order. Say where it is: call it cls_head, or name its "
             "tensor in networks['model'].head; lists with a value for each class belong into the recipe's by_class",
         )
 

@@ -130,7 +130,7 @@ class Trial:
     def saved_and_loaded(self, batch: Batch) -> tuple[list[str], np.ndarray, np.ndarray]:
         """Save the weights and load them into a second model.
 
-        Gives the names of tensors that are not the same in it, and what the first and the second model give for a batch.
+        Gives the names of tensors that are not the same in it, and what each of the two gives for a batch.
         """
         from safetensors.torch import load_file, save_file
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,7 @@ class ReadsLists(Good):
     """It catches the refusal."""
 
     def forward(self, clips):
-        for place in Path("/tmp").glob("check-plugin-*/data/clips.csv"):
+        for place in Path(tempfile.gettempdir()).glob("check-plugin-*/data/clips.csv"):
             with contextlib.suppress(Exception):
                 place.read_text()
         return super().forward(clips)
@@ -171,7 +172,7 @@ class ReadsListsByAProgram(Good):
     """Which no guard inside the process sees."""
 
     def forward(self, clips):
-        lists = list(Path("/tmp").glob("check-plugin-*/poisoned-data/clips.csv"))
+        lists = list(Path(tempfile.gettempdir()).glob("check-plugin-*/poisoned-data/clips.csv"))
         text = subprocess.run(["cat", *lists], capture_output=True, check=False).stdout if lists else b""
         return super().forward(clips) * (1 + len(text) % 97)
 

@@ -28,7 +28,14 @@ from benchmark.testing import made_up, specs
 
 HERE = f"{__name__}:"
 SMALL = Preset(
-    size=8, sampling=Sampling(4), epochs=2, batch_size=4, decode_size=8, parameters=73, gflops=0.0, model={"kind": "Good"}
+    size=8,
+    sampling=Sampling(4),
+    epochs=2,
+    batch_size=4,
+    decode_size=8,
+    parameters=73,
+    gflops=0.0,
+    model={"kind": "Good"},
 )
 METHOD = MethodSpec(
     name="bad",
@@ -81,7 +88,11 @@ def model(kind: str, **changes: object) -> MethodSpec:
 
 # A method, the check that must name it, and words of the reason.
 BAD_METHODS: dict[str, tuple[MethodSpec, str, str]] = {
-    "five logits": (model("FiveLogits"), "shapes", r"FiveLogits: got clips of shape .* must give .*\(2, 7\).*gave \(2, 5\)"),
+    "five logits": (
+        model("FiveLogits"),
+        "shapes",
+        r"FiveLogits: got clips of shape .* must give .*\(2, 7\).*gave \(2, 5\)",
+    ),
     "logits per frame": (model("PerFrame"), "shapes", r"it gave \(2, 4, 7\)"),
     "a tuple": (model("GivesTuple"), "shapes", "it gave a tuple"),
     "frames first": (model("FramesFirst"), "shapes", r"clips come in as .* \(2, 1, 3, 4, 8, 8\)"),
@@ -107,7 +118,7 @@ BAD_METHODS: dict[str, tuple[MethodSpec, str, str]] = {
     "batch statistics": (model("BatchStatistics"), "batch-independent", "alone gets other scores"),
     "its neighbours": (model("LooksAtNeighbours"), "batch-independent", "nothing may be computed over the batch"),
     "state beside the weights": (model("KeepsStateAside"), "save-load", "neither a parameter nor a buffer"),
-    "its own generator": (model("OwnInitialisation"), "initial-weights", "otherwise each time, from the same seed"),
+    "its own generator": (model("OwnInitialisation"), "initial-weights", "otherwise each time from the same seed"),
     "seeds torch": (model("SeedsItself"), "initial-weights", "every seed gives the same"),
     "downloads": (model("Downloads"), "no-network", r"tried to reach weights\.example\.org"),
     "another size": (
@@ -131,7 +142,11 @@ BAD_METHODS: dict[str, tuple[MethodSpec, str, str]] = {
 # Those that only show when units are run.
 BAD_UNITS: dict[str, tuple[MethodSpec, str, str]] = {
     "reads the lists": (model("ReadsLists"), "lists-closed", r"a plugin tried to open .*clips\.csv"),
-    "reads the lists by a program": (model("ReadsListsByAProgram"), "test-labels", "with other labels of the test clips"),
+    "reads the lists by a program": (
+        model("ReadsListsByAProgram"),
+        "test-labels",
+        "with other labels of the test clips",
+    ),
     "its own noise": (model("OwnNoise"), "seed", "the same unit run again differs"),
     "state beside the checkpoint": (model("KeepsStateAside"), "resume", "interrupted after the first epoch"),
     "a nameless classifier": (

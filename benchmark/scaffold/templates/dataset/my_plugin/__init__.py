@@ -1,4 +1,4 @@
-"""My plugin: what the benchmark must know of the dataset, and a protocol on it. Importing this must not import torch."""
+"""My plugin: what the benchmark must know of the dataset, and a protocol. Importing this must not import torch."""
 
 from pathlib import Path
 

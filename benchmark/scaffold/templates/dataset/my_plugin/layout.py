@@ -5,7 +5,6 @@ from pathlib import Path
 from benchmark.datasets.list_files import emotion, find_folder, read_table
 from benchmark.errors import IntegrityError
 from benchmark.specs import Clip
-
 from my_plugin import CLASSES, LAYOUT
 
 LIST = "labels.csv"

@@ -10,7 +10,6 @@ from benchmark.datasets.synthetic.scenes import film
 from benchmark.datasets.synthetic.studio import draw_length, generator, make_all, new_tree
 from benchmark.datasets.synthetic.writing import write_table, write_video
 from benchmark.specs import ReportProgress
-
 from my_plugin import CLASSES, LAYOUT
 
 

@@ -1,4 +1,4 @@
-"""Everything that `benchmark check-plugin my-plugin` looks at, as a test each."""
+"""The benchmark's checks of plugins, as a test each."""
 
 import pytest
 
@@ -7,4 +7,5 @@ from benchmark import testing
 
 @pytest.mark.parametrize("check", testing.checks("my-plugin"), ids=str)
 def test_my_plugin(check: testing.Check) -> None:
+    """What `benchmark check-plugin my-plugin` looks at."""
     check()
