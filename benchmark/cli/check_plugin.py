@@ -48,7 +48,7 @@ def check_plugin(options: argparse.Namespace) -> int:
     for name in options.only:
         if name not in map(str, found):
             raise UsageError(f"--only {unknown_name('check', name, map(str, found))}")
-    results = []
+    results: list[Result] = []
     for check in found:
         if options.only and str(check) not in options.only:
             continue

@@ -52,7 +52,7 @@ def new_package(kind: Kind, name: str, place: Path, source: str | None = None) -
     folder = place / name
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"{folder} is there already, and stays as it is: choose another name or another --path")
-    template = TEMPLATES / (f"{source}-{kind}" if source else kind)
+    template = TEMPLATES / (f"{source}_{kind}" if source else kind)
     written = []
     for path in sorted(template.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -171,7 +171,7 @@ class UnitChecks:
         require(
             gap <= TOLERANCE,
             f"the same weights under a protocol with the classes in another order give probabilities that differ "
-            f"by {gap:.2g}: rows of the classifier were not put in order. Say where it is: call it cls_head, or name its "
+            f"by {gap:.2g}: rows of the classifier were not put in order. Call it cls_head, or name its "
             "tensor in networks['model'].head; lists with a value for each class belong into the recipe's by_class",
         )
 

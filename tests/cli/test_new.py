@@ -96,7 +96,7 @@ def test_only_a_method_is_made_from_a_torch_module(tmp_path):
 
 
 def test_what_is_made_from_a_torch_module_is_one_short_file_without_a_word_of_mmengine():
-    folder = TEMPLATES / "torch-method/my_plugin"
+    folder = TEMPLATES / "torch_method/my_plugin"
     model = (folder / "model.py").read_text()
     assert len(model.splitlines()) < 60
     for path in folder.glob("*.py"):

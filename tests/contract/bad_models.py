@@ -123,7 +123,7 @@ class LooksAtNeighbours(Good):
 class KeepsStateAside(Good):
     """A running mean that is no buffer."""
 
-    running = 0.0
+    running: float | Tensor = 0.0
 
     def features(self, clips):
         found = super().features(clips)

@@ -81,7 +81,7 @@ def late_start(preset, num_classes):
     return dataclasses.replace(recipe(preset, num_classes), param_scheduler=[late])
 
 
-def model(kind: str, **changes: object) -> MethodSpec:
+def model(kind: str, **changes: Any) -> MethodSpec:
     preset = dataclasses.replace(SMALL, model={"kind": kind})
     return dataclasses.replace(METHOD, presets={"paper": preset, "small": preset}, **changes)
 
@@ -206,7 +206,7 @@ def transform(num_classes: int, kind: str = "") -> dict[str, object]:
     return {"type": "BadPluginTransform", "kind": kind, "num_classes": num_classes}
 
 
-def augmentation(kind: str, *touches: str) -> AugmentationSpec:
+def augmentation(kind: str, *touches: Any) -> AugmentationSpec:
     return AugmentationSpec(
         "bad", "Bad", "nobody", frozenset(touches or {"pixels"}), HERE + "transform", options={"kind": kind}
     )
