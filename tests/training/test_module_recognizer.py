@@ -81,7 +81,7 @@ def test_weights_of_the_plain_module_are_read_and_its_classifier_put_in_order(tm
     plain = Net(7, 5)
     torch.save(plain.state_dict(), tmp_path / "plain.pth")
     made = trial()
-    report = load_networks(made.model, method, {"model": tmp_path / "plain.pth"})["model"]
+    report = load_networks(made.model, method, {"model": tmp_path / "plain.pth"}, classes=list("abcdefg"))["model"]
     assert not report.missing and not report.unexpected
     assert set(report.classifier) == {"network.fc.weight", "network.fc.bias"}
     assert made.model.state_dict().keys() == inside(plain.state_dict()).keys()
