@@ -16,7 +16,8 @@ from benchmark.specs import AugmentationSpec, Clip, DatasetLayout, Preset, Recip
 if TYPE_CHECKING:
     import numpy as np
 
-# `MethodSpec.recipe`, `Pretraining.recipe`: from a preset and the number of classes.
+# `MethodSpec.recipe`, `Pretraining.recipe`: from a preset and the number of classes. What a model gets and must return
+# is said in `Recipe`.
 MakeRecipe = Callable[[Preset, int], Recipe]
 # `Network.keys`, `Pretraining.export`: the same values under other names, some of them left out.
 RenameTensors = Callable[[Mapping[str, Any]], dict[str, Any]]

@@ -127,6 +127,16 @@ Presets = Annotated[Mapping[Name, Preset], Rule("have at least one preset", bool
 class Recipe:
     """A method's training, as pieces of an MMEngine config.
 
+    What a model gets: B clips of T frames (`preset.sampling`) of `preset.size` pixels square, RGB, float32, normalised
+    with `preset.mean` and `preset.std`. In a `Recognizer2D` (`NCHW`) the backbone gets (B * T, 3, H, W), a clip's
+    frames one after the other, and returns features (B * T, C, H', W'), or what its head expects; in a `Recognizer3D`
+    (`NCTHW`) it gets (B, 3, T, H, W) and returns (B, C, T', H', W'). The head gets what the backbone returns, and must
+    return logits (B, K) for K classes, those of the protocol in its order; with `average_clips="prob"` they become
+    probabilities in evaluation. In training every sample's `gt_label` is a distribution (K,), also with hard labels. A
+    model that is no recognizer of MMAction2 has MMEngine's modes: `loss` gives a dict of losses, `predict` the samples,
+    each with a `pred_score` (K,) whose sum is 1, and `tensor` logits. A plain `torch.nn.Module` needs none of this: see
+    `benchmark.module_recipe`.
+
     model: MMAction2 recognizer; its data preprocessor, class weights and inputs are the harness's business.
     format_shape: `NCHW` (input B x T x 3 x H x W) or `NCTHW` (input B x 1 x 3 x T x H x W).
     train_transforms, test_transforms: what happens to the decoded uint8 RGB frames (`results["imgs"]`, a list of T
@@ -224,7 +234,10 @@ class AugmentationSpec:
     touches: what it changes, out of `frames`, `pixels`, `batch`, `targets`; two that both touch `batch` are refused.
     options: option names with their defaults; a default's type is the option's type.
     build: import path of `build(num_classes: int, **options) -> dict`: the config of an MMEngine transform, or of an
-        MMAction2 blending when `batch` is touched.
+        MMAction2 blending when `batch` is touched. A transform gets a dict whose `imgs` are T uint8 RGB frames
+        (H, W, 3), to be replaced by as many new arrays of the kind, and whose `target` is a list of K shares, to be
+        left alone, or to stay a distribution where `targets` are touched; it draws from NumPy's global generator
+        alone. A blending gets clips (B, ...) and their samples, whose `gt_label` is the target, and returns both.
     imports: modules that register the type names.
     """
 

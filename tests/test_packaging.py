@@ -92,3 +92,14 @@ def test_the_requirements_pin_everything_exactly():
     assert "torch" not in names
     assert sum(name.startswith("opencv") for name in names) == 1
     assert sum("decord" in name for name in names) == 1
+
+
+def test_the_wheel_carries_what_new_plugins_are_made_of(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    templates = ROOT / "benchmark/scaffold/templates"
+    carried = {
+        str(path.relative_to(ROOT))
+        for path in templates.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert carried and carried <= names

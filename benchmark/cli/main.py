@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from benchmark.cli import (
+    check_plugin,
     compare,
     completion,
     data,
     doctor,
     leaderboard,
     list_show,
+    new,
     plot,
     predict,
     pretrain,
@@ -54,6 +56,8 @@ COMMANDS = (
     plot,
     leaderboard,
     weights,
+    new,
+    check_plugin,
     completion,
 )
 

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 # What registers the harness's own types.
-REGISTERING = ("benchmark.training.data", "benchmark.training.transforms", "benchmark.training.resizing")
+REGISTERING = (
+    "benchmark.training.data",
+    "benchmark.training.module_recognizer",
+    "benchmark.training.transforms",
+    "benchmark.training.resizing",
+)
 
 
 def build_config(unit: Unit, folder: Path, dataset_root: Path, test_root: Path, cache: Path, workers: int) -> Config:

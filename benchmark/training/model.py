@@ -23,7 +23,8 @@ import_mmaction()
 
 from mmaction.registry import MODELS  # noqa: E402
 
-import benchmark.training.data  # noqa: E402, F401
+import benchmark.training.data  # noqa: E402
+import benchmark.training.module_recognizer  # noqa: E402, F401
 
 
 def build_model(

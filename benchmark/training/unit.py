@@ -6,21 +6,19 @@ Neither function is given a test label: the test split's file lists ids and path
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.errors import UnitFailed
 from benchmark.files import hash_file, replacing, write_text
+from benchmark.plugin_functions import make_recipe
 from benchmark.registry import registry
 from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
@@ -58,6 +56,8 @@ from benchmark.training.hooks import (  # noqa: E402
 )
 from benchmark.training.initial_weights import load_initial  # noqa: E402
 from benchmark.training.loop import initialise, loader_config, make_runner, samples_of  # noqa: E402
+from benchmark.training.operations import count_operations  # noqa: E402
+from benchmark.training.shapes import shapes_told  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
 from benchmark.training.views import averaged, viewed  # noqa: E402
 from benchmark.training.weights import ORIGIN, Origin, read_checkpoint, read_weight_file  # noqa: E402
@@ -150,7 +150,7 @@ def train(
     try:
         if job.init and not last.is_file():
             _start_from(runner, job)
-        with plain_clip_errors():
+        with plain_clip_errors(), _shapes_told(unit):
             runner.train()
     finally:
         close_logger(runner)
@@ -158,6 +158,12 @@ def train(
     row = keeper.history[epoch - 1]
     value = row["val"].get(unit.protocol.selection.metric)
     return Trained(epoch, value, len(keeper.history), checkpoints / (BEST if select else LAST))
+
+
+def _shapes_told(unit: Unit) -> AbstractContextManager[None]:
+    """Inside the block an error that comes of the shapes in the unit's model is told by them."""
+    preset, classes = preset_of_unit(unit), len(unit.protocol.classes)
+    return shapes_told(make_recipe(registry().find("methods", unit.method).recipe, preset, classes), preset, classes)
 
 
 def _untrained(runner: UnitRunner, job: Job, checkpoint: Path, origin: Origin) -> Trained:
@@ -191,7 +197,7 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     for split, loader in loaders.items():
         frames = frames_of(samples_of(config[f"{split}_dataloader"]))
         scores: list[tuple[str, np.ndarray]] = []
-        with plain_clip_errors(), torch.inference_mode():
+        with plain_clip_errors(), _shapes_told(job.unit), torch.inference_mode():
             for batch in loader:
                 if done == 0:
                     # Before it is compiled, which hides operations from whoever counts them.
@@ -210,14 +216,6 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
             raise UnitFailed(f"the model's output for clip {broken} is not a number")
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Predicted(results, parameters, operations / 1e9)
-
-
-def count_operations(model: BaseModel, batch: Mapping[str, Any]) -> int:
-    """Floating-point operations that the prediction of a batch's first clip takes, a multiply-add counting as two."""
-    # The counter does not know every device's fused attention; the plain one has the same operations everywhere.
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        model.test_step({key: values[:1] for key, values in batch.items()})
-    return counter.get_total_flops()
 
 
 def _start_from(runner: UnitRunner, job: Job) -> None:

@@ -16,7 +16,7 @@ _NAME = re.compile(r"\w+")
 TYPES = ("type", "constructor")
 # What decides which code and which files are read is not a setting of a model: (key, what to do instead).
 _NOT_SETTINGS = {
-    "custom_imports": "code comes with a plugin",
+    **dict.fromkeys(("custom_imports", "module"), "code comes with a plugin"),
     "default_scope": "code comes with a plugin",
     "env_cfg": "it belongs to the machine",
     **dict.fromkeys(("pretrained", "checkpoint", "load_from", "init_cfg"), "weights come with --init"),

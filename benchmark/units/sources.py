@@ -27,7 +27,8 @@ def code_hashes(modules: Iterable[str]) -> dict[str, str]:
     not installed, such as a script beside it. Data files and compiled modules are not looked at.
     """
     found: dict[str, str] = {}
-    start = {name for module in modules for name in (module, *_siblings(module))}
+    foreign = [module for module in modules if module.partition(".")[0] != HARNESS]
+    start = {name for module in foreign for name in (module, *_siblings(module))}
     own = {name.partition(".")[0] for name in start}
     waiting = sorted(start)
     while waiting:
@@ -84,12 +85,11 @@ def _spec(module: str) -> ModuleSpec | None:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
-    name = top
     for part in rest:
         if spec is None or spec.submodule_search_locations is None:
             return None
-        name = f"{name}.{part}"
-        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
+        # By its own name alone: a folder without `__init__.py` would else ask its parent, which must be imported.
+        spec = PathFinder.find_spec(part, list(spec.submodule_search_locations))
     return spec
 
 

@@ -104,7 +104,7 @@ def test_a_records_gflops_are_the_operations_of_one_clip_attention_included():
     from benchmark.training.adapter import import_mmaction
 
     import_mmaction()
-    from benchmark.training.unit import count_operations
+    from benchmark.training.operations import count_operations
 
     class Attention(torch.nn.Module):
         def test_step(self, batch):

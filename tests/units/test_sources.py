@@ -109,3 +109,17 @@ def test_code_that_lies_elsewhere_is_not_looked_at(plugin, tmp_path):
     for path in (tmp_path / "plugin_of_mine").glob("*.py"):
         (copy / path.name).write_text(path.read_text().replace("4", "5"))
     assert plugin() == before
+
+
+def test_modules_in_folders_without_an_init_count_although_nothing_of_them_was_imported(tmp_path, monkeypatch):
+    inner = tmp_path / "bare_folder/bare_inside"
+    inner.mkdir(parents=True)
+    (inner / "model.py").write_text("width = 4\n")
+    (inner / "parts.py").write_text("depth = 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = code_hashes(["bare_folder.bare_inside.model"])
+    assert found.keys() == {"bare_folder.bare_inside.model", "bare_folder.bare_inside.parts"}
+
+
+def test_what_a_plugin_uses_of_the_harness_is_not_its_code(plugin):
+    assert code_hashes(["plugin_of_mine.recipe", "benchmark.module_recipe"]) == code_hashes(["plugin_of_mine.recipe"])
