@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benchmark.library.load import load
     from benchmark.library.plot import plot
     from benchmark.library.predict import predict
+    from benchmark.library.prepare import prepare
     from benchmark.library.pretrain import PretrainingRequest, pretrain
     from benchmark.library.run import run
     from benchmark.library.score import score
@@ -39,6 +40,7 @@ _PLACES = {
     "logits": "benchmark.training.model",
     "plot": "benchmark.library.plot",
     "predict": "benchmark.library.predict",
+    "prepare": "benchmark.library.prepare",
     "pretrain": "benchmark.library.pretrain",
     "run": "benchmark.library.run",
     "score": "benchmark.library.score",
@@ -59,6 +61,7 @@ __all__ = [
     "logits",
     "plot",
     "predict",
+    "prepare",
     "pretrain",
     "run",
     "score",
