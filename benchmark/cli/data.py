@@ -1,4 +1,4 @@
-"""`benchmark data ...`: what is known of a dataset, checking, auditing and preparing one, making a synthetic stand-in."""
+"""`benchmark data ...`: what is known of a dataset; checking, auditing, preparing one, making a synthetic stand-in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`benchmark data prepare`: videos become folders of face crops, with a table of the clips that have few or no faces."""
+"""`benchmark data prepare`: videos become folders of face crops, with a table of the clips with few or no faces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ FEW = 0.5
 
 def add_command(actions: Any) -> None:
     """Declare it among the actions of `benchmark data`."""
-    prepare = actions.add_parser("prepare", help="crop the faces of videos into folders of frames, as datasets ship them")
+    prepare = actions.add_parser(
+        "prepare", help="crop the faces of videos into folders of frames, as datasets ship them"
+    )
     prepare.add_argument("videos", nargs="+", metavar="VIDEO|DIR|GLOB", help="video files, frame folders, or trees")
     prepare.add_argument("--output", type=Path, required=True, metavar="DIR", help="where crops, sheets and table go")
     prepare.add_argument(
@@ -63,7 +65,10 @@ def prepare_data(options: argparse.Namespace) -> int:
             {
                 "recipe": {**recipe.model_dump(), "hash": recipe.hash},
                 "clips": [
-                    {**clip.model_dump(exclude={"source", "recipe"}), "shares": {f: clip.share(f) for f in clip.folders}}
+                    {
+                        **clip.model_dump(exclude={"source", "recipe"}),
+                        "shares": {f: clip.share(f) for f in clip.folders},
+                    }
                     for clip in prepared.clips
                 ],
                 "unreadable": list(prepared.unreadable),

@@ -1,4 +1,4 @@
-"""`crops.json`: by which recipe the crops around it were made, of which clips, and how often each one's face was found."""
+"""`crops.json`: by which recipe the crops around it were made, and in how many frames each face was found."""
 
 from __future__ import annotations
 

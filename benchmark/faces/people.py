@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.faces.detectors import Face, load_detector
+from benchmark.faces.face import Face
+from benchmark.faces.loading import load_detector
 from benchmark.faces.recipe import CropRecipe
 from benchmark.faces.tracking import Follower, Track
 from benchmark.video.clip import FrameReader

@@ -16,7 +16,7 @@ import numpy as np
 from benchmark.errors import UsageError
 from benchmark.faces.clip_crops import CROPS, HALF, ClipFaces, crop_clip, every_clip
 from benchmark.faces.crops import CROPS_FILE, Crops, read_crops_file, write_crops_file
-from benchmark.faces.detectors import load_detector
+from benchmark.faces.loading import load_detector
 from benchmark.faces.recipe import CropRecipe
 from benchmark.files import remove_leftovers, write_text
 from benchmark.locks import exclusive

@@ -18,7 +18,9 @@ def sheet_frames(count: int) -> list[int]:
     return sorted(set(np.linspace(0, count - 1, min(COLUMNS, count)).round().astype(int).tolist()))
 
 
-def draw_sheet(columns: Sequence[tuple[int, np.ndarray, Sequence[np.ndarray | None], Sequence[np.ndarray | None]]]) -> np.ndarray:
+def draw_sheet(
+    columns: Sequence[tuple[int, np.ndarray, Sequence[np.ndarray | None], Sequence[np.ndarray | None]]],
+) -> np.ndarray:
     """The sheet, uint8 RGB: a column for each frame, below it a crop for each person.
 
     columns: the frame's index, the frame (H, W, 3), and for each person the box (4,) and the crop; None where there
@@ -32,7 +34,9 @@ def _column(
 ) -> np.ndarray:
     height, width = frame.shape[:2]
     scale = TILE / max(height, width)
-    small = cv2.resize(frame, (max(round(width * scale), 1), max(round(height * scale), 1)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        frame, (max(round(width * scale), 1), max(round(height * scale), 1)), interpolation=cv2.INTER_AREA
+    )
     for number, box in enumerate(boxes):
         if box is not None:
             corners = [(round(float(x * scale)), round(float(y * scale))) for x, y in (box[:2], box[:2] + box[2:])]

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from benchmark.faces.detectors import Detector, Face
+from benchmark.faces.face import Detector, Face
 
-# Two frames that differ by more than this, on average over a thumbnail's grey values (0 to 255), have a cut between them.
+# Between two frames that differ by more than this, on average over a thumbnail's grey values (0 to 255), there is a cut.
 CUT = 24.0
 THUMBNAIL = 32
 # A face is the one of some frames before if their boxes share at least this much of their union.
