@@ -11,7 +11,7 @@ from benchmark.faces.face import Face, shrunk, surest_first
 
 
 class CenterFace:
-    """Faces as points on a heat map, each with its size and five landmarks (Xu et al., CenterFace, arXiv 1911.03599)."""
+    """Faces are points on a heat map, with sizes and five landmarks (Xu et al., CenterFace, 2019: arXiv 1911.03599)."""
 
     LONGER_SIDE = 416
     STRIDE = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.errors import EnvironmentProblem, IntegrityError
@@ -13,7 +14,7 @@ from benchmark.faces.face import Detector
 from benchmark.faces.haar import Haar
 from benchmark.files import hash_file
 
-_BUILD = {"haar": Haar, "centerface": CenterFace}
+_BUILD: dict[str, Callable[[Path], Detector]] = {"haar": Haar, "centerface": CenterFace}
 
 
 @functools.cache

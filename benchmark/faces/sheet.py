@@ -50,7 +50,7 @@ def _column(
         if crop is None:
             _write(part, "no face", (34, TILE // 2))
         else:
-            part = cv2.resize(crop, (TILE, TILE), interpolation=cv2.INTER_AREA)
+            part[:] = cv2.resize(crop, (TILE, TILE), interpolation=cv2.INTER_AREA)
             cv2.rectangle(part, (0, 0), (TILE - 1, TILE - 1), COLOURS[number % len(COLOURS)], 2)
         below.append(part)
     return np.pad(np.vstack([tile, *below]), ((2, 2), (2, 2), (0, 0)), constant_values=255)

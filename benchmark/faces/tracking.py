@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmark.faces.face import Detector, Face
 
-# Between two frames that differ by more than this, on average over a thumbnail's grey values (0 to 255), there is a cut.
+# Between two frames whose thumbnails differ by more than this, on average over their grey values (0 to 255), is a cut.
 CUT = 24.0
 THUMBNAIL = 32
 # A face is the one of some frames before if their boxes share at least this much of their union.
