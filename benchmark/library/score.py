@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmark.errors import BenchmarkError, IntegrityError, UsageError
 from benchmark.finished.labels import root_for
+from benchmark.finished.missing_faces import WithFaces, score_with_faces
 from benchmark.finished.rescoring import (
     ClassScores,
     FinishedSplit,
@@ -44,6 +45,7 @@ class Scored:
 
     metrics: those of the classes. classes: each class, of all units' predictions taken together. groupings, grouped:
     the groupings, and by name and way of counting their metrics. left_out: what could not be computed, and why.
+    with_faces: the same metrics without clips that have few faces, if that was asked for.
     """
 
     run: FinishedSplit
@@ -52,6 +54,7 @@ class Scored:
     groupings: tuple[Grouping, ...]
     grouped: Mapping[str, Mapping[str, Tallies]]
     left_out: tuple[str, ...]
+    with_faces: WithFaces | None = None
 
 
 def score(
@@ -61,12 +64,14 @@ def score(
     groupings: Sequence[str] = (),
     split: ScoredSplit = "test",
     data_root: Path | str | None = None,
+    faces_above: float | None = None,
 ) -> Scored:
     """Score a finished run from its predictions; no model is run.
 
     run: a record, the folder that holds it, or one of its predictions files. metrics: by name, by default every one
     that can be computed. groupings: names, or YAML files with name, title and groups; by default the protocol's.
-    data_root: where the datasets lie, for metrics that need labels or votes.
+    data_root: where the datasets lie, for metrics that need labels or votes. faces_above: score also without the clips
+    whose face is found in a smaller share of their frames.
 
     Raises UsageError for unknown names, EnvironmentProblem if something that was asked for by name needs data that are
     not there, IntegrityError for a run that does not agree with its predictions.
@@ -90,6 +95,9 @@ def score(
         run=found,
         metrics={metric.name: (metric, tally) for metric in chosen if (tally := _tally(found, metric, targets))},
         classes=tuple(class_scores(found)),
+        with_faces=None
+        if faces_above is None
+        else score_with_faces(found, faces_above, by_confusion, root_for([found.record], root)),
         groupings=tuple(asked),
         grouped={grouping.name: _grouped(found, grouping, coarse, targets) for grouping in asked},
         left_out=tuple(
