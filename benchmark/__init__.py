@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benchmark.library.load import load
     from benchmark.library.plot import plot
     from benchmark.library.predict import predict
+    from benchmark.library.prepare import prepare
     from benchmark.library.pretrain import PretrainingRequest, pretrain
     from benchmark.library.robustness import robustness
     from benchmark.library.run import run
@@ -43,6 +44,7 @@ _PLACES = {
     "logits": "benchmark.training.model",
     "plot": "benchmark.library.plot",
     "predict": "benchmark.library.predict",
+    "prepare": "benchmark.library.prepare",
     "pretrain": "benchmark.library.pretrain",
     "robustness": "benchmark.library.robustness",
     "run": "benchmark.library.run",
@@ -67,6 +69,7 @@ __all__ = [
     "logits",
     "plot",
     "predict",
+    "prepare",
     "pretrain",
     "robustness",
     "run",

@@ -1,4 +1,4 @@
-"""`benchmark data ...`: what is known of a dataset, checking and auditing one on disk, making a synthetic stand-in."""
+"""`benchmark data ...`: what is known of a dataset; checking, auditing, preparing one, making a synthetic stand-in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.cli import prepare
 from benchmark.cli.output import add_json, note, positive, print_json, print_some, print_table
 from benchmark.errors import UsageError
 from benchmark.plugin_functions import synthesize_dataset
@@ -66,6 +67,8 @@ def add_commands(commands: Any) -> None:
     audit.add_argument("--workers", type=positive, default=cores(), metavar="N", help=WORKERS)
     add_json(audit)
     audit.set_defaults(function=_audit)
+
+    prepare.add_command(actions)
 
     synthesize = actions.add_parser("synthesize", help="write a synthetic stand-in in the dataset's own tree")
     synthesize.add_argument("name", help=DATASET)

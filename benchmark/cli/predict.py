@@ -9,7 +9,7 @@ from benchmark.cli.output import add_json, note, positive, print_json, print_tab
 from benchmark.cli.run_options import add_precision
 
 if TYPE_CHECKING:
-    from benchmark.library.predict import Seen, SeenClip, SeenPiece
+    from benchmark.library.predict import Refused, Seen, SeenClip, SeenPiece
 
 
 def add_commands(commands: Any) -> None:
@@ -25,6 +25,16 @@ def add_commands(commands: Any) -> None:
         "--dataset", metavar="D", help="sample frames as on this dataset; default: what the weights were trained on"
     )
     predict.add_argument("--classes", metavar="A,B,...", help="emotions in the weights' order, if the file has none")
+    predict.add_argument(
+        "--crop",
+        default="auto",
+        metavar="R",
+        help="find and crop faces by this recipe: haar, centerface, centerface-aligned, or that of a crops.json; none: "
+        "take clips as they are; default: videos and images by the weights' recipe or haar, folders as they are",
+    )
+    predict.add_argument(
+        "--people", choices=("all", "largest", "central"), default="all", help="whose faces; default: everybody's"
+    )
     predict.add_argument("--timeline", action="store_true", help="also over time, in sliding windows")
     predict.add_argument("--window", type=positive, default=64, metavar="N", help="frames of a window; default: 64")
     predict.add_argument("--step", type=positive, metavar="N", help="frames between windows; default: half a window")
@@ -48,6 +58,8 @@ def predict_videos(options: argparse.Namespace) -> int:
         preset=options.preset,
         classes=options.classes.split(",") if options.classes else None,
         dataset=options.dataset,
+        crop=options.crop,
+        people=options.people,
         window=options.window if options.timeline else None,
         step=options.step,
         device=options.device,
@@ -55,19 +67,44 @@ def predict_videos(options: argparse.Namespace) -> int:
         watcher=Terminal(),
     )
     if options.json:
-        print_json([_document(clip, options.timeline) for clip in seen.clips])
+        documents = [_document(clip, options.timeline) for clip in seen.clips]
+        print_json(documents + [_refusal(refused) for refused in seen.refused])
     else:
         _print(seen)
     for message in seen.unreadable:
         note(f"error: {message}")
-    return UnreadableClip.exit_code if seen.unreadable else 0
+    for refused in seen.refused:
+        note(f"error: {refused.path}: {_why(refused)}; no emotion is given. --crop none takes the picture as it is")
+    return UnreadableClip.exit_code if seen.unreadable or seen.refused else 0
 
 
 def _document(clip: SeenClip, timeline: bool) -> dict[str, Any]:
     document = {"clip": str(clip.path), **_said(clip.whole)}
+    if clip.faces is not None:
+        document |= {
+            "person": clip.person,
+            "frames": clip.frames,
+            "frames_with_face": clip.faces.found,
+            "boxes": [box.model_dump() for box in clip.faces.boxes],
+        }
     if timeline:
-        document["timeline"] = [{"first": p.first, "last": p.last, **_said(p)} for p in clip.timeline]
+        for key, pieces in (("timeline", clip.timeline), ("smoothed", clip.smoothed)):
+            document[key] = [{"first": p.first, "last": p.last, **_said(p)} for p in pieces]
     return document
+
+
+def _refusal(refused: Refused) -> dict[str, Any]:
+    return {
+        "clip": str(refused.path),
+        "emotion": None,
+        "refused": _why(refused),
+        "frames": refused.frames,
+        "frames_with_face": refused.found,
+    }
+
+
+def _why(refused: Refused) -> str:
+    return f"a face in {refused.found} of {refused.frames} frames"
 
 
 def _said(piece: SeenPiece) -> dict[str, Any]:
@@ -76,9 +113,19 @@ def _said(piece: SeenPiece) -> dict[str, Any]:
 
 def _print(seen: Seen) -> None:
     rows = []
+    faces = bool(seen.crop)
     for clip in seen.clips:
+        who = [_person(clip)] if faces else []
         for frames, piece in [("all", clip.whole), *((f"{p.first}-{p.last}", p) for p in clip.timeline)]:
             shares = [f"{100 * piece.probabilities[name]:.1f}" for name in seen.classes]
-            rows.append([str(clip.path), frames, piece.emotion, *shares])
+            rows.append([str(clip.path), *who, frames, piece.emotion, *shares])
+    for refused in seen.refused:
+        found = f"{refused.found} of {refused.frames}"
+        rows.append([str(refused.path), found, "none", "no face", *("-" for _ in seen.classes)])
     if rows:
-        print_table(rows, ["clip", "frames", "emotion", *seen.classes])
+        who = ["person: frames with face"] if faces else []
+        print_table(rows, ["clip", *who, "frames", "emotion", *seen.classes])
+
+
+def _person(clip: SeenClip) -> str:
+    return f"{clip.person}: {clip.faces.found} of {clip.frames}" if clip.faces else "taken as cropped"

@@ -35,9 +35,23 @@ def add_commands(commands: Any) -> None:
     score.add_argument(
         "--by", action="append", default=[], metavar="ATTRIBUTE", help="also by scene, subject ... of the clips"
     )
+    score.add_argument(
+        "--faces-above",
+        type=share,
+        metavar="SHARE",
+        help="also without the clips whose face was found in a smaller share of frames (of `data prepare`'s crops)",
+    )
     score.add_argument("--split", choices=("test", "val"), default="test", help="default: test")
     add_json(score)
     score.set_defaults(function=score_run)
+
+
+def share(text: str) -> float:
+    """An argument's type: a number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be from 0 to 1")
+    return value
 
 
 def score_run(options: argparse.Namespace) -> None:
@@ -52,6 +66,7 @@ def score_run(options: argparse.Namespace) -> None:
         by=options.by,
         split=options.split,
         data_root=options.data_root,
+        faces_above=options.faces_above,
     )
     if options.json:
         print_json(_document(scored))
@@ -74,6 +89,7 @@ def _document(scored: Scored) -> dict[str, Any]:
     def scores(tallies: Tallies) -> dict[str, Any]:
         return {name: _scores(run, metric, tally) for name, (metric, tally) in tallies.items()}
 
+    faces = scored.with_faces
     return {
         "record": str(run.path),
         "protocol": {"name": record.protocol.name, "version": record.protocol.version, "hash": record.protocol.hash},
@@ -114,6 +130,18 @@ def _document(scored: Scored) -> dict[str, Any]:
             name: {part: _number(value) for part, value in dataclasses.asdict(parts).items()}
             for name, parts in scored.spread.items()
         },
+        **(
+            {
+                "with_faces": {
+                    "least": faces.least,
+                    "predictions": faces.kept,
+                    "of": faces.clips,
+                    "metrics": scores(faces.metrics),
+                }
+            }
+            if faces
+            else {}
+        ),
         "left_out": list(scored.left_out),
     }
 
@@ -176,6 +204,10 @@ def _print(scored: Scored) -> None:
     _print_annotators(scored)
     _print_agreement(scored)
     _print_spread(scored)
+    if faces := scored.with_faces:
+        print()
+        print(f"without clips that have a face in less than {faces.least:g} of their frames, {faces.kept:,} are left:")
+        print_table([_cells(*pair) for pair in faces.metrics.values()], ["metric", *header])
     print()
     classes = [
         [

@@ -109,6 +109,9 @@ def _notes(runs: Sequence[FinishedSplit], pairs: Sequence[Pair]) -> list[str]:
     cluster = runs[0].protocol.clustered_by
     if cluster:
         notes.append(f"clips (or frames) of one {cluster} are not independent, and are left out together")
+    crops = {run.record.data.crops.title if run.record.data.crops else "as shipped" for run in runs}
+    if len(crops) > 1:
+        notes.append(f"the runs saw different pictures of the clips; faces were cropped: {', '.join(sorted(crops))}")
     for pair in pairs:
         names = f"{ascii_uppercase[pair.first]} and {ascii_uppercase[pair.second]}"
         if pair.left_out:

@@ -11,6 +11,7 @@ import numpy as np
 from benchmark.errors import BenchmarkError, IntegrityError, UsageError
 from benchmark.finished.attributes import gaps_by
 from benchmark.finished.labels import root_for
+from benchmark.finished.missing_faces import WithFaces, score_with_faces
 from benchmark.finished.rescoring import (
     ClassScores,
     FinishedSplit,
@@ -53,7 +54,8 @@ class Scored:
     the groupings, and by name and way of counting their metrics. gaps: each metric of confusions by each attribute that
     was asked for. annotators: what the annotators themselves reach on these clips, None without their votes. agreement:
     right predictions by how many annotators agree, see `by_agreement`; empty without votes. spread: by metric of
-    confusions, what its spread over units comes from. left_out: what could not be computed, and why.
+    confusions, what its spread over units comes from. left_out: what could not be computed, and why. with_faces: the
+    same metrics without clips that have few faces, if that was asked for.
     """
 
     run: FinishedSplit
@@ -66,6 +68,7 @@ class Scored:
     agreement: tuple[tuple[float, int, float], ...]
     spread: Mapping[str, Components]
     left_out: tuple[str, ...]
+    with_faces: WithFaces | None = None
 
 
 def score(
@@ -76,13 +79,15 @@ def score(
     by: Sequence[str] = (),
     split: ScoredSplit = "test",
     data_root: Path | str | None = None,
+    faces_above: float | None = None,
 ) -> Scored:
     """Score a finished run from its predictions; no model is run.
 
     run: a record, the folder that holds it, or one of its predictions files. metrics: by name, by default every one
     that can be computed. groupings: names, or YAML files with name, title and groups; by default the protocol's.
     by: attributes that the dataset knows of its clips, such as scene or subject. data_root: where the datasets lie, for
-    metrics that need labels or votes.
+    metrics that need labels or votes. faces_above: score also without the clips whose face is found in a smaller share
+    of their frames.
 
     Raises UsageError for unknown names, EnvironmentProblem if something that was asked for by name needs data that are
     not there, IntegrityError for a run that does not agree with its predictions.
@@ -109,6 +114,9 @@ def score(
             metric.name: (metric, tally) for metric in chosen if (tally := _tally(found, metric, tested, targets))
         },
         classes=tuple(class_scores(found)),
+        with_faces=None
+        if faces_above is None
+        else score_with_faces(found, faces_above, by_confusion, root_for([found.record], root)),
         groupings=tuple(asked),
         grouped={grouping.name: _grouped(found, grouping, coarse, targets) for grouping in asked},
         gaps=tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from benchmark.datasets.counts import part_counts, unexpected
 from benchmark.datasets.splits import SPLITS, Fold, make_folds
 from benchmark.datasets.synthetic import MARKER, is_synthetic
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
+from benchmark.faces.crops import crops_of
+from benchmark.faces.recipe import CropRecipe
 from benchmark.files import hash_value, read_json
 from benchmark.plugin_functions import find_dataset
 from benchmark.protocol import ALL, Protocol, TargetData
@@ -28,6 +30,8 @@ class Data:
     root: the dataset that models are trained on. test_root: the one that they are tested on, mostly the same.
     fingerprints: by label mode, a hash of all that training and scoring read from the annotations; `soft` is there only
         if the votes were read.
+    crops: the recipe by which the faces of the test clips were cropped here; None where the dataset ships them so.
+    face_shares: by where a test clip's frames lie, the share of frames with its face, as far as that is known.
     deviations: how real data differ from what is known of the dataset; results on them are never ranked.
     """
 
@@ -38,6 +42,8 @@ class Data:
     fingerprints: Mapping[str, str]
     synthetic: bool
     deviations: tuple[str, ...]
+    crops: CropRecipe | None = None
+    face_shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def clips(self) -> int:
@@ -55,17 +61,31 @@ class _Table:
     fingerprints: Mapping[str, str]
     synthetic: bool
     deviations: tuple[str, ...]
+    crops: CropRecipe | None
+    face_shares: Mapping[str, float]
 
 
 def load_data(protocol: Protocol, data_root: Path | None, votes: bool) -> Data:
     """Find and read the protocol's datasets under `data_root`, and divide them."""
     table = _read(protocol.dataset, protocol.frames.source, data_root, votes, protocol.needs_votes)
     folds = {fold.number: fold for fold in make_folds(table.clips, protocol.train_on or protocol)}
-    data = Data(table.layout, table.root, table.root, folds, table.fingerprints, table.synthetic, table.deviations)
+    data = Data(
+        table.layout,
+        table.root,
+        table.root,
+        folds,
+        table.fingerprints,
+        table.synthetic,
+        table.deviations,
+        table.crops,
+        table.face_shares,
+    )
     if protocol.test_on is None:
         return data
     tested = _read(protocol.test_on.dataset, protocol.test_on.source, data_root, votes=False, needs_votes=False)
     test = _test_clips(tested, protocol.test_on, protocol.classes)
+    crops = [f"cropped by {t.crops.title}" if t.crops else "as they are shipped" for t in (table, tested)]
+    apart = [f"trained on faces {crops[0]}, tested on faces {crops[1]}"] if table.crops != tested.crops else []
     return replace(
         data,
         test_root=tested.root,
@@ -74,7 +94,9 @@ def load_data(protocol: Protocol, data_root: Path | None, votes: bool) -> Data:
             labels: hash_value([value, tested.fingerprints["hard"]]) for labels, value in table.fingerprints.items()
         },
         synthetic=table.synthetic or tested.synthetic,
-        deviations=(*table.deviations, *tested.deviations),
+        deviations=(*table.deviations, *tested.deviations, *apart),
+        crops=tested.crops,
+        face_shares=tested.face_shares,
     )
 
 
@@ -89,14 +111,17 @@ def _read(dataset: str, source: str, data_root: Path | None, votes: bool, needs_
     root = find_root(layout, data_root)
     clips = read_clips(layout, root, votes or needs_votes)
     mark = root / MARKER
+    crops, of_synthetic, face_shares = crops_of(root, [clip.frames[source] for clip in clips])
     facts: list[Any] = [read_json(mark) if mark.is_file() else None, [_facts(clip) for clip in clips]]
+    if crops is not None:
+        facts.append(crops.hash)
     with_votes = [*facts, [[clip.id, dict(clip.votes or {})] for clip in clips]]
     fingerprints = {"hard": hash_value(with_votes if needs_votes else facts)}
     if votes:
         fingerprints["soft"] = hash_value(with_votes)
-    synthetic = is_synthetic(root)
+    synthetic = is_synthetic(root) or of_synthetic
     deviations = [] if synthetic else unexpected(layout, part_counts(clips, layout.classes))
-    return _Table(layout, root, clips, fingerprints, synthetic, tuple(deviations))
+    return _Table(layout, root, clips, fingerprints, synthetic, tuple(deviations), crops, face_shares)
 
 
 def _facts(clip: Clip) -> list[Any]:

@@ -130,6 +130,7 @@ def make_units(
             fold=fold,
             data=data.fingerprints[variant.labels],
             decoder=decoder,
+            crops=data.crops,
             synthetic=data.synthetic,
             overrides=overrides,
             init=init,

@@ -104,12 +104,15 @@ class FramePolicy(_Strict):
         whether a model uses motion.
     unreadable: `fail` stops the unit, naming the clip; `drop-train` leaves such clips out of training and lists them
         in the record (test and validation clips are never dropped).
+    crops: the hash of the recipe by which `benchmark data prepare` must have cropped the faces; left out where the
+        frames are as their dataset ships them.
     """
 
     source: str
     order: Literal["temporal", "shuffled", "single"]
     short: Literal["repeat-last"]
     unreadable: Literal["fail", "drop-train"]
+    crops: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
 class Windows(_Strict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from benchmark.faces.recipe import CropRecipe
 from benchmark.protocol import Protocol
 from benchmark.records.aggregates import aggregate
 from benchmark.records.model import (
@@ -56,7 +57,7 @@ def assemble_record(
     tests = tested or {unit.fold: () for unit in ordered}
     marks = Marks(
         synthetic=data.synthetic,
-        unofficial=_unique([*unofficial_reasons(overrides, method.views), *unofficial]),
+        unofficial=_unique([*unofficial_reasons(overrides, method.views, data.crops, protocol), *unofficial]),
         incomplete=_unique([*incomplete_reasons(ordered, failures, protocol), *incomplete]),
         seen=seen_reasons(init, initial, protocol, tests),
     )
@@ -85,12 +86,17 @@ def assemble_record(
     )
 
 
-def unofficial_reasons(overrides: Overrides, views: str | None) -> list[str]:
-    """Why a record with these overrides and views is not official: by protocol key, training and views."""
+def unofficial_reasons(
+    overrides: Overrides, views: str | None, crops: CropRecipe | None, protocol: Protocol
+) -> list[str]:
+    """Why a record with these overrides, views and crops is not official: by protocol key, training, views, crops."""
+    wanted = protocol.frames.crops
     return [
         *(f"protocol key {key} was set to {value!r}" for key, value in sorted(overrides.protocol.items())),
         *(["nothing was trained: the initial weights were tested"] if overrides.recipe.get("epochs") == 0 else []),
         *([f"tested as its official code does, over {views}"] if views else []),
+        *([f"faces cropped by the recipe {crops.title}"] if crops and crops.hash != wanted else []),
+        *([f"faces not cropped by the protocol's recipe {wanted[:8]}"] if wanted and not crops else []),
     ]
 
 

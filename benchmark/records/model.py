@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from benchmark.errors import IntegrityError
+from benchmark.faces.recipe import CropRecipe
 from benchmark.files import read_bounded, write_json
 from benchmark.scoring.scores import FileModel, SplitScores
 from benchmark.specs import NO_PRETRAINING, LabelMode
@@ -121,7 +122,8 @@ class Overrides(FileModel):
 class DataUse(FileModel):
     """The data; `fingerprint` identifies its content, `clips` counts those of the clip table.
 
-    decoder: what decoded the clips, with its version; None in records from before it was written down.
+    decoder: what decoded the clips, with its version; None in records from before it was written down. crops: the
+    recipe by which the faces were cropped here; None where the frames are as their dataset ships them.
     """
 
     dataset: Name
@@ -129,12 +131,14 @@ class DataUse(FileModel):
     synthetic: bool
     fingerprint: Name
     decoder: Name | None = None
+    crops: CropRecipe | None = None
     clips: int = Field(ge=1)
 
     @model_serializer(mode="wrap")
     def _as_it_was(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a decoder, exactly the record that was published then: its folder is named by its hash."""
-        return {key: value for key, value in plain(self).items() if key != "decoder" or value is not None}
+        """Without a decoder or crops, exactly the record that was published then: its folder is named by its hash."""
+        later = ("decoder", "crops")
+        return {key: value for key, value in plain(self).items() if key not in later or value is not None}
 
 
 class _BySplit(FileModel, Generic[T]):

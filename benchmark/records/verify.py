@@ -175,7 +175,7 @@ def _verify_marks(record: Record, protocol: Protocol, tested: TestIds, where: Pa
     same(record.data.frame_source, protocol.frames.source, f"{where}: data.frame_source")
     same(record.marks.synthetic, record.data.synthetic, f"{where}: marks.synthetic")
     for name, computed in (
-        ("unofficial", unofficial_reasons(record.overrides, record.method.views)),
+        ("unofficial", unofficial_reasons(record.overrides, record.method.views, record.data.crops, protocol)),
         ("incomplete", incomplete_reasons(record.units, record.failed, protocol)),
     ):
         hidden = [reason for reason in computed if reason not in getattr(record.marks, name)]

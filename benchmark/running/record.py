@@ -99,6 +99,7 @@ def make_record(folder: Path, data: Data) -> Record:
             synthetic=unit.synthetic,
             fingerprint=unit.data,
             decoder=unit.decoder,
+            crops=unit.crops,
             clips=data.clips,
         ),
         units=[_unit_record(path, folder, state) for path, state in scored.items()],

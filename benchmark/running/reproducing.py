@@ -49,6 +49,9 @@ def reproduce(
     """
     checkpoints = checkpoints_among(record, weights)
     found = []
+    if data.crops != record.data.crops:
+        here, there = ("no crops of one's own" if c is None else c.title for c in (data.crops, record.data.crops))
+        raise IntegrityError(f"{data.test_root}: has {here}, the record is of: {there}")
     for done, (unit, checkpoint) in enumerate(checkpoints):
         report(done, len(checkpoints))
         fold = data.folds[unit.fold]

@@ -61,6 +61,7 @@ def convert(file: WeightFile, method: MethodSpec, name: str, preset: str) -> Con
             order if len(order) == classes else (),
             source_sha256=hash_file(file.path),
             history=file.history if file.origin else (),
+            crops=file.origin.crops if file.origin else "",
         ),
         classes=classes,
         report=report,

@@ -134,6 +134,7 @@ def train(
         unit.protocol.classes,
         dataset=unit.protocol.dataset,
         history=tuple(history),
+        crops=unit.crops.model_dump_json() if unit.crops else "",
     )
     keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch, origin)
     hooks = [SeedEpochs(unit.random_seed), TellEpoch(), keeper, ReportSteps(on_step)]

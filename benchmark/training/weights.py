@@ -43,6 +43,7 @@ class Origin:
 
     method, network, preset: what it was made with. class_order: emotion names in the index order of its classifier,
     empty if that is not known. source_sha256: of the file that it was converted from; empty if it was trained here.
+    crops: the recipe, as JSON, by which the faces that it was trained on were cropped here; empty if they were not.
     dataset: that it was trained on, which a preset may follow; empty if that is not known. history: every training
     behind it, the first one first; empty if that is not known.
     """
@@ -54,6 +55,7 @@ class Origin:
     source_sha256: str = ""
     dataset: str = ""
     history: tuple[Training, ...] = ()
+    crops: str = ""
 
     def metadata(self) -> dict[str, str]:
         """As a safetensors file holds it."""
@@ -66,6 +68,7 @@ class Origin:
             "source_sha256": self.source_sha256,
             "dataset": self.dataset,
             "history": history_text(self.history) if self.history else "",
+            "crops": self.crops,
         }
         return {key: value for key, value in values.items() if value}
 
@@ -301,4 +304,5 @@ def _origin(metadata: Any) -> Origin | None:
         source_sha256=str(metadata.get("source_sha256", "")),
         dataset=str(metadata.get("dataset", "")),
         history=read_history(str(metadata.get("history", ""))),
+        crops=str(metadata.get("crops", "")),
     )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmark.faces.recipe import CropRecipe
 from benchmark.files import hash_value
 from benchmark.protocol import Protocol, taken_over
 from benchmark.specs import LabelMode
@@ -31,10 +32,10 @@ class Unit(Trainable):
 
     Run-time options (device, workers, paths) are not part of it: it can be written down, handed to another machine
     with the same code and data, and run there. `data` is the fingerprint of the clip table, `decoder` what decodes the
-    clips, with its version, `init` the SHA-256 of each network's initial weights, `overrides` the `--set` changes to
-    the method's recipe, `protocol_overrides` those to the protocol (already applied in `protocol`). `source` is the
-    identity of the unit whose checkpoint a cross-dataset unit tests, or of the unit that was trained where `views` says
-    that this one only looks at the test clips otherwise.
+    clips, with its version, `crops` the recipe by which faces were cropped here, `init` the SHA-256 of each network's
+    initial weights, `overrides` the `--set` changes to the method's recipe, `protocol_overrides` those to the protocol
+    (already applied in `protocol`). `source` is the identity of the unit whose checkpoint a cross-dataset unit tests,
+    or of the unit that was trained where `views` says that this one only looks at the test clips otherwise.
     """
 
     protocol: Protocol
@@ -47,6 +48,7 @@ class Unit(Trainable):
     fold: int
     data: str
     decoder: str | None = None
+    crops: CropRecipe | None = None
     synthetic: bool
     overrides: dict[str, Any] = Field(default_factory=dict)
     init: dict[str, str] | None = None
@@ -74,7 +76,14 @@ class Unit(Trainable):
         for augmentation in self.augmentations:
             options = "".join(f",{key}={value}" for key, value in sorted(augmentation.options.items()))
             name += f"+{augmentation.name}{options}"
-        extra = {"overrides": self.overrides, "init": self.init, "limit": self.limit, "views": self.views}
+        crops = self.crops.hash if self.crops else None
+        extra = {
+            "overrides": self.overrides,
+            "init": self.init,
+            "limit": self.limit,
+            "views": self.views,
+            "crops": crops,
+        }
         changed = {key: value for key, value in extra.items() if value}
         return name + (f"~{hash_value(changed)[:8]}" if changed else "")
 
