@@ -48,7 +48,8 @@ def held(request, tmp_path, monkeypatch):
 @pytest.fixture
 def clock(monkeypatch):
     """Time passes when `clock.now` is changed; a wait passes it."""
-    fake = SimpleNamespace(now=0.0, time=lambda: 0.0, monotonic=lambda: fake.now)
+    fake = SimpleNamespace(now=0.0, time=lambda: 0.0)
+    fake.monotonic = lambda: fake.now
     fake.sleep = lambda seconds: setattr(fake, "now", fake.now + seconds)
     monkeypatch.setattr(locks, "time", fake)
     return fake

@@ -208,7 +208,7 @@ def transform(num_classes: int, kind: str = "") -> dict[str, object]:
 
 def augmentation(kind: str, *touches: Any) -> AugmentationSpec:
     return AugmentationSpec(
-        "bad", "Bad", "nobody", frozenset(touches or {"pixels"}), HERE + "transform", options={"kind": kind}
+        "bad", "Bad", "nobody", frozenset(touches or ("pixels",)), HERE + "transform", options={"kind": kind}
     )
 
 

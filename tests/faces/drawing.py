@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -55,7 +56,7 @@ def write_video(path: Path, frames: Sequence[np.ndarray]) -> Path:
     """Write frames as an MJPEG in AVI, whose bytes depend on the frames alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", 25)
+        stream: Any = container.add_stream("mjpeg", 25)  # PyAV knows no kind of stream by its codec
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuvj420p"
         stream.codec_context.qmin = stream.codec_context.qmax = 2

@@ -177,6 +177,7 @@ def test_crops_of_synthetic_videos_are_synthetic(videos, tmp_path, capsys):
 def test_a_mistake_is_explained_and_nothing_is_written(videos, tmp_path, capsys, recipe):
     out = tmp_path / "out"
     arguments = ["data", "prepare", str(videos), "--output", str(out), "--recipe", *recipe.split()]
+    code: object
     try:
         code = main(arguments)
     except SystemExit as error:

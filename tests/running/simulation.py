@@ -48,7 +48,7 @@ class Simulation:
         self.folder, self.workers, self.faults = folder, workers, faults
         self.random = random.Random(seed)
         self.now = 0.0
-        self._queue: list[tuple[float, int, threading.Lock, Process]] = []
+        self._queue: list[tuple[float, int, threading.Lock | None, Process]] = []
         self._order = itertools.count()
         self._back = threading.Lock()
         self._back.acquire()
@@ -157,7 +157,7 @@ class Simulation:
     def _fault(self, process: Process, after: float) -> None:
         """Put what will happen to a process next into the queue, as an event without a thread."""
         moment = self.now + after + self.random.expovariate(1 / self.faults)
-        heapq.heappush(self._queue, (moment, next(self._order), None, process))  # type: ignore[arg-type]
+        heapq.heappush(self._queue, (moment, next(self._order), None, process))
 
     def _strike(self, process: Process) -> None:
         if process.dead:

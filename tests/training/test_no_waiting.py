@@ -20,7 +20,7 @@ from benchmark.training.loop import initialise, make_runner
 from benchmark.training.model import build_recipe
 from benchmark.training.optimizing import optimising
 from benchmark.units.computing import Computing
-from tests.contract.test_methods import CLASSES, METHODS, PRETRAININGS, batch, inputs_for
+from tests.training.noise import CLASSES, METHODS, PRETRAININGS, batch, inputs_for
 from tests.training.test_precision import job_for
 
 META = torch.device("meta")

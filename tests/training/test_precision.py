@@ -22,8 +22,8 @@ from benchmark.training.optimizing import StepWrapper, optimising
 from benchmark.training.weights import read_checkpoint
 from benchmark.units.computing import PRECISIONS, Computing
 from benchmark.units.state import UnitState
-from tests.contract.test_methods import METHODS, batch, build
 from tests.small_runs import planned
+from tests.training.noise import METHODS, batch, build
 
 STEPS, BATCH = 4, 8
 

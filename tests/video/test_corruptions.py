@@ -93,7 +93,9 @@ def test_blur_keeps_the_light_and_acts_along_one_direction(clip):
 
 def test_a_jpeg_is_what_opencv_writes(clip):
     _, data = cv2.imencode(".jpg", cv2.cvtColor(clip[0], cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 13])
-    assert np.array_equal(spoiled(clip, "jpeg", 3)[0], cv2.cvtColor(cv2.imdecode(data, 1), cv2.COLOR_BGR2RGB))
+    written = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert written is not None
+    assert np.array_equal(spoiled(clip, "jpeg", 3)[0], cv2.cvtColor(written, cv2.COLOR_BGR2RGB))
 
 
 def test_a_trembling_box_moves_by_no_more_than_stated():
