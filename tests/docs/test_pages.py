@@ -21,7 +21,7 @@ from docs.generate.docstrings import as_markdown, explained
 from tests.docs.pages import PAGES, ROOT, blocks, name
 
 NOTEBOOK = ROOT / "docs/notebooks/tour.ipynb"
-VARIABLE = re.compile(r"\b_?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+VARIABLE = re.compile(r"`(_?[A-Z][A-Z0-9_]+)`")
 
 
 # Built.
