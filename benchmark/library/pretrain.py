@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark.errors import UsageError
 from benchmark.fence import fenced
-from benchmark.files import hash_value, remove_leftovers
+from benchmark.files import remove_leftovers
 from benchmark.locks import exclusive
 from benchmark.planning.data import default_root
 from benchmark.planning.demo import demo as demo_choices
@@ -106,7 +106,7 @@ def pretrain(
         pretraining=name,
         preset=preset,
         seed=request.seed,
-        data=hash_value(list(source.samples)),
+        data=source.fingerprint,
         decoder=decoder_of(source.root / sample["path"] for sample in source.samples),
         source=source.name,
         classes=source.classes,

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark.datasets.clips import read_clips
 from benchmark.datasets.synthetic import MARKER, is_synthetic
 from benchmark.errors import BenchmarkError, EnvironmentProblem, IntegrityError, UsageError
+from benchmark.faces.crops import crops_of
 from benchmark.fence import PluginFault
 from benchmark.files import is_clutter
 from benchmark.planning.data import find_root, list_files
@@ -43,15 +44,17 @@ def videos(folder: Path) -> Source:
     )
     lists = [path for layout, root in found for path in list_files(layout, root)]
     datasets, ids = _known_clips(found, real)
+    crops, of_synthetic, _ = crops_of(folder, names)
     return Source(
         folder.resolve().name,
         folder,
         samples,
         (),
-        any(_marked(folder)),
+        of_synthetic or any(_marked(folder)),
         tuple(dict.fromkeys(lists)),
         datasets=datasets,
         ids=ids,
+        crops=crops.hash if crops else "",
     )
 
 
@@ -128,11 +131,23 @@ def images(datasets: Sequence[str], data_root: Path | None) -> Source:
             for clip in clips
             if clip.label in classes
         ]
-    synthetic = any(is_synthetic(root) for root in roots)
+    crops, of_synthetic, _ = crops_of(common, [sample["path"] for sample in samples])
+    synthetic = of_synthetic or any(is_synthetic(root) for root in roots)
     lists = tuple(path for layout, root in zip(layouts, roots, strict=True) for path in list_files(layout, root))
     ids = () if together else tuple(sample["clip_id"] for sample in samples)
     videos = tuple(sorted({videos_of(name) for name in datasets}))
-    return Source("+".join(datasets), common, tuple(samples), classes, synthetic, lists, left_out, videos, ids)
+    return Source(
+        "+".join(datasets),
+        common,
+        tuple(samples),
+        classes,
+        synthetic,
+        lists,
+        left_out,
+        videos,
+        ids,
+        crops=crops.hash if crops else "",
+    )
 
 
 def _datasets_around(folder: Path) -> Iterator[tuple[DatasetLayout, Path]]:

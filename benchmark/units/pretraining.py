@@ -28,6 +28,7 @@ class Source:
     classes: emotion names, in the order of the samples' `target`; empty where nothing is labelled.
     datasets: those whose clips are known to be among the samples, as `videos_of` names them. ids: of the samples'
     clips in the only one of these, in order; empty if they are not all known.
+    crops: the hash of the recipe by which their faces were cropped here; empty if they were not.
     lists: annotation files of the datasets that it is, holds or lies in. left_out: how many images are of other
     classes.
     """
@@ -41,6 +42,12 @@ class Source:
     left_out: int = 0
     datasets: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    crops: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the samples and, where there are some, of their crops."""
+        return hash_value([list(self.samples), self.crops] if self.crops else list(self.samples))
 
 
 class PretrainingUnit(Trainable):

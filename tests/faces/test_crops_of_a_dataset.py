@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -16,7 +17,9 @@ from benchmark.cli.main import main
 from benchmark.errors import IntegrityError
 from benchmark.faces.crops import Crops, crops_of, read_crops_file, write_crops_file
 from benchmark.faces.recipe import RECIPES, CropRecipe
+from benchmark.files import hash_value
 from benchmark.planning.data import load_data
+from benchmark.planning.pretraining_sources import videos
 from benchmark.planning.request import Request, Variant, make_units
 from benchmark.protocol import load_protocol
 from benchmark.records import DataUse, read_record, verify_record
@@ -108,6 +111,19 @@ def test_clips_that_lie_outside_the_crops_have_no_recipe(tmp_path):
     assert crops_of(tmp_path, ["crops/a"])[0] == HAAR
     # What lies above the dataset's root says nothing of it.
     assert crops_of(tmp_path / "crops/DFEW", ["a"])[0] is None
+
+
+def test_a_pre_training_on_other_crops_learns_from_other_data(tmp_path):
+    (tmp_path / "videos/a").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "videos/a/1.jpg"), np.zeros((8, 8, 3), np.uint8))
+    prints = [videos(tmp_path / "videos").fingerprint]
+    assert prints[0] == hash_value([{"clip_id": "a", "path": "a"}])
+    for recipe in (HAAR, OTHER):
+        write_crops_file(tmp_path / "videos", made(recipe))
+        prints.append(videos(tmp_path / "videos").fingerprint)
+    assert len(set(prints)) == 3
+    write_crops_file(tmp_path / "videos", made(HAAR).model_copy(update={"synthetic": True}))
+    assert videos(tmp_path / "videos").synthetic
 
 
 def finish(study: Path, crops: CropRecipe | None, protocol: Any = None) -> Path:
