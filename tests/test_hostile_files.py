@@ -356,6 +356,12 @@ def read_text(path):
     read_lines(path, "dfew")
 
 
+def read_crops(path):
+    from benchmark.faces.crops import crops_of
+
+    crops_of(path.parent, ["clip"])
+
+
 def read_image(path):
     from benchmark.video.frames import open_clip
 
@@ -370,6 +376,13 @@ def endless_rows(sheet):
 SHEET = "xl/worksheets/sheet1.xml"
 HUGE = gzip.compress(bytes(2**28))
 LINES = gzip.compress(b"\n" * 2**26)
+CROPS = (
+    '{"version": 1, "recipe": {"name": "a", "detector": "haar", "detector_version": 1, "weights": "'
+    + "0" * 64
+    + '", "size": %d}, "hash": "'
+    + "0" * 64
+    + '", "made_with": {}, "synthetic": false, "complete": true, "shares": {}}'
+)
 LISTS = {
     "a laugh in a protocol": ("p.yaml", aliases, read_protocol, "aliases are not read"),
     "a laugh in a quoted table": ("t.yaml", aliases, read_table, "aliases are not read"),
@@ -394,6 +407,14 @@ LISTS = {
     "a record of many brackets": ("r.json", lambda p: p.write_text("[" * 10**6), read_any_record, "not a JSON record"),
     "a record of 20 MB": ("r.json", lambda p: p.write_bytes(b" " * 20_000_000), read_any_record, "are read up to"),
     "a record that is a link": ("r.json", lambda p: p.symlink_to("/etc/passwd"), read_any_record, "symbolic link"),
+    "crops of many brackets": ("crops.json", lambda p: p.write_text("[" * 10**6), read_crops, "nested too deeply"),
+    "crops from a device": ("crops.json", lambda p: p.symlink_to("/dev/zero"), read_crops, "not a regular file"),
+    "crops on a billion pixels": (
+        "crops.json",
+        lambda p: p.write_text(CROPS % (2**30)),
+        read_crops,
+        "less than or equal to 1024",
+    ),
     "a list of a gigabyte": ("l.txt", lambda p: os.truncate(_touched(p), 2**30), read_text, "never written"),
     "an image of four billion pixels": ("i.png", lambda p: p.write_bytes(png(65_000, 65_000)), read_image, "i.png"),
     "an image that is a device": ("i.png", lambda p: p.symlink_to("/dev/zero"), read_image, "i.png"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -90,7 +91,7 @@ def _place(root: Path, clip: str, known: dict[Path, Crops | None]) -> Path | Non
     for place in (root / clip).parents:
         if place not in known:
             path = place / CROPS_FILE
-            known[place] = read_crops_file(path) if path.is_file() else None
+            known[place] = read_crops_file(path) if os.path.lexists(path) else None
         if known[place] is not None:
             return place
         if place == root:
