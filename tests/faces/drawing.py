@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -56,10 +55,10 @@ def write_video(path: Path, frames: Sequence[np.ndarray]) -> Path:
     """Write frames as an MJPEG in AVI, whose bytes depend on the frames alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("mjpeg", 25)  # PyAV knows no kind of stream by its codec
+        stream = container.add_stream("mjpeg", 25, options={"qmin": "2", "qmax": "2"})
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuvj420p"
-        stream.codec_context.qmin = stream.codec_context.qmax = 2
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
+import benchmark
 from benchmark.cli.main import main
 from benchmark.errors import IntegrityError
 from benchmark.faces.crops import Crops, crops_of, read_crops_file, write_crops_file
@@ -26,6 +27,7 @@ from benchmark.records import DataUse, read_record, verify_record
 from benchmark.scoring.predictions import read_predictions
 from tests import finished_run
 from tests.cli.test_score import PROTOCOL
+from tests.faces.drawing import DARK, LIGHT, scene, walk, write_video
 
 CLASSES: list[str] = PROTOCOL["classes"]
 HAAR, OTHER = RECIPES["haar"], RECIPES["centerface"]
@@ -204,3 +206,32 @@ def test_without_crops_nobody_knows_where_faces_are(study, capsys):
 def test_what_a_crops_file_says_can_be_read_again(tmp_path):
     write_crops_file(tmp_path, made(OTHER, {"a": 0.25}))
     assert read_crops_file(tmp_path / "crops.json") == made(OTHER, {"a": 0.25})
+
+
+@pytest.mark.slow
+def test_a_unit_that_was_trained_on_crops_hands_its_recipe_on_to_predict(tmp_path, capsys):
+    videos = tmp_path / "videos"
+    for number in range(24):
+        skin = LIGHT if number % 2 else DARK
+        write_video(videos / f"c{number}.avi", [scene((place, skin)) for place in walk(8, (10.0 + number, 15, 70))])
+    wide = HAAR.model_copy(update={"margin": 0.5})
+    benchmark.prepare([videos], tmp_path / "data", recipe=wide, workers=1)
+    rows = [f"c{k},crops/c{k},{('happy', 'sad')[k % 2]},{1 + k // 2 % 2}" for k in range(24)]
+    (tmp_path / "data/clips.csv").write_text("\n".join(["clip_id,path,label,fold", *rows]) + "\n")
+    protocol = {**PROTOCOL, "classes": ["happy", "sad"], "folds": [1, 2]}
+    (tmp_path / "my-study.yaml").write_text(yaml.safe_dump(protocol))
+    request = Request(
+        str(tmp_path / "my-study.yaml"), (Variant("tsm"),), preset="small", folds=(1,), settings=("epochs=1",)
+    )
+    (record,) = benchmark.run(request, data_root=tmp_path / "data", runs=tmp_path / "runs")
+    assert record.data.crops == wide
+    (weights,) = (tmp_path / "runs").rglob("best.pth")
+    capsys.readouterr()
+    assert main(["predict", "--method", "tsm", "--weights", str(weights), str(videos / "c3.avi"), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert wide.model_copy(update={"people": "all"}).title in err
+    (seen,) = json.loads(out)
+    assert (
+        main(["predict", "--method", "tsm", "--weights", str(weights), str(tmp_path / "data/crops/c3"), "--json"]) == 0
+    )
+    assert seen["probabilities"] == json.loads(capsys.readouterr().out)[0]["probabilities"]
