@@ -139,6 +139,11 @@ def predict(
         recipe.check()
         load_detector(recipe.detector)
         watcher.note(f"faces are found and cropped by the recipe {recipe.title}; --crop none takes clips as they are")
+    if recipe and len(cropped) < len(paths):
+        watcher.note(
+            f"{len(paths) - len(cropped)} folders of frames are taken as cropped already; --crop {DEFAULT} finds faces "
+            "in them"
+        )
     clips: list[SeenClip] = []
     unreadable: list[str] = []
     refused: list[Refused] = []

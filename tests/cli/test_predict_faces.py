@@ -144,9 +144,11 @@ def test_weights_from_crops_of_a_known_recipe_are_shown_crops_of_that_recipe(
     assert named["probabilities"] == expected["probabilities"]
 
 
-def test_a_folder_is_taken_as_it_is_unless_a_recipe_is_named(predict_json, videos, tmp_path):
+def test_a_folder_is_taken_as_it_is_unless_a_recipe_is_named(predict, predict_json, videos, tmp_path):
     benchmark.prepare([videos / "one.avi"], tmp_path / "out", workers=1)
-    _, (plain,) = predict_json(tmp_path / "out/crops/one")
+    _, out, err = predict(tmp_path / "out/crops/one", "--json")
+    assert "taken as cropped already" in err
+    (plain,) = json.loads(out)
     assert "boxes" not in plain
     _, (cropped,) = predict_json(tmp_path / "out/crops/one", "--crop", "haar")
     assert cropped["frames_with_face"] == FRAMES
