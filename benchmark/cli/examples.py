@@ -43,6 +43,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark data audit --protocol dfew-5fold --data-root /data    # the same content in train, val and test?",
         "benchmark data audit dfew ferv39k --data-root /data             # the same content in two datasets?",
     ),
+    "data prepare": (
+        "benchmark data prepare videos/ --output crops               # face crops, a contact sheet for each clip",
+        "benchmark data prepare 'films/*.mp4' --output crops --recipe 'haar --people all'",
+    ),
     "data synthesize": (
         "benchmark data synthesize dfew data/DFEW --clips 60",
         "benchmark data synthesize table my-clips --seed 1",
@@ -64,6 +68,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark sweep v-naw-table-2 --demo                        # with small presets on synthetic data",
         "benchmark sweep --protocol dfew-fold1 --method tsm --augment none --augment midas --labels soft --seeds 0-2",
     ),
+    "work run": (
+        "benchmark work run --protocol dfew-5fold --method former-dfer --data-root /data  # on many machines",
+    ),
+    "work sweep": ("benchmark work sweep midas-table-5 --data-root /data",),
     "predict": (
         "benchmark predict --method former-dfer --weights best.pth video.mp4",
         "benchmark predict --method former-dfer --weights best.pth 'clips/*.avi' --timeline --json",
@@ -73,11 +81,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "score": (
         "benchmark score runs/dfew-5fold/tsm/hard --data-root /data",
         "benchmark score runs/dfew-5fold/tsm/hard --metric ece --grouping my.yaml --data-root /data",
+        "benchmark score runs/ferv39k/tsm/hard --by scene --data-root /data    # the worst scene, and is it chance?",
     ),
     "compare": (
         "benchmark compare runs/dfew-5fold/tsm/hard runs/dfew-5fold/videomae/hard --data-root /data",
         "benchmark compare runs/legacy-dfew-5fold/tsm/hard runs/dfew-5fold/tsm/hard    # how optimistic is the habit?",
     ),
+    "robustness": (
+        "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data --lite    # the middle severity alone",
+        "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data --json",
+    ),
+    "unlabelled": ("benchmark unlabelled runs/dfew-5fold/tsm/hard --data-root /data",),
     "plot": (
         "benchmark plot runs/dfew-5fold/tsm/hard",
         "benchmark plot runs/dfew-5fold/tsm/hard --data-root /data --clip 00042 -o figures    # with the votes",
@@ -93,6 +107,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "leaderboard reproduce": (
         "benchmark leaderboard reproduce leaderboard/records/ID --weights runs/dfew-5fold/tsm/hard --data-root /data",
+    ),
+    "new": (
+        "benchmark new method my-method                              # a package that works; then change it",
+        "benchmark new method my-method --from torch                 # from a plain torch module",
+        "benchmark new protocol my-protocol --path plugins",
+    ),
+    "check-plugin": (
+        "benchmark check-plugin my-method                            # what must hold of it, check by check",
+        "benchmark check-plugin my-method --json",
     ),
     "weights inspect": ("benchmark weights inspect former_dfer.pth                   # which method's is it?",),
     "weights import": ("benchmark weights import --method mae-dfer official.pth mae-dfer.safetensors",),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.cli.output import add_json, positive
 from benchmark.running.machine import Resources
-from benchmark.units.computing import PRECISIONS
+from benchmark.units.precision import PRECISIONS
 
 if TYPE_CHECKING:
     from benchmark.units.identity import Changed

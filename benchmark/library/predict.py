@@ -28,8 +28,9 @@ from benchmark.training.devices import compute_by, has_bf16, use_device
 from benchmark.training.model import build_model
 from benchmark.training.prediction import Piece, Predictor, sliding
 from benchmark.training.weights import Origin, read_weight_file
-from benchmark.units.computing import Computing, Precision
+from benchmark.units.computing import Computing
 from benchmark.units.initial_weights import MODEL
+from benchmark.units.precision import Precision
 from benchmark.video.clip import UnreadableClip
 from benchmark.video.folders import FrameFolder
 from benchmark.video.frames import open_shared

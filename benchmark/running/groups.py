@@ -39,8 +39,6 @@ def check_group(group: UnitGroup, runs: Path, resources: Resources, watcher: Wat
     from benchmark.training.config import build_config, config_values
 
     todo = unfinished(group.units, runs, resources.changed, dry)
-    if not dry:
-        remember(todo, runs)
     if todo and group.protocol.frames.unreadable == "fail":
         check_frames(group.data, group.protocol)
     if todo and resources.device not in ("auto", "cpu"):
@@ -57,6 +55,8 @@ def check_group(group: UnitGroup, runs: Path, resources: Resources, watcher: Wat
         except PluginFault as error:
             show_trace(error)
             watcher.note(f"warning: {unit.variant} will fail: {error}")
+    if not dry:
+        remember(todo, runs)
     return todo
 
 

@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from benchmark.resources import cores, memory
-from benchmark.units.computing import Computing, Precision
+from benchmark.units.precision import Precision
 
 if TYPE_CHECKING:
+    from benchmark.units.computing import Computing
     from benchmark.units.identity import Changed
 
 # Units at a time on a processor, and processes that read clips beside an accelerator, if nothing else is asked for.
 MOST_JOBS, MOST_WORKERS = 4, 8
 # What a small unit takes, with some room.
 UNIT_MEMORY = 3 * 2**30
+
+
+def _default_computing() -> Computing:
+    from benchmark.units.computing import Computing  # takes longer to import than all else here together
+
+    return Computing()
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Machine:
     test_root: Path
     cache: Path
     device: str = "auto"
-    computing: Computing = field(default_factory=Computing)
+    computing: Computing = field(default_factory=_default_computing)
     workers: int = 0
     init: Mapping[str, Path] = field(default_factory=dict)
 
@@ -65,6 +72,8 @@ class Resources:
 
     def computing_on(self, bf16: bool) -> Computing:
         """How units compute; `bf16` says whether the device has that type."""
+        from benchmark.units.computing import Computing
+
         precision = ("bf16" if bf16 else "fp32") if self.precision == "auto" else self.precision
         return Computing(
             precision=precision, deterministic=self.deterministic, compile=self.compile, threads=self.threads

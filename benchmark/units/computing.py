@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from pydantic import Field
 
 from benchmark.errors import IntegrityError
 from benchmark.scoring.scores import FileModel
+from benchmark.units.precision import Precision
 
-Precision = Literal["fp32", "tf32", "bf16", "fp16"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 # In which a resumed unit need not agree: they give the same batches, and the same sums up to their order.
 FREE = frozenset({"processes"})
 

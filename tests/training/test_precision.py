@@ -20,7 +20,8 @@ from benchmark.training.hooks import SeedEpochs, TellEpoch
 from benchmark.training.loop import make_runner
 from benchmark.training.optimizing import StepWrapper, optimising
 from benchmark.training.weights import read_checkpoint
-from benchmark.units.computing import PRECISIONS, Computing
+from benchmark.units.computing import Computing
+from benchmark.units.precision import PRECISIONS
 from benchmark.units.state import UnitState
 from tests.small_runs import planned
 from tests.training.noise import METHODS, batch, build
