@@ -84,7 +84,7 @@ def resources_of(options: argparse.Namespace) -> Resources:
 
 def planning(options: argparse.Namespace) -> Resources:
     """The same where another machine will compute, whose devices this one need not have."""
-    return dataclasses.replace(resources_of(options), device="auto")
+    return dataclasses.replace(resources_of(options), device="auto", precision="auto")
 
 
 def preset_of(options: argparse.Namespace) -> str:
