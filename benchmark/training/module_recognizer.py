@@ -53,8 +53,8 @@ class ModuleRecognizer(BaseModel):
             return logits
         samples = list(data_samples or ())
         if mode == "loss":
-            targets = torch.stack([sample.gt_label for sample in samples]).to(logits)
-            return {"loss_cls": F.cross_entropy(logits, targets)}
+            targets = torch.stack([sample.gt_label for sample in samples]).to(logits.device)
+            return {"loss_cls": F.cross_entropy(logits.float(), targets)}
         for sample, scores in zip(samples, logits.float().softmax(dim=1), strict=True):
             sample.set_pred_score(scores).set_pred_label(scores.argmax(dim=0, keepdim=True))
         return samples
