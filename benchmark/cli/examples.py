@@ -58,12 +58,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark run --protocol dfew-fold1 --method tsm --augment midas:alpha=0.4 --labels soft --data-root /data",
         "benchmark run --protocol dfew-5fold --method mae-dfer --init pretrained.pth --seeds 0,1,2 --data-root /data",
         "benchmark run --protocol dfew-5fold --method tsm --dry-run --data-root /data    # what would run",
+        "benchmark run --protocol dfew-5fold --method tsm --data-root /data --on slurm --gpus-per-worker 1",
     ),
     "sweep": (
         "benchmark sweep midas-table-5 --data-root /data --dry-run   # every row, and what it will cost",
         "benchmark sweep v-naw-table-2 --demo                        # with small presets on synthetic data",
         "benchmark sweep --protocol dfew-fold1 --method tsm --augment none --augment midas --labels soft --seeds 0-2",
     ),
+    "work run": (
+        "benchmark work run --protocol dfew-5fold --method videomae --data-root /data    # start as many as you like",
+    ),
+    "work sweep": ("benchmark work sweep midas-table-5 --data-root /data",),
     "predict": (
         "benchmark predict --method former-dfer --weights best.pth video.mp4",
         "benchmark predict --method former-dfer --weights best.pth 'clips/*.avi' --timeline --json",
@@ -93,6 +98,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "leaderboard reproduce": (
         "benchmark leaderboard reproduce leaderboard/records/ID --weights runs/dfew-5fold/tsm/hard --data-root /data",
+    ),
+    "new": (
+        "benchmark new method my-dfer --from torch                   # a plain torch module: clips in, logits out",
+        "benchmark new augmentation my-augmentation --path plugins",
+    ),
+    "check-plugin": (
+        "benchmark check-plugin my-dfer",
+        "benchmark check-plugin my-data --data-root /data --json     # also on a real copy",
     ),
     "weights inspect": ("benchmark weights inspect former_dfer.pth                   # which method's is it?",),
     "weights import": ("benchmark weights import --method mae-dfer official.pth mae-dfer.safetensors",),
