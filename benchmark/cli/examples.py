@@ -39,6 +39,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark data check dfew --root /data/DFEW",
         "benchmark data check mafw --root /data/MAFW --workers 16 --json",
     ),
+    "data prepare": (
+        "benchmark data prepare videos/ --output prepared                       # the cascade that comes with OpenCV",
+        "benchmark data prepare videos/ --output prepared --recipe centerface --people all",
+    ),
     "data audit": (
         "benchmark data audit --protocol dfew-5fold --data-root /data    # the same content in train, val and test?",
         "benchmark data audit dfew ferv39k --data-root /data             # the same content in two datasets?",
@@ -83,6 +87,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark compare runs/dfew-5fold/tsm/hard runs/dfew-5fold/videomae/hard --data-root /data",
         "benchmark compare runs/legacy-dfew-5fold/tsm/hard runs/dfew-5fold/tsm/hard    # how optimistic is the habit?",
     ),
+    "robustness": (
+        "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data",
+        "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data --lite      # a fifth of the time",
+    ),
+    "unlabelled": ("benchmark unlabelled runs/dfew-5fold/tsm/hard --data-root /data",),
     "plot": (
         "benchmark plot runs/dfew-5fold/tsm/hard",
         "benchmark plot runs/dfew-5fold/tsm/hard --data-root /data --clip 00042 -o figures    # with the votes",
