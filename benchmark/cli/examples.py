@@ -39,13 +39,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark data check dfew --root /data/DFEW",
         "benchmark data check mafw --root /data/MAFW --workers 16 --json",
     ),
+    "data prepare": (
+        "benchmark data prepare videos/ --output prepared                       # the cascade that comes with OpenCV",
+        "benchmark data prepare videos/ --output prepared --recipe centerface --people all",
+    ),
     "data audit": (
         "benchmark data audit --protocol dfew-5fold --data-root /data    # the same content in train, val and test?",
         "benchmark data audit dfew ferv39k --data-root /data             # the same content in two datasets?",
-    ),
-    "data prepare": (
-        "benchmark data prepare videos/ --output crops               # face crops, a contact sheet for each clip",
-        "benchmark data prepare 'films/*.mp4' --output crops --recipe 'haar --people all'",
     ),
     "data synthesize": (
         "benchmark data synthesize dfew data/DFEW --clips 60",
@@ -62,6 +62,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark run --protocol dfew-fold1 --method tsm --augment midas:alpha=0.4 --labels soft --data-root /data",
         "benchmark run --protocol dfew-5fold --method mae-dfer --init pretrained.pth --seeds 0,1,2 --data-root /data",
         "benchmark run --protocol dfew-5fold --method tsm --dry-run --data-root /data    # what would run",
+        "benchmark run --protocol dfew-5fold --method tsm --data-root /data --on slurm --gpus-per-worker 1",
     ),
     "sweep": (
         "benchmark sweep midas-table-5 --data-root /data --dry-run   # every row, and what it will cost",
@@ -69,7 +70,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark sweep --protocol dfew-fold1 --method tsm --augment none --augment midas --labels soft --seeds 0-2",
     ),
     "work run": (
-        "benchmark work run --protocol dfew-5fold --method former-dfer --data-root /data  # on many machines",
+        "benchmark work run --protocol dfew-5fold --method videomae --data-root /data    # start as many as you like",
     ),
     "work sweep": ("benchmark work sweep midas-table-5 --data-root /data",),
     "predict": (
@@ -81,15 +82,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "score": (
         "benchmark score runs/dfew-5fold/tsm/hard --data-root /data",
         "benchmark score runs/dfew-5fold/tsm/hard --metric ece --grouping my.yaml --data-root /data",
-        "benchmark score runs/ferv39k/tsm/hard --by scene --data-root /data    # the worst scene, and is it chance?",
     ),
     "compare": (
         "benchmark compare runs/dfew-5fold/tsm/hard runs/dfew-5fold/videomae/hard --data-root /data",
         "benchmark compare runs/legacy-dfew-5fold/tsm/hard runs/dfew-5fold/tsm/hard    # how optimistic is the habit?",
     ),
     "robustness": (
-        "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data --lite    # the middle severity alone",
-        "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data --json",
+        "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data",
+        "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data --lite      # a fifth of the time",
     ),
     "unlabelled": ("benchmark unlabelled runs/dfew-5fold/tsm/hard --data-root /data",),
     "plot": (
@@ -109,13 +109,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark leaderboard reproduce leaderboard/records/ID --weights runs/dfew-5fold/tsm/hard --data-root /data",
     ),
     "new": (
-        "benchmark new method my-method                              # a package that works; then change it",
-        "benchmark new method my-method --from torch                 # from a plain torch module",
-        "benchmark new protocol my-protocol --path plugins",
+        "benchmark new method my-dfer --from torch                   # a plain torch module: clips in, logits out",
+        "benchmark new augmentation my-augmentation --path plugins",
     ),
     "check-plugin": (
-        "benchmark check-plugin my-method                            # what must hold of it, check by check",
-        "benchmark check-plugin my-method --json",
+        "benchmark check-plugin my-dfer",
+        "benchmark check-plugin my-data --data-root /data --json     # also on a real copy",
     ),
     "weights inspect": ("benchmark weights inspect former_dfer.pth                   # which method's is it?",),
     "weights import": ("benchmark weights import --method mae-dfer official.pth mae-dfer.safetensors",),

@@ -29,6 +29,7 @@ DISTRIBUTION = "dfer-benchmark"
 NO_ROOM, LITTLE_ROOM = 1, 10
 # Of the memory that processes share, in MiB: what a container has by default stops loaders of larger clips.
 SHARED = 256
+MMCV_BUILDS = ("mmcv-lite", "mmcv", "mmcv-full")
 GPU_DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -49,6 +50,7 @@ def checks() -> list[Check]:
         *_packages(),
         _one_owner("OpenCV", "cv2", OPENCV_BUILDS),
         _one_owner("decord", "decord", DECORD_BUILDS),
+        _one_owner("mmcv", "mmcv", MMCV_BUILDS),
         _mmaction(),
         _device(),
         *_decoding(),

@@ -38,7 +38,9 @@ def add_command(actions: Any) -> None:
         "--margin", type=float, metavar="M", help="of the face's longer side, added on each side (default: 0.15)"
     )
     prepare.add_argument("--size", type=positive, metavar="PIXELS", help="of the square crops (default: 224)")
-    prepare.add_argument("--workers", type=positive, default=cores())
+    prepare.add_argument(
+        "--workers", type=positive, default=cores(), metavar="N", help="processes; default: one for each core"
+    )
     add_json(prepare)
     prepare.set_defaults(function=prepare_data)
 

@@ -1,4 +1,7 @@
-"""Tables inside pages that are written by hand: a comment `<!-- table: NAME -->` becomes the one called so."""
+"""What is put into pages that are written by hand: tables, and the files of the packages that `benchmark new` writes.
+
+A comment `<!-- table: NAME -->` becomes the table called so, `<!-- package: TEMPLATE NAME -->` the files of one.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,29 @@ from benchmark.planning.request import find_protocol
 from benchmark.protocol import Protocol
 from benchmark.protocol.model import HeldOut
 from benchmark.registry import registry
+from benchmark.scaffold import TEMPLATES, renamed
 from docs.generate.docstrings import cell
 
-MARK = re.compile(r"<!-- table: ([a-z-]+) -->")
+TABLE = re.compile(r"<!-- table: ([a-z-]+) -->")
+PACKAGE = re.compile(r"<!-- package: ([a-z_]+) ([a-z-]+) -->")
 
 
 def with_tables(markdown: str) -> str:
-    """The page with every table that it names."""
-    return MARK.sub(lambda match: TABLES[match[1]](), markdown)
+    """The page with every table and package that it names."""
+    with_packages = PACKAGE.sub(lambda match: package(match[1], match[2]), markdown)
+    return TABLE.sub(lambda match: TABLES[match[1]](), with_packages)
+
+
+def package(template: str, name: str) -> str:
+    """The files that say something in a package of that name, as `benchmark new` writes them."""
+    shown = []
+    for path in sorted((TEMPLATES / template / "my_plugin").rglob("*")):
+        if path.suffix in (".py", ".yaml"):
+            place = renamed(f"{name}/{path.relative_to(TEMPLATES / template)}", name)
+            language = "python" if path.suffix == ".py" else "yaml"
+            text = renamed(path.read_text(encoding="utf-8"), name).rstrip()
+            shown.append(f'``` {{ .{language} title="{place}" }}\n{text}\n```')
+    return "\n\n".join(shown)
 
 
 def protocols() -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,13 +128,19 @@ def test_a_broken_plugin_is_named_with_the_reason(monkeypatch):
     assert "no module named foo" in check.finding
 
 
-def test_a_gpu_that_torch_does_not_see_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr("benchmark.training.devices.device_found", lambda: "cpu")
+@pytest.fixture
+def on_cpu(monkeypatch):
+    """No accelerator, and no torch that takes seconds to say so."""
+    devices = SimpleNamespace(device_found=lambda: "cpu")
+    monkeypatch.setitem(sys.modules, "benchmark.training.devices", devices)
+
+
+def test_a_gpu_that_torch_does_not_see_is_told(on_cpu, monkeypatch, tmp_path):
     monkeypatch.setattr(health, "GPU_DRIVER", tmp_path)
     assert "CUDA build" in health._device().advice
 
 
-def test_little_shared_memory_is_told(monkeypatch, tmp_path):
+def test_little_shared_memory_is_told(on_cpu, monkeypatch, tmp_path):
     monkeypatch.setattr(health, "GPU_DRIVER", tmp_path / "none")
     monkeypatch.setattr(health, "_shared_memory", lambda: 64 * 2**20)
     assert "--shm-size" in health._device().advice
