@@ -99,7 +99,8 @@ def _reproduce_unit(
     protocol = protocol_of(record)
     unit = _unit_of(record, stated)
     fold = Fold(stated.fold, (), (), tuple(sorted(clips, key=lambda clip: clip.id)))
-    computing = stated.cost.computing or Computing()
+    made = stated.cost.computing or Computing()
+    computing = Computing(precision=made.precision, threads=made.threads)
     use_device(device)
     compute_by(computing)
     with tempfile.TemporaryDirectory(prefix="reproduce-") as temporary:
@@ -111,8 +112,8 @@ def _reproduce_unit(
         read_names(place / SPLIT_FILES)
         layout = registry().find("datasets", protocol.test_on.dataset if protocol.test_on else protocol.dataset)
         with closed([*list_files(layout, data.test_root), place / SPLIT_FILES / NAMES], place):
-            made = predict(job_of(unit, machine, place), checkpoint, [TEST], lambda done, total: None)
-    again = made.predictions[TEST]
+            predicted = predict(job_of(unit, machine, place), checkpoint, [TEST], lambda done, total: None)
+    again = predicted.predictions[TEST]
     published = read_predictions(folder / stated.predictions.test.path, protocol.classes)
     row = {clip_id: number for number, clip_id in enumerate(published.ids)}
     differences = np.abs(again.probabilities - published.probabilities[[row[name] for name in again.ids]]).max(axis=1)

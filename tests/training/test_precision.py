@@ -28,6 +28,15 @@ from tests.small_runs import planned
 STEPS, BATCH = 4, 8
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in every unit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class Losses(Hook):
     """The loss of each step."""
 
