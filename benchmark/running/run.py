@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.datasets.splits import Fold
-from benchmark.errors import EnvironmentProblem
+from benchmark.errors import EnvironmentProblem, UnitFailed
 from benchmark.failures import explain, reason_of, stops_everything
 from benchmark.fence import from_outside, prints_apart
 from benchmark.planning.data import Data
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.resources import shared_out, show_devices
 from benchmark.running.machine import Machine
-from benchmark.running.steps import run_unit
+from benchmark.running.relay import Receiver, Sender
+from benchmark.running.steps import note_failure, run_unit
+from benchmark.running.team import TeamFailed, compute_together, device_for_each, started_by_torchrun
 from benchmark.units.unit import Unit
 from benchmark.watcher import Watcher
 
@@ -37,12 +39,13 @@ class Outcome:
 
 
 def run_units(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int = 1) -> Outcome:
-    """Run every unit, `jobs` at a time, each in a process of its own when there are several.
+    """Run every unit, `jobs` at a time, each in a process of its own when there are several, or in several processes.
 
     An interrupt ends the run, and so does what every unit would meet (a full disk); everything else only the unit.
     """
     outcome = Outcome()
-    results = _in_parallel if jobs > 1 else _one_by_one
+    together = machine.computing.processes > 1 and started_by_torchrun() == 1
+    results = _together if together else _in_parallel if jobs > 1 else _one_by_one
     for unit, reason in results(todo, data, machine, watcher, jobs):
         if reason is None:
             outcome.done.append(unit)
@@ -58,6 +61,24 @@ Result = tuple[Unit, str | None]
 def _one_by_one(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
     for unit in todo:
         yield unit, _attempt(unit, data.folds[unit.fold], machine, watcher)
+
+
+def _together(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
+    devices = device_for_each(machine.computing.processes, machine.device)
+    for unit in todo:
+        try:
+            compute_together(devices, _lead_unit, (unit, data.folds[unit.fold], machine), watcher)
+            yield unit, None
+        except UnitFailed as error:
+            yield unit, str(error)
+        except TeamFailed as error:
+            note_failure(machine.runs / unit.folder, str(error))
+            yield unit, str(error)
+
+
+def _lead_unit(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> None:
+    if reason := _attempt(unit, fold, machine, watcher):
+        raise UnitFailed(reason)
 
 
 def _in_parallel(todo: Sequence[Unit], data: Data, machine: Machine, watcher: Watcher, jobs: int) -> Iterator[Result]:
@@ -90,34 +111,12 @@ def _attempt(unit: Unit, fold: Fold, machine: Machine, watcher: Watcher) -> str 
     return None
 
 
-class _Sender(Watcher):
-    """A watcher in a worker that sends what it is told to the caller's process."""
-
-    def __init__(self, events: Any) -> None:
-        self._events = events
-
-    def started(self, *arguments: Any) -> None:
-        self._events.put(("started", arguments))
-
-    def step(self, *arguments: Any) -> None:
-        self._events.put(("step", arguments))
-
-    def epoch(self, *arguments: Any) -> None:
-        self._events.put(("epoch", arguments))
-
-    def predicting(self, *arguments: Any) -> None:
-        self._events.put(("predicting", arguments))
-
-    def scored(self, *arguments: Any) -> None:
-        self._events.put(("scored", arguments))
-
-
-_sender: _Sender
+_sender: Sender
 
 
 def _start_worker(events: Any, devices: Any) -> None:
     global _sender
-    _sender = _Sender(events)
+    _sender = Sender(lambda name, arguments: events.put((name, arguments)))
     follow_parent()
     # Before torch is imported.
     device = devices.get()
@@ -136,9 +135,9 @@ def _listening(events: Any, watcher: Watcher) -> Iterator[None]:
     """Pass on what the workers send, in a thread, until the block ends."""
 
     def listen() -> None:
+        receiver = Receiver(watcher)
         while (event := events.get()) is not None:
-            name, arguments = event
-            getattr(watcher, name)(*arguments)
+            receiver.tell(*event)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
