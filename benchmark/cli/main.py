@@ -36,6 +36,7 @@ from benchmark.cli.output import note, printing_plainly
 from benchmark.cli.parser import Parser, ShowVersions, add_examples
 from benchmark.failures import DEBUG, Interrupted, explain, show_trace
 from benchmark.registry import registry
+from benchmark.running.team import torchrun_led
 
 INTERRUPTED, TERMINATED = 130, 143
 # In the order in which `--help` lists them.
@@ -91,7 +92,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         os.environ[DEBUG] = "1"
     with _signals_raised():
         try:
-            code = options.function(options) or 0
+            with torchrun_led(hasattr(options, "gpus"), getattr(options, "device", "")) as leads:
+                code = (options.function(options) or 0) if leads else 0
             sys.stdout.flush()
         except BaseException as error:
             code = _told(error)

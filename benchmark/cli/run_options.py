@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchmark.cli.output import add_json, positive
 from benchmark.running.machine import Resources
@@ -47,6 +47,20 @@ def add_resources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deterministic", action="store_true", help="only algorithms that give the same digits each time; slower"
     )
+    parser.add_argument(
+        "--micro-batch",
+        type=micro_batch,
+        metavar="N",
+        help="clips that go through the model together, or auto: as many as fit; the batch that is learned from stays",
+    )
+    parser.add_argument(
+        "--checkpointing",
+        action="store_true",
+        help="compute activations again instead of keeping them: less memory, a third more time, the same result",
+    )
+    parser.add_argument(
+        "--gpus", type=positive, metavar="N", help="accelerators that share each batch; default: one, or torchrun's"
+    )
     parser.add_argument("--compile", action="store_true", help="compile the model (torch.compile); needs a C compiler")
 
 
@@ -79,6 +93,9 @@ def resources_of(options: argparse.Namespace) -> Resources:
         precision=options.precision,
         deterministic=options.deterministic,
         compile=options.compile,
+        micro_batch=options.micro_batch,
+        checkpointing=options.checkpointing,
+        gpus=options.gpus,
     )
 
 
@@ -90,6 +107,14 @@ def planning(options: argparse.Namespace) -> Resources:
 def preset_of(options: argparse.Namespace) -> str:
     """The preset that was asked for, or the one that goes with the data."""
     return options.preset or ("small" if options.demo else "paper")
+
+
+def micro_batch(text: str) -> int | Literal["auto"]:
+    """A number of clips, or `auto`."""
+    try:
+        return "auto" if text == "auto" else positive(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a number of clips nor auto") from None
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from benchmark.planning.pretraining_sources import images, videos
 from benchmark.planning.settings import parse_settings
 from benchmark.registry import registry
 from benchmark.running.machine import Resources
+from benchmark.running.team import compute_together, device_for_each, started_by_torchrun, team_size
 from benchmark.specs import NO_PRETRAINING, Pretraining
 from benchmark.units.computing import check_computing
 from benchmark.units.description import described_pretraining
@@ -128,7 +129,7 @@ def pretrain(
         with exclusive(folder, math.inf, watcher.note):
             remove_leftovers(folder)
             if not is_done(folder, read_state(folder, unit)):
-                _train(unit, source, folder, init, resources, watcher)
+                _compute(unit, source, folder, init, resources, watcher)
         state = read_state(folder, unit)
     return Pretrained(folder / WEIGHTS, pretraining.network, preset, state)
 
@@ -170,6 +171,23 @@ def _demo_videos(known: Mapping[str, str], watcher: Watcher) -> Path:
     return demo_data([known["dataset"]], watcher) / known["dataset"] / known["folder"]
 
 
+def _compute(
+    unit: PretrainingUnit,
+    source: Source,
+    folder: Path,
+    init: Mapping[str, Path],
+    resources: Resources,
+    watcher: Watcher,
+) -> None:
+    """Train here, or in several processes."""
+    work = (unit, source, folder, init, resources)
+    size = team_size(resources.gpus)
+    if size == 1 or started_by_torchrun() > 1:
+        _train(*work, watcher)
+    else:
+        compute_together(device_for_each(size, resources.device), _train, work, watcher)
+
+
 def _train(
     unit: PretrainingUnit,
     source: Source,
@@ -188,10 +206,14 @@ def _train(
     computing = resources.computing_on(has_bf16())
     compute_by(computing)
     if state.epoch:
+        if resources.micro_batch == "auto":
+            computing = computing.model_copy(update={"micro_batch": state.computing.micro_batch})
         check_computing(folder, state.computing, computing)
     state.computing = computing
     workers = resources.workers_on(state.device != "cpu")
-    job = PretrainingJob(unit, source, folder, cache_folder() / "frames", workers, init, computing)
+    job = PretrainingJob(
+        unit, source, folder, cache_folder() / "frames", workers, init, computing, resources.checkpointing
+    )
     # Refuses what does not fit together before anything is written.
     epochs = job.config().train_cfg.max_epochs
     if job.preset.decode_size:
@@ -208,4 +230,6 @@ def _train(
             state,
             lambda epoch, step, steps: report((epoch - 1) * steps + step, epochs * steps),
             lambda row: watcher.pretraining_epoch(unit, row, epochs),
+            warn=watcher.note,
+            find=resources.micro_batch == "auto",
         )

@@ -190,7 +190,9 @@ class Cost(FileModel):
     """What a unit took, summed over all its attempts, and on what.
 
     computing: how; None in records from before more than the threads of the processor could be chosen, which have only
-    `threads` instead. hardware: the processor, and of an accelerator its driver, CUDA and cuDNN.
+    `threads` instead. batch_statistics: the clips over which batch norms took their statistics, where a batch was cut
+    and the recipe has more of them; else None. hardware: the processor, and of an accelerator its driver, CUDA and
+    cuDNN.
     """
 
     train_seconds: Seconds
@@ -199,13 +201,16 @@ class Cost(FileModel):
     device: str
     threads: int = Field(default=1, ge=1)
     computing: Computing | None = None
+    batch_statistics: int | None = Field(default=None, ge=1)
     hardware: dict[str, str] = Field(default_factory=dict)
 
     @model_serializer(mode="wrap")
     def _as_it_was(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Either the one or the other: the folder of a published record is named by its hash."""
-        left_out = "computing" if self.computing is None else "threads"
-        return {key: value for key, value in plain(self).items() if key != left_out}
+        left_out = {"computing" if self.computing is None else "threads"}
+        if self.batch_statistics is None:
+            left_out.add("batch_statistics")
+        return {key: value for key, value in plain(self).items() if key not in left_out}
 
 
 class UnitRecord(FileModel):

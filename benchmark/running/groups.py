@@ -165,6 +165,8 @@ def _machine(group: UnitGroup, runs: Path, resources: Resources) -> tuple[Machin
         cache=cache_folder() / "frames",
         device=resources.device,
         computing=computing,
+        find_micro_batch=resources.micro_batch == "auto",
+        checkpointing=resources.checkpointing,
         workers=resources.workers_on(accelerated),
         init=group.init,
     )

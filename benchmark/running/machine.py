@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from benchmark.errors import UsageError
 from benchmark.resources import cores, memory
+from benchmark.running.team import team_size
 from benchmark.units.precision import Precision
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class Machine:
     """Run-time choices: where data and results lie, and what computes. They never change a result's identity.
 
     dataset_root, test_root: where the train and val clips lie, and the test clips. init: weight files by network.
+    find_micro_batch: whether each unit begins by finding the largest micro-batch that fits, instead of `computing`'s.
+    checkpointing: see `Resources`.
     """
 
     runs: Path
@@ -39,6 +43,8 @@ class Machine:
     cache: Path
     device: str = "auto"
     computing: Computing = field(default_factory=_default_computing)
+    find_micro_batch: bool = False
+    checkpointing: bool = False
     workers: int = 0
     init: Mapping[str, Path] = field(default_factory=dict)
 
@@ -52,7 +58,11 @@ class Resources:
     another order and so gives other last digits, which is why it does not follow from the machine. workers: processes
     that read clips for each unit; by default none on a processor and up to eight beside an accelerator. changed: what
     becomes of work that an older recipe or older code has made. precision, deterministic, compile: see `Computing`;
-    `auto` is bf16 on an accelerator that has it, and else fp32.
+    `auto` is bf16 on an accelerator that has it, and else fp32. micro_batch: clips that go through the model together,
+    of a batch that is learned from as a whole all the same; `auto` finds how many fit when a unit begins.
+    checkpointing: what a network's layers compute inside is computed again for the gradients instead of being kept, to
+    the same bits. gpus: accelerators that share the batches of a unit, with a process for each; by default one, or as
+    many as torchrun has started processes.
     """
 
     device: str = "auto"
@@ -63,9 +73,18 @@ class Resources:
     precision: Precision | Literal["auto"] = "auto"
     deterministic: bool = False
     compile: bool = False
+    micro_batch: int | Literal["auto"] | None = None
+    checkpointing: bool = False
+    gpus: int | None = None
 
     def jobs_on(self, accelerated: bool) -> int:
-        """Units at a time."""
+        """Units at a time. Raises UsageError where several were asked for that would share the same accelerators."""
+        if team_size(self.gpus) > 1:
+            if (self.jobs or 1) > 1:
+                raise UsageError(
+                    f"--jobs {self.jobs}: units that are computed on several --gpus run one after the other"
+                )
+            return 1
         if self.jobs is not None:
             return self.jobs
         return 1 if accelerated else max(min(cores() // self.threads, memory() // UNIT_MEMORY, MOST_JOBS), 1)
@@ -76,7 +95,12 @@ class Resources:
 
         precision = ("bf16" if bf16 else "fp32") if self.precision == "auto" else self.precision
         return Computing(
-            precision=precision, deterministic=self.deterministic, compile=self.compile, threads=self.threads
+            precision=precision,
+            deterministic=self.deterministic,
+            compile=self.compile,
+            micro_batch=None if self.micro_batch == "auto" else self.micro_batch,
+            processes=team_size(self.gpus),
+            threads=self.threads,
         )
 
     def workers_on(self, accelerated: bool) -> int:

@@ -163,6 +163,7 @@ def _unit_record(path: Path, folder: Path, state: UnitState) -> UnitRecord:
             attempts=state.attempts,
             device=state.cost.device,
             computing=state.cost.computing,
+            batch_statistics=state.cost.batch_statistics,
             hardware=state.cost.hardware,
         ),
         test_looks=state.test_looks,

@@ -26,7 +26,9 @@ from benchmark.planning.data import Data
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.resources import shared_out, show_devices
 from benchmark.running.machine import Machine
-from benchmark.running.steps import run_unit
+from benchmark.running.relay import Receiver, Sender
+from benchmark.running.steps import note_failure, run_unit
+from benchmark.running.team import TeamFailed, compute_together, device_for_each, started_by_torchrun
 from benchmark.units.state import read_state
 from benchmark.units.unit import Unit
 from benchmark.watcher import Watcher
@@ -126,15 +128,13 @@ def _round(turns: Sequence[_Turn], start: Start, jobs: int) -> Iterator[tuple[_T
 
 @contextlib.contextmanager
 def _hands(watcher: Watcher, machine: Machine, jobs: int) -> Iterator[Start]:
-    """What starts a unit: here and now, or in one of several processes."""
+    """What starts a unit: here and now, in several processes together, or in one of several."""
+    if machine.computing.processes > 1 and started_by_torchrun() == 1:
+        devices_of_each = device_for_each(machine.computing.processes, machine.device)
+        yield lambda turn: _done(_together(turn, devices_of_each, watcher))
+        return
     if jobs == 1:
-
-        def at_once(turn: _Turn) -> Future[Result]:
-            future: Future[Result] = Future()
-            future.set_result(_attempt(turn, watcher))
-            return future
-
-        yield at_once
+        yield lambda turn: _done(_attempt(turn, watcher))
         return
     from benchmark.training.devices import visible_devices
 
@@ -145,6 +145,21 @@ def _hands(watcher: Watcher, machine: Machine, jobs: int) -> Iterator[Start]:
         devices.put(device)
     with _listening(events, watcher), worker_pool(jobs, _start_worker, (events, devices), died=DIED) as pool:
         yield lambda turn: pool.submit(_work, turn)
+
+
+def _done(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future
+
+
+def _together(turn: _Turn, devices: Sequence[str], watcher: Watcher) -> Result:
+    """Run the unit in several processes, of which the first holds it."""
+    try:
+        return compute_together(devices, _attempt, (turn,), watcher)
+    except TeamFailed as error:
+        note_failure(turn.machine.runs / turn.unit.folder, str(error))
+        return str(error)
 
 
 def _attempt(turn: _Turn, watcher: Watcher) -> Result:
@@ -165,37 +180,12 @@ def _attempt(turn: _Turn, watcher: Watcher) -> Result:
     return None
 
 
-class _Sender(Watcher):
-    """A watcher in a worker that sends what it is told to the caller's process."""
-
-    def __init__(self, events: Any) -> None:
-        self._events = events
-
-    def started(self, *arguments: Any) -> None:
-        self._events.put(("started", arguments))
-
-    def step(self, *arguments: Any) -> None:
-        self._events.put(("step", arguments))
-
-    def epoch(self, *arguments: Any) -> None:
-        self._events.put(("epoch", arguments))
-
-    def predicting(self, *arguments: Any) -> None:
-        self._events.put(("predicting", arguments))
-
-    def scored(self, *arguments: Any) -> None:
-        self._events.put(("scored", arguments))
-
-    def finished_elsewhere(self, *arguments: Any) -> None:
-        self._events.put(("finished_elsewhere", arguments))
-
-
-_sender: _Sender
+_sender: Sender
 
 
 def _start_worker(events: Any, devices: Any) -> None:
     global _sender
-    _sender = _Sender(events)
+    _sender = Sender(lambda name, arguments: events.put((name, arguments)))
     follow_parent()
     # Before torch is imported.
     device = devices.get()
@@ -214,9 +204,9 @@ def _listening(events: Any, watcher: Watcher) -> Iterator[None]:
     """Pass on what the workers send, in a thread, until the block ends."""
 
     def listen() -> None:
+        receiver = Receiver(watcher)
         while (event := events.get()) is not None:
-            name, arguments = event
-            getattr(watcher, name)(*arguments)
+            receiver.tell(*event)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()

@@ -92,6 +92,14 @@ def run_unit(
     return state
 
 
+def note_failure(folder: Path, reason: str) -> None:
+    """Write down why a unit failed whose process could not."""
+    state = read_state(folder)
+    if state is not None:
+        state.status, state.error = "failed", reason
+        save_state(folder, state)
+
+
 def _prepare(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path) -> Fold:
     """Write the split files: labels and targets for train, labels for the watched split, none for test.
 
@@ -146,9 +154,11 @@ def _unreadable(clips: Sequence[Clip], unit: Unit, machine: Machine) -> list[str
 
 def _train(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path, watcher: Watcher) -> None:
     from benchmark.training.devices import compute_by, hardware, use_device
-    from benchmark.training.unit import train, try_initial
+    from benchmark.training.distributed import along, lead
+    from benchmark.training.unit import micro_batch_of, train, try_initial
 
     if state.epoch:
+        machine = _as_begun(machine, state)
         check_computing(folder, state.cost.computing, machine.computing)
     state.status = "training"
     state.cost.computing = machine.computing
@@ -167,17 +177,32 @@ def _train(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: P
         save_state(folder, state)
         watcher.epoch(unit, row)
 
-    with closed(_closed_files(unit, machine, folder), folder):
+    files = _closed_files(unit, machine, folder)
+    with closed(files, folder):
         job = job_of(unit, machine, folder)
+        if machine.find_micro_batch and not state.epoch:
+            lead(along, micro_batch_of, job, folder / SPLIT_FILES, files)
+            state.cost.computing = machine.computing.model_copy(update={"micro_batch": micro_batch_of(job)})
+            job = replace(job, computing=state.cost.computing)
         if state.initial is None and machine.init:
             state.initial = {name: weights for name, (_, weights) in try_initial(job).items()}
-            save_state(folder, state)
-        trained = train(job, partial(watcher.step, unit), on_epoch, _history(state, unit, fold))
+        save_state(folder, state)
+        lead(along, train, job, folder / SPLIT_FILES, files)
+        trained = train(job, partial(watcher.step, unit), on_epoch, _history(state, unit, fold), watcher.note)
+    state.cost.batch_statistics = trained.statistics
     state.selected = Selected(
         epoch=trained.epoch, epochs=trained.epochs, value=trained.value, sha256=hash_file(trained.checkpoint)
     )
     state.status = "selected"
     save_state(folder, state)
+
+
+def _as_begun(machine: Machine, state: UnitState) -> Machine:
+    """The machine with the micro-batch that was found for the unit, where one was to be found."""
+    if not machine.find_micro_batch:
+        return machine
+    found = {"micro_batch": state.cost.computing.micro_batch}
+    return replace(machine, computing=machine.computing.model_copy(update=found))
 
 
 def _history(state: UnitState, unit: Unit, fold: Fold) -> list[Training]:
@@ -206,7 +231,7 @@ def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> 
         raise UnitFailed(f"its model was not trained: see {source_folder}")
     if source.identity != unit.source:
         raise IntegrityError(f"{source_folder}: is not the unit whose checkpoint is to be tested; run it again")
-    check_computing(source_folder, source.cost.computing, machine.computing)
+    check_computing(source_folder, source.cost.computing, _as_begun(machine, source).computing)
     if "val" in source.predictions:
         val = predictions_name("val")
         with replacing(folder / val) as temporary:
@@ -217,7 +242,7 @@ def _take_over(state: UnitState, unit: Unit, machine: Machine, folder: Path) -> 
             )
         state.predictions["val"] = source.predictions["val"]
     state.selected, state.epoch, state.cost.device = source.selected, source.epoch, source.cost.device
-    state.cost.computing = machine.computing
+    state.cost.computing = source.cost.computing if machine.find_micro_batch else machine.computing
     state.initial = source.initial
     state.status = "selected"
     save_state(folder, state)
@@ -230,10 +255,12 @@ def _source_folder(unit: Unit, machine: Machine) -> Path:
 
 def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder: Path, watcher: Watcher) -> None:
     from benchmark.training.devices import compute_by, use_device
+    from benchmark.training.distributed import along, lead
     from benchmark.training.hooks import BEST, LAST
     from benchmark.training.unit import predict
 
     assert state.selected is not None
+    machine = _as_begun(machine, state)
     check_computing(folder, state.cost.computing, machine.computing)
     trained_in = _source_folder(unit, machine)
     checkpoint = trained_in / CHECKPOINTS / (LAST if unit.protocol.selection.policy == "last" else BEST)
@@ -246,7 +273,9 @@ def _predict(state: UnitState, unit: Unit, fold: Fold, machine: Machine, folder:
     clock = time.monotonic()
     missing = [split for split in unit.protocol.predicted_splits if split not in state.predictions]
     job = job_of(unit, machine, folder)
-    with closed(_closed_files(unit, machine, folder), folder):
+    files = _closed_files(unit, machine, folder)
+    with closed(files, folder):
+        lead(along, partial(predict, checkpoint=checkpoint, splits=missing), job, folder / SPLIT_FILES, files)
         predicted = predict(job, checkpoint, missing, partial(watcher.predicting, unit))
     state.parameters, state.gflops = predicted.parameters, round(predicted.gflops, 6)
     for split, values in predicted.predictions.items():
@@ -289,4 +318,5 @@ def job_of(unit: Unit, machine: Machine, folder: Path, corruption: tuple[str, in
     from benchmark.training.unit import Job
 
     places = (folder, machine.dataset_root, machine.test_root, machine.cache)
-    return Job(unit, *places, machine.workers, machine.init, machine.computing, corruption)
+    chosen = (machine.workers, machine.init, machine.computing, machine.checkpointing)
+    return Job(unit, *places, *chosen, corruption)

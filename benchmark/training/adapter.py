@@ -28,6 +28,20 @@ from benchmark.training.weights import read_checkpoint
 CPU_DDP_WRAPPER = {"type": "MMDistributedDataParallel", "device_ids": None}
 
 
+def data_parallel() -> dict[str, Any]:
+    """Options of a Runner that trains in a process group which is there already.
+
+    A network may have parts that a batch does not reach, such as an expert that no token chose.
+    """
+    # Read, though `device_ids` says it, and warned of where they are missing.
+    for name, value in (("LOCAL_RANK", "0"), ("OMP_NUM_THREADS", "1"), ("MKL_NUM_THREADS", "1")):
+        os.environ.setdefault(name, value)
+    # Every process sees its own device alone, whose number is 0; without one, no number at all.
+    devices = [0] if torch.cuda.is_available() else None
+    wrapper = {**CPU_DDP_WRAPPER, "device_ids": devices, "broadcast_buffers": False, "find_unused_parameters": True}
+    return {"launcher": "pytorch", "cfg": {"model_wrapper_cfg": wrapper}}
+
+
 def import_mmaction() -> None:
     """Import every MMAction2 model, transform and loss, so that their type names can be built.
 

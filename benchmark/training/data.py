@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,23 +85,50 @@ class EpochSampler(DefaultSampler):
     """MMEngine's sampler, yielding (epoch, index, copy) so that both reach the clip's random stream.
 
     copies: how often each drawn clip comes, one right after the other (repeated augmentation). balanced: draw clips
-    with replacement, all classes equally often, as many as there are, instead of every clip once.
+    with replacement, all classes equally often, as many as there are, instead of every clip once. share: (batch, start,
+    stop) to yield only these places of every complete batch, of an order that is the same in all processes; without it
+    the processes take turns.
     """
 
-    def __init__(self, dataset: BaseDataset, copies: int = 1, balanced: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        dataset: BaseDataset,
+        copies: int = 1,
+        balanced: bool = False,
+        share: tuple[int, int, int] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dataset, **kwargs)
         self.copies = copies
+        self.share = share
+        if share:
+            self.rank, self.world_size = 0, 1
+            self.num_samples = self.total_size = len(dataset)
         # As likely as its class is rare.
         self.weights = _rarity([dataset.get_cat_ids(index)[0] for index in range(len(dataset))]) if balanced else None
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        if self.share is None:
+            yield from self._order()
+            return
+        batch, start, stop = self.share
+        complete = self.num_samples * self.copies // batch * batch
+        for place, each in enumerate(itertools.islice(self._order(), complete)):
+            if start <= place % batch < stop:
+                yield each
+
+    def __len__(self) -> int:
+        drawn = self.num_samples * self.copies
+        if self.share is None:
+            return drawn
+        batch, start, stop = self.share
+        return drawn // batch * (stop - start)
+
+    def _order(self) -> Iterator[tuple[int, int, int]]:
         drawn = self._draw(self.weights) if self.weights else ((index, 0) for index in super().__iter__())
         for index, before in drawn:
             for copy in range(self.copies):
                 yield self.epoch, index, before * self.copies + copy
-
-    def __len__(self) -> int:
-        return self.num_samples * self.copies
 
     def _draw(self, weights: list[float]) -> list[tuple[int, int]]:
         """This process's share of the epoch: indices, each with how often it was drawn before, by any process."""

@@ -26,6 +26,7 @@ from benchmark.scoring.frames import to_frames
 from benchmark.scoring.metrics import confusion_matrix
 from benchmark.scoring.predictions import Predictions
 from benchmark.specs import MetricSpec
+from benchmark.training.distributed import add_up, gather_objects, rank
 from benchmark.training.randomness import seed_everything
 from benchmark.training.seeds import derive_seed
 from benchmark.training.weights import ORIGIN, Origin
@@ -34,6 +35,10 @@ from benchmark.video.sampling import nearest
 LAST, BEST = "last.pth", "best.pth"
 # One line of metrics.jsonl: epoch, loss, val scores, seconds.
 EpochRow = dict[str, Any]
+
+
+def untold(*_: Any) -> None:
+    """Tell nobody."""
 
 
 class WatchedScores(BaseMetric):
@@ -56,6 +61,12 @@ class WatchedScores(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep (id, class probabilities) of every clip or window."""
         self.results += [scored(sample, self.frames) for sample in data_samples]
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Scores by metric name, over the `size` samples of all processes, which took turns."""
+        results = in_turn(gather_objects(self.results), size)
+        self.results.clear()
+        return self.compute_metrics(results)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Scores by metric name."""
@@ -104,6 +115,11 @@ def predictions_of(scores: Sequence[tuple[str, np.ndarray]], frames: Mapping[str
     return Predictions(ids, np.stack(probabilities))
 
 
+def in_turn(found: Sequence[Sequence[Any]], size: int) -> list[Any]:
+    """What processes found that took turns at `size` samples, in their order; the last ones may be there twice."""
+    return [each for turn in zip(*found, strict=True) for each in turn][:size]
+
+
 class SeedEpochs(Hook):
     """Start every epoch's random stream from (seed, epoch): MMEngine does not restore it on resume.
 
@@ -138,7 +154,8 @@ class KeepCheckpoints(Hook):
 
     MMEngine's CheckpointHook deletes the old best before it writes the new one. Here `last.pth` is replaced in one
     rename and carries the history of epochs; `best.pth` is then linked to it in another, and metrics.jsonl written. A
-    kill in between is mended on resume, because the history says all that is needed.
+    kill in between is mended on resume, because the history says all that is needed. Of processes that train together
+    only the first one writes.
 
     origin: what every checkpoint says of itself to those who read it as a weight file.
     """
@@ -174,6 +191,8 @@ class KeepCheckpoints(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take up the history where the checkpoint left it."""
         self.history = list(checkpoint["meta"].get("history", []))
+        if rank():
+            return
         if self.history and best_epoch(self.history, self.select) == self.history[-1]["epoch"]:
             self._link_best()
         write_text(self.metrics_file, metrics_lines(self.history))
@@ -197,11 +216,13 @@ class KeepCheckpoints(Hook):
         self._finish(runner, runner.epoch, dict(metrics or {}))
 
     def _finish(self, runner: Runner, epoch: int, scores: dict[str, float]) -> None:
-        loss = float(torch.stack(self._losses).mean())
+        loss = float(add_up(torch.stack(self._losses).mean()))
         if not math.isfinite(loss):
             raise UnitFailed(f"the training loss became {loss} in epoch {epoch}; a lower learning rate may help")
         row = {"epoch": epoch, "loss": loss, "val": scores, "seconds": round(time.monotonic() - self._started, 3)}
         self.history.append(row)
+        if rank():
+            return
         self._save(runner, epoch)
         if best_epoch(self.history, self.select) == epoch:
             self._link_best()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmengine.config import Config
@@ -26,6 +26,7 @@ from benchmark.training.config import (
     packing,
     schedule_config,
 )
+from benchmark.training.distributed import along, lead, rank
 from benchmark.training.registered import check_registered
 from benchmark.training.weights import Origin, read_checkpoint, read_weight_file, write_weights
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
@@ -40,9 +41,19 @@ from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS
 import_mmaction()
 
 from benchmark.training.data import plain_clip_errors  # noqa: E402
-from benchmark.training.hooks import LAST, EpochRow, KeepCheckpoints, ReportSteps, SeedEpochs, TellEpoch  # noqa: E402
-from benchmark.training.loop import initialise, make_runner  # noqa: E402
-from benchmark.training.statistics import PartStatistics  # noqa: E402
+from benchmark.training.hooks import (  # noqa: E402
+    LAST,
+    EpochRow,
+    KeepCheckpoints,
+    ReportSteps,
+    SeedEpochs,
+    TellEpoch,
+    untold,
+)
+from benchmark.training.loop import cut_of, initialise, make_runner  # noqa: E402
+from benchmark.training.memory import find_micro_batch  # noqa: E402
+from benchmark.training.shares import bare  # noqa: E402
+from benchmark.training.statistics import FEWER_CLIPS, fewer_clips, statistics_hook  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,7 @@ class PretrainingJob:
     workers: int
     init: Mapping[str, Path]
     computing: Computing
+    checkpointing: bool = False
 
     def config(self) -> Config:
         """The resolved MMEngine config; also makes sure that every type name in it is registered."""
@@ -99,26 +111,18 @@ def pretrain(
     state: PretrainingState,
     on_step: Callable[[int, int, int], None],
     on_epoch: Callable[[EpochRow], None],
+    warn: Callable[[str], None] = untold,
+    find: bool = False,
 ) -> None:
-    """Train, or go on training, and write the weights that the method starts from; `state` is kept on disk."""
+    """Train, or go on training, and write the weights that the method starts from; `state` is kept on disk.
+
+    warn: see `train` of a unit. find: whether a new one begins by finding the largest micro-batch that fits, instead of
+    the job's.
+    """
     hidden, names = hide({"train": job.source.samples})
     write_names(job.folder, names)
     write_json(job.folder / ROWS, {"metainfo": {"split": "train"}, "data_list": hidden["train"]})
     read_names(job.folder)  # before it is closed
-    with closed([*job.source.lists, job.folder / NAMES], job.folder):
-        _train(job, state, on_step, on_epoch)
-
-
-def _train(
-    job: PretrainingJob,
-    state: PretrainingState,
-    on_step: Callable[[int, int, int], None],
-    on_epoch: Callable[[EpochRow], None],
-) -> None:
-    config = job.config()
-    write_text(job.folder / CONFIG, config.pretty_text)
-    checkpoints = job.folder / CHECKPOINTS
-    checkpoints.mkdir(parents=True, exist_ok=True)
     clock = time.monotonic()
 
     def finished(row: EpochRow) -> None:
@@ -129,23 +133,53 @@ def _train(
         save_state(job.folder, state)
         on_epoch(row)
 
-    keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched=False, select=None, report=finished)
-    seed = str(job.unit.seed)
-    hooks = [SeedEpochs(seed), TellEpoch(), keeper, ReportSteps(on_step)]
-    if clips := job.preset.statistics:
-        hooks.append(PartStatistics(clips))
-    runner = make_runner(config, job.folder, hooks, checkpoints / LAST, job.computing)
+    files = [*job.source.lists, job.folder / NAMES]
+    with closed(files, job.folder):
+        if find and not state.epoch:
+            lead(along, micro_batch_of, job, job.folder, files)
+            state.computing = job.computing.model_copy(update={"micro_batch": micro_batch_of(job)})
+            job = replace(job, computing=state.computing)
+            save_state(job.folder, state)
+        lead(along, learn, job, job.folder, files)
+        learn(job, on_step, finished, warn)
+        state.weights = _export(job, job.folder / CHECKPOINTS / LAST)
+    save_state(job.folder, state)
+
+
+def micro_batch_of(job: PretrainingJob) -> int:
+    """The largest micro-batch that fits into the memory of every process; see `find_micro_batch`."""
+    config = job.config()
+    return find_micro_batch(config, job.computing, cut_of(config, None), job.checkpointing)
+
+
+def learn(
+    job: PretrainingJob,
+    on_step: Callable[[int, int, int], None] = untold,
+    on_epoch: Callable[[EpochRow], None] = untold,
+    warn: Callable[[str], None] = untold,
+) -> None:
+    """Train, or go on training. In a group of processes all of them have to call it, and the first one writes."""
+    config = job.config()
+    if rank() == 0:
+        write_text(job.folder / CONFIG, config.pretty_text)
+    checkpoints = job.folder / CHECKPOINTS
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched=False, select=None, report=on_epoch)
+    hooks = [SeedEpochs(str(job.unit.seed)), TellEpoch(), keeper, ReportSteps(on_step)]
+    cut, statistics = cut_of(config, job.computing.micro_batch), job.preset.statistics
+    hooks += statistics_hook(statistics, cut)
+    runner = make_runner(config, job.folder, hooks, checkpoints / LAST, job.computing, None, job.checkpointing)
+    if fewer := fewer_clips(runner.model, statistics, cut):
+        warn(FEWER_CLIPS.format(f"{job.unit.method} {job.unit.pretraining}", fewer, statistics or cut.batch))
     try:
         if job.init and not (checkpoints / LAST).is_file():
             initialise(runner)
-            for network, report in load_networks(runner.model, job.method, job.init).items():
+            for network, report in load_networks(bare(runner.model), job.method, job.init).items():
                 runner.logger.info(f"initial weights {network}={job.init[network]}: {report}")
         with plain_clip_errors():
             runner.train()
     finally:
         close_logger(runner)
-    state.weights = _export(job, checkpoints / LAST)
-    save_state(job.folder, state)
 
 
 def _export(job: PretrainingJob, checkpoint: Path) -> str:

@@ -31,3 +31,11 @@ def clip_stream(seed: int) -> Iterator[None]:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
         torch.set_rng_state(torch_state)
+
+
+@contextlib.contextmanager
+def own_stream(seed: int) -> Iterator[None]:
+    """As `clip_stream`, for what a model draws: the accelerator's generator starts from `seed` as well."""
+    with clip_stream(seed), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

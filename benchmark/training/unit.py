@@ -24,6 +24,7 @@ from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
 from benchmark.training.computing import compute_in
 from benchmark.training.config import build_config
+from benchmark.training.distributed import gather_objects, rank
 from benchmark.units.clip_names import read_names
 from benchmark.units.computing import Computing
 from benchmark.units.history import InitialWeights, Training
@@ -51,14 +52,18 @@ from benchmark.training.hooks import (  # noqa: E402
     WatchedScores,
     best_epoch,
     frames_of,
+    in_turn,
     predictions_of,
     scored,
+    untold,
 )
 from benchmark.training.initial_weights import load_initial  # noqa: E402
-from benchmark.training.loop import initialise, loader_config, make_runner, samples_of  # noqa: E402
+from benchmark.training.loop import cut_of, initialise, make_runner, predicting, samples_of  # noqa: E402
+from benchmark.training.memory import find_micro_batch, memory_told  # noqa: E402
 from benchmark.training.operations import count_operations  # noqa: E402
 from benchmark.training.shapes import shapes_told  # noqa: E402
-from benchmark.training.statistics import PartStatistics  # noqa: E402
+from benchmark.training.shares import bare  # noqa: E402
+from benchmark.training.statistics import FEWER_CLIPS, fewer_clips, statistics_hook  # noqa: E402
 from benchmark.training.views import averaged, viewed  # noqa: E402
 from benchmark.training.weights import ORIGIN, Origin, read_checkpoint, read_weight_file  # noqa: E402
 
@@ -78,6 +83,7 @@ class Job:
     workers: int
     init: Mapping[str, Path] = field(default_factory=dict)
     computing: Computing = field(default_factory=Computing)
+    checkpointing: bool = False
     corruption: tuple[str, int] | None = None
 
     def config(self) -> Config:
@@ -91,12 +97,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves: the selected epoch, its value on the watched split, and how many epochs ran."""
+    """What training leaves: the selected epoch, its value on the watched split, and how many epochs ran.
+
+    statistics: the clips over which batch norms took their statistics, where the recipe has more; else None.
+    """
 
     epoch: int
     value: float | None
     epochs: int
     checkpoint: Path
+    statistics: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,20 +123,23 @@ class Predicted:
 
 def train(
     job: Job,
-    on_step: Callable[[int, int, int], None],
-    on_epoch: Callable[[EpochRow], None],
+    on_step: Callable[[int, int, int], None] = untold,
+    on_epoch: Callable[[EpochRow], None] = untold,
     history: Sequence[Training] = (),
+    warn: Callable[[str], None] = untold,
 ) -> Trained:
     """Train on train, score the watched split after every epoch, keep the last and the best checkpoint; resumes.
 
-    history: every training behind what this leaves, which its checkpoints then say.
+    history: every training behind what this leaves, which its checkpoints then say. warn: of what is not as the recipe
+    has it. In a group of processes all of them have to call it, and the first one writes.
     """
     unit, config = job.unit, job.config()
     select = None if unit.protocol.selection.policy == "last" else unit.protocol.selection.metric
     watched = unit.protocol.watched_split is not None
     checkpoints = job.folder / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
-    write_text(job.folder / CONFIG, config.pretty_text)
+    if rank() == 0:
+        write_text(job.folder / CONFIG, config.pretty_text)
     origin = Origin(
         unit.method,
         MODEL,
@@ -138,16 +151,19 @@ def train(
     )
     keeper = KeepCheckpoints(checkpoints, job.folder / METRICS, watched, select, on_epoch, origin)
     hooks = [SeedEpochs(unit.random_seed), TellEpoch(), keeper, ReportSteps(on_step)]
-    if clips := preset_of_unit(unit).statistics:
-        hooks.append(PartStatistics(clips))
+    cut, statistics = cut_of(config, job.computing.micro_batch), preset_of_unit(unit).statistics
+    hooks += statistics_hook(statistics, cut)
     metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
     last = checkpoints / LAST
     watching = (
         WatchedScores(samples_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None
     )
-    runner = make_runner(config, job.folder, hooks, last, job.computing, watching)
+    runner = make_runner(config, job.folder, hooks, last, job.computing, watching, job.checkpointing)
     if config.train_cfg.max_epochs == 0:
         return _untrained(runner, job, checkpoints / (BEST if select else LAST), origin)
+    fewer = fewer_clips(runner.model, statistics, cut)
+    if fewer:
+        warn(FEWER_CLIPS.format(unit.variant, fewer, statistics or cut.batch))
     try:
         if job.init and not last.is_file():
             _start_from(runner, job)
@@ -158,7 +174,13 @@ def train(
     epoch = best_epoch(keeper.history, select)
     row = keeper.history[epoch - 1]
     value = row["val"].get(unit.protocol.selection.metric)
-    return Trained(epoch, value, len(keeper.history), checkpoints / (BEST if select else LAST))
+    return Trained(epoch, value, len(keeper.history), checkpoints / (BEST if select else LAST), fewer)
+
+
+def micro_batch_of(job: Job) -> int:
+    """The largest micro-batch of the unit that fits into the memory of every process; see `find_micro_batch`."""
+    config = job.config()
+    return find_micro_batch(config, job.computing, cut_of(config, None), job.checkpointing)
 
 
 def _shapes_told(unit: Unit) -> AbstractContextManager[None]:
@@ -173,15 +195,20 @@ def _untrained(runner: UnitRunner, job: Job, checkpoint: Path, origin: Origin) -
         _start_from(runner, job)
     finally:
         close_logger(runner)
-    with replacing(checkpoint) as temporary:
-        torch.save(
-            {"state_dict": runner.model.state_dict(), "meta": {"history": [], ORIGIN: origin.metadata()}}, temporary
-        )
+    if rank() == 0:
+        about = {"history": [], ORIGIN: origin.metadata()}
+        with replacing(checkpoint) as temporary:
+            torch.save({"state_dict": bare(runner.model).state_dict(), "meta": about}, temporary)
     return Trained(epoch=0, value=None, epochs=0, checkpoint=checkpoint)
 
 
-def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None]) -> Predicted:
-    """Class probabilities of every clip (or labelled frame) of `splits` under the checkpoint."""
+def predict(
+    job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable[[int, int], None] = untold
+) -> Predicted:
+    """Class probabilities of every clip (or labelled frame) of `splits` under the checkpoint.
+
+    In a group of processes all of them have to call it, and each predicts its part.
+    """
     config, names = job.config(), read_names(job.folder / SPLIT_FILES)
     model = MODELS.build(config.model)
     model.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
@@ -191,14 +218,15 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
     if job.unit.views and preset.views:
         for split, loader in configs.items():
             configs[split], weights[split] = viewed(loader, preset.views, preset.sampling, names)
-    loaders = {split: Runner.build_dataloader(loader_config(loader)) for split, loader in configs.items()}
+    loaders = {split: Runner.build_dataloader(predicting(loader, job.computing)) for split, loader in configs.items()}
     total, done = sum(len(loader) for loader in loaders.values()), 0
     results: dict[str, Predictions] = {}
     operations = 0
     for split, loader in loaders.items():
         frames = frames_of(samples_of(config[f"{split}_dataloader"]))
         scores: list[tuple[str, np.ndarray]] = []
-        with plain_clip_errors(), _shapes_told(job.unit), torch.inference_mode():
+        told = memory_told(loader.batch_size), _shapes_told(job.unit)
+        with plain_clip_errors(), told[0], told[1], torch.inference_mode():
             for batch in loader:
                 if done == 0:
                     # Before it is compiled, which hides operations from whoever counts them.
@@ -208,6 +236,7 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
                 scores += [scored(sample.to_dict(), frames) for sample in samples]
                 done += 1
                 on_step(done, total)
+        scores = in_turn(gather_objects(scores), len(loader.dataset))
         results[split] = predictions_of(averaged(scores, weights[split]) if weights else scores, frames)
         if names is not None:
             results[split] = replace(results[split], ids=tuple(map(names.id_of, results[split].ids)))
@@ -222,7 +251,7 @@ def predict(job: Job, checkpoint: Path, splits: Sequence[str], on_step: Callable
 def _start_from(runner: UnitRunner, job: Job) -> None:
     """Load initial weights, written to the log with everything that did not fit."""
     initialise(runner)
-    for network, report in load_initial(runner.model, job.unit, job.init).items():
+    for network, report in load_initial(bare(runner.model), job.unit, job.init).items():
         runner.logger.info(f"initial weights {network}={job.init[network]}: {report}")
 
 

@@ -60,7 +60,7 @@ def check_computing(folder: Path, begun_with: Computing, now: Computing) -> None
 
 def _option(name: str, value: Any) -> str:
     """As on the command line."""
-    option = "--" + name.replace("_", "-")
+    option = "--gpus" if name == "processes" else "--" + name.replace("_", "-")
     if value is None or value is False:
         return f"no {option}"
     return option if value is True else f"{option} {value}"

@@ -55,7 +55,10 @@ class SplitFacts(BaseModel):
 
 
 class Cost(BaseModel):
-    """What it took, summed over resumes, on what, and how it was computed."""
+    """What it took, summed over resumes, on what, and how it was computed.
+
+    batch_statistics: see the record's `Cost`.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,6 +66,7 @@ class Cost(BaseModel):
     predict_seconds: float = 0.0
     device: str = ""
     computing: Computing = Computing()
+    batch_statistics: int | None = None
     hardware: dict[str, str] = {}
 
     _before = model_validator(mode="before")(computing_before)

@@ -114,14 +114,22 @@ class MaskedModel(BaseModel):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1, 1) / 255, persistent=False)
 
     def forward(self, inputs: Tensor, data_samples: Any = None, mode: str = "loss") -> dict[str, Tensor] | Tensor:
-        """Hide tokens at random in clips (B, 1, 3, T, H, W) and give the loss, or (`tensor`) what was rebuilt."""
+        """Hide tokens at random in clips (B, 1, 3, T, H, W) and give the loss, or (`tensor`) what was rebuilt.
+
+        Samples that have masks, `drawn` for the batch that they are a part of, bring them along.
+        """
         frames = inputs.flatten(0, 1)
-        mask = self.draw_mask(frames)
+        drawn = [sample.drawn for sample in data_samples or () if "drawn" in sample]
+        mask = torch.stack(drawn) if drawn else self.draw_mask(frames)
         if mode == "loss":
             return {"loss": self.masked_loss(frames, mask)}
         if mode == "tensor":
             return self.reconstruct(frames, mask)
         raise ValueError(f"a masked autoencoder has no mode '{mode}'; it has 'loss' and 'tensor'")
+
+    def draw_for_batch(self, inputs: Tensor) -> Tensor:
+        """The masks (B, N) of a whole batch of clips (B, 1, 3, T, H, W), of which only the shape counts."""
+        return self.draw_mask(inputs.flatten(0, 1))
 
     @abstractmethod
     def draw_mask(self, frames: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,6 +32,8 @@ class EmotionAnchors(nn.Module):
         # In the state dict, so that a resumed training goes on with the same anchors.
         self.register_buffer("features", torch.rand(classes, size, dim))
         self.register_buffer("probabilities", torch.rand(classes, size, classes))
+        # Of the batch that is being learned from; its clips become anchors when it is over.
+        self.seen: list[tuple[Tensor, Tensor, Tensor]] = []
         self.set_epoch(0, 100)
 
     def set_epoch(self, epoch: int, epochs: int) -> None:
@@ -54,6 +58,16 @@ class EmotionAnchors(nn.Module):
     def forward(self, features: Tensor, logits: Tensor) -> Tensor:
         """The weighted loss: binary cross-entropy of each logit, averaged over clips and classes."""
         return self.weight * F.binary_cross_entropy_with_logits(logits, self.targets(features))
+
+    def remember(self, features: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Keep what may become anchors; see `update`."""
+        self.seen.append((features.detach(), logits.detach(), labels))
+
+    def end_batch(self, gather: Callable[[Tensor], Tensor]) -> None:
+        """Update with all clips of the batch."""
+        if self.seen:
+            self.update(*(gather(torch.cat(rows)) for rows in zip(*self.seen, strict=True)))
+            self.seen.clear()
 
     @torch.no_grad()
     def update(self, features: Tensor, logits: Tensor, labels: Tensor) -> None:

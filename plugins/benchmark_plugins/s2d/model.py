@@ -147,5 +147,5 @@ class S2DHead(BaseHead):
         if hasattr(self, "anchors"):
             losses["loss_sdl"] = self.anchors(feature, logits)
             labels = torch.stack([sample.gt_label for sample in data_samples]).argmax(dim=1)
-            self.anchors.update(feature, logits, labels.to(logits.device))
+            self.anchors.remember(feature, logits, labels.to(logits.device))
         return losses

@@ -104,6 +104,17 @@ def _of_clip(logits: Tensor) -> Tensor:
 class NoiseAwareRecognizer(BaseRecognizer):
     """Clips (B, T, 3, H, W) to frame logits (B, T, K); without a temporal encoder (`neck`) and with T = 1, NLA."""
 
+    @property
+    def summed_losses(self) -> tuple[str, ...]:
+        """The official code adds up the disagreement of all samples."""
+        return ("loss_agreement",) if self.cls_head.loss_cls.agreement_reduction == "sum" else ()
+
+    def clip_weights(self, data_samples: list) -> Tensor:
+        """A clip counts by what is compared with a label: itself, or its labelled frames."""
+        if self.cls_head.level == "frame" and "frame_target" in data_samples[0]:
+            return torch.stack([(sample.frame_target.sum(dim=1) > 0).sum() for sample in data_samples])
+        return torch.ones(len(data_samples), device=data_samples[0].gt_label.device)
+
     def extract_feat(self, inputs: Tensor, stage: str = "neck", **_: Any) -> tuple[Tensor, dict]:
         """Features (B, T, D) after `backbone` or `neck`, or logits (B, T, K) after `head`."""
         feats = self.backbone(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
