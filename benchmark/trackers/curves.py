@@ -54,7 +54,6 @@ class Curves(Watcher, ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._open: dict[str, Curve] = {}
-        self._last: dict[str, int] = {}
 
     @abstractmethod
     def begin(self, tracked: Tracked) -> Curve:
@@ -102,13 +101,13 @@ class Curves(Watcher, ABC):
     def _begin(self, tracked: Tracked) -> None:
         self._end(tracked.identity, {}, failed=True)
         self._open[tracked.identity] = self.begin(tracked)
-        self._last[tracked.identity] = 0
 
     def _log(self, identity: str, row: Mapping[str, Any], watched: str) -> None:
         scores = {f"{watched}/{name}": value for name, value in row.get("val", {}).items()}
         values = {"train/loss": row["loss"], "train/seconds": row["seconds"], **scores}
-        self._last[identity] = row["epoch"]
-        self._open[identity].log(row["epoch"], values)
+        # Of units side by side, that one failed can be known before its last epochs are told.
+        if identity in self._open:
+            self._open[identity].log(row["epoch"], values)
 
     def _end(self, identity: str, result: Mapping[str, float], failed: bool) -> None:
         curve = self._open.pop(identity, None)

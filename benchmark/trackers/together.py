@@ -83,6 +83,8 @@ class Together(Watcher):
                 with fenced(f"tracker '{name}'"):
                     getattr(tracker, event)(*arguments)
             except (BenchmarkError, MemoryError, OSError) as error:
-                del self._trackers[name]
+                # Failures are told from another thread than the rest, see `running.run`.
+                if self._trackers.pop(name, None) is None:
+                    continue
                 show_trace(error)
                 self._watcher.note(f"warning: {one_line(error)}; nothing more is tracked there, and the run goes on")

@@ -165,6 +165,14 @@ def test_a_unit_that_fails_or_is_interrupted_ends_its_curves_so(unit, tmp_path):
     assert [sheet.ending for _, sheet in book.drawn] == [({}, True), ({}, True)]
 
 
+def test_an_epoch_that_is_told_after_the_failure_of_its_unit_disturbs_nothing(unit, tmp_path):
+    book = Notebook(tmp_path)
+    book.started(unit, 0)
+    book.failed(unit, "out of memory")
+    book.epoch(unit, row(1))
+    assert book.drawn[0][1].points == []
+
+
 def test_a_pre_training_shows_its_loss_and_ends_with_its_last_epoch(pretraining, tmp_path):
     metrics(tmp_path / pretraining.folder, row(1, val=False), row(2, val=False))
     book = Notebook(tmp_path)
