@@ -151,7 +151,7 @@ def test_frames_are_sampled_as_on_the_dataset_that_the_weights_learned_from(vide
 
 def test_a_timeline_is_drawn_and_written_as_a_video_of_every_frame(weights, video, tmp_path, capsys):
     drawn = ["--plot", tmp_path / "plots", "--video", tmp_path / "out.mp4"]
-    code, out, err = predict(capsys, "--weights", weights, video, "--window", 40, *drawn, "--json")
+    code, out, err = predict(capsys, "--weights", weights, video, "--crop", "none", "--window", 40, *drawn, "--json")
     assert code == 0
     assert len(json.loads(out)[0]["timeline"]) == 4  # 0-39, 20-59, 40-79, 60-99
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["clip.png", "clip.svg"]
@@ -164,7 +164,9 @@ def test_clips_of_the_same_name_get_files_of_their_own(weights, video, tmp_path,
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "clip.avi").write_bytes(video.read_bytes())
-    code, _, _ = predict(capsys, "--weights", weights, tmp_path / "a", tmp_path / "b", "--plot", tmp_path / "plots")
+    code, _, _ = predict(
+        capsys, "--weights", weights, tmp_path / "a", tmp_path / "b", "--crop", "none", "--plot", tmp_path / "plots"
+    )
     assert code == 0 and len(list((tmp_path / "plots").glob("clip-*.png"))) == 2
 
 
