@@ -13,8 +13,9 @@ from benchmark.version import __version__
 
 if TYPE_CHECKING:
     from benchmark.library.compare import compare
+    from benchmark.library.draw import draw
     from benchmark.library.load import load
-    from benchmark.library.plot import plot
+    from benchmark.library.plot import plot, plot_methods
     from benchmark.library.predict import predict
     from benchmark.library.prepare import prepare
     from benchmark.library.pretrain import PretrainingRequest, pretrain
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from benchmark.library.status import status
     from benchmark.library.submit import submit
     from benchmark.library.sweep import sweep
+    from benchmark.library.track import track
     from benchmark.library.unlabelled import unlabelled
     from benchmark.planning.request import Request, Variant
     from benchmark.planning.sweep_plan import Choices
@@ -40,9 +42,11 @@ _PLACES = {
     "Watcher": "benchmark.watcher",
     "build_model": "benchmark.training.model",
     "compare": "benchmark.library.compare",
+    "draw": "benchmark.library.draw",
     "load": "benchmark.library.load",
     "logits": "benchmark.training.model",
     "plot": "benchmark.library.plot",
+    "plot_methods": "benchmark.library.plot",
     "predict": "benchmark.library.predict",
     "prepare": "benchmark.library.prepare",
     "pretrain": "benchmark.library.pretrain",
@@ -52,6 +56,7 @@ _PLACES = {
     "status": "benchmark.library.status",
     "submit": "benchmark.library.submit",
     "sweep": "benchmark.library.sweep",
+    "track": "benchmark.library.track",
     "unlabelled": "benchmark.library.unlabelled",
 }
 __all__ = [
@@ -64,10 +69,12 @@ __all__ = [
     "__version__",
     "build_model",
     "compare",
+    "draw",
     "hookimpl",
     "load",
     "logits",
     "plot",
+    "plot_methods",
     "predict",
     "prepare",
     "pretrain",
@@ -77,6 +84,7 @@ __all__ = [
     "status",
     "submit",
     "sweep",
+    "track",
     "unlabelled",
 ]
 

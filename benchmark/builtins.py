@@ -13,7 +13,7 @@ import benchmark.datasets.layouts
 import benchmark_plugins
 from benchmark.hookspecs import hookimpl
 from benchmark.shipped import shipped
-from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
+from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec, TrackerSpec
 
 
 def _specs(package: ModuleType, attribute: str) -> Iterator[Any]:
@@ -49,6 +49,15 @@ def benchmark_metrics() -> list[MetricSpec]:
     from benchmark.scoring.builtin import METRICS
 
     return list(METRICS)
+
+
+@hookimpl
+def benchmark_trackers() -> list[TrackerSpec]:
+    """TensorBoard, and Weights & Biases; each needs a package that is not installed with the benchmark."""
+    return [
+        TrackerSpec("tensorboard", "TensorBoard event files", "benchmark.trackers.tensorboard:watcher"),
+        TrackerSpec("wandb", "Weights & Biases", "benchmark.trackers.wandb:watcher"),
+    ]
 
 
 @hookimpl

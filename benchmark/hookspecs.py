@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pluggy
 
-from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
+from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec, TrackerSpec
 
 PROJECT = "benchmark"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -40,6 +40,12 @@ def benchmark_datasets() -> Iterable[DatasetLayout]:
 @hookspec
 def benchmark_metrics() -> Iterable[MetricSpec]:
     """Metrics that a protocol may name."""
+    raise AssertionError("a hook specification is never called")
+
+
+@hookspec
+def benchmark_trackers() -> Iterable[TrackerSpec]:
+    """What follows runs and pre-trainings, for `--track`."""
     raise AssertionError("a hook specification is never called")
 
 

@@ -1,4 +1,4 @@
-"""The registry: every method, augmentation, dataset, metric and protocol by name, gathered through pluggy.
+"""The registry: every method, augmentation, dataset, metric, tracker and protocol by name, gathered through pluggy.
 
 A plugin that cannot be loaded is reported by name in `problems` and never stops the others. Built-ins win a name
 clash, and the clash is reported too.
@@ -23,7 +23,7 @@ from benchmark.errors import BenchmarkError, UsageError
 from benchmark.failures import one_line, trace_of
 from benchmark.fence import PluginFault, fenced
 from benchmark.spec_types import fault_of
-from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
+from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec, TrackerSpec
 
 ENTRY_POINT_GROUP = "benchmark.plugins"
 BUILT_IN = "built-in"
@@ -51,6 +51,7 @@ class Registry:
     augmentations: dict[str, AugmentationSpec] = field(default_factory=dict)
     datasets: dict[str, DatasetLayout] = field(default_factory=dict)
     metrics: dict[str, MetricSpec] = field(default_factory=dict)
+    trackers: dict[str, TrackerSpec] = field(default_factory=dict)
     protocols: dict[str, Path] = field(default_factory=dict)
     plugins: list[Plugin] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -65,6 +66,8 @@ class Registry:
     def find(self, kind: Literal["datasets"], name: str) -> DatasetLayout: ...
     @overload
     def find(self, kind: Literal["metrics"], name: str) -> MetricSpec: ...
+    @overload
+    def find(self, kind: Literal["trackers"], name: str) -> TrackerSpec: ...
     @overload
     def find(self, kind: Literal["protocols"], name: str) -> Path: ...
     def find(self, kind: str, name: str) -> object:
@@ -93,6 +96,7 @@ _KINDS: dict[str, tuple[str, type[Any]]] = {
     "augmentations": ("benchmark_augmentations", AugmentationSpec),
     "datasets": ("benchmark_datasets", DatasetLayout),
     "metrics": ("benchmark_metrics", MetricSpec),
+    "trackers": ("benchmark_trackers", TrackerSpec),
     "protocols": ("benchmark_protocols", Path),
 }
 

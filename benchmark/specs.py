@@ -330,5 +330,19 @@ class MetricSpec:
     higher_is_better: bool = True
 
 
+@dataclass(frozen=True)
+class TrackerSpec:
+    """Something that follows runs and pre-trainings, chosen with `--track`.
+
+    watcher: import path of `watcher(folder: Path) -> Watcher`, called once before anything runs; `folder` holds all
+        units (or pre-trainings), and may be written to outside of them. What the watcher is told comes in the caller's
+        process, whatever `--jobs` is. If it fails it is left out from then on.
+    """
+
+    name: Name
+    title: Filled
+    watcher: ImportPath
+
+
 # Called with (done, total) from time to time.
 ReportProgress = Callable[[int, int], None]

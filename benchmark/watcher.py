@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ class Watcher:
         """The unit failed; the others continue."""
 
     def ended(self) -> None:
-        """The units that were planned have all ended, one way or the other."""
+        """The units that were planned, or the pre-training, have all ended, one way or the other."""
 
     def pretraining_epoch(self, unit: PretrainingUnit, row: Mapping[str, Any], epochs: int) -> None:
         """One of a pre-training's `epochs` is over; the row holds `epoch`, `loss` and `seconds`."""
+
+
+# What `TrackerSpec.watcher` points at: from the folder of all units.
+MakeWatcher = Callable[[Path], Watcher]

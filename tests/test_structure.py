@@ -78,6 +78,7 @@ POINTED_AT = {
     "read": "ReadDataset",
     "synthesize": "Synthesize",
     "compute": "ScoreConfusion",
+    "watcher": "MakeWatcher",
 }
 
 
@@ -86,6 +87,7 @@ def pointed_at() -> Iterator[tuple[str, str]]:
     known = registry()
     methods = list(known.methods.values())
     specs: list[Any] = [*methods, *known.augmentations.values(), *known.datasets.values(), *known.metrics.values()]
+    specs += known.trackers.values()
     specs += [part for spec in methods for part in (*spec.networks.values(), *spec.pretrainings.values())]
     for spec in specs:
         for name, expected in POINTED_AT.items():
@@ -109,7 +111,7 @@ def test_every_function_that_a_spec_points_at_has_its_type_and_mypy_finds_two_th
     paths = dict(pointed_at())
     modules = sorted({path.partition(":")[0] for path in paths})
     lines = [f"import {module}" for module in modules]
-    lines += ["from benchmark.plugin_functions import *"]
+    lines += ["from benchmark.plugin_functions import *", "from benchmark.watcher import MakeWatcher"]
     lines += [f"_{k}: {paths[path]} = {path.replace(':', '.')}" for k, path in enumerate(sorted(paths))]
     wrong = {"benchmark.scoring.metrics:uar": "ScoreTargets", "benchmark_plugins.tsm.recipe:recipe": "RenameTensors"}
     lines += [f"wrong_{k}: {kind} = {path.replace(':', '.')}" for k, (path, kind) in enumerate(wrong.items())]

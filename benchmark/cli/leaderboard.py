@@ -45,6 +45,11 @@ def add_commands(commands: Any) -> None:
             "--data-root", type=Path, metavar="DIR", help="where your datasets are: their labels are joined again"
         )
         action.set_defaults(function=function)
+    export = actions.add_parser("export", help="print a row as a Hugging Face model card, to go with its weights")
+    export.add_argument("record", type=Path, metavar="RECORD", help="a record.json, or the folder that holds it")
+    export.add_argument("--hf", action="store_true", required=True, help="as a model card with a model-index")
+    export.add_argument("--url", metavar="URL", help="where the record is published; the card names it as the source")
+    export.set_defaults(function=export_record)
     attesting.add_actions(actions)
 
 
@@ -116,3 +121,13 @@ def review_changes(options: argparse.Namespace) -> None:
     with counting("checking records") as report:
         summary = review(options.dir, options.base, labels_from(options.data_root), options.workers, report)
     print(summary, end="")
+
+
+def export_record(options: argparse.Namespace) -> None:
+    """`benchmark leaderboard export --hf RECORD`."""
+    from benchmark.leaderboard.model_card import model_card
+    from benchmark.leaderboard.rendering import metric_titles
+
+    print(model_card(options.record, metric_titles(), options.url), end="")
+    if not options.url:
+        note("no source: name the published record with --url, so that readers find it")

@@ -13,7 +13,7 @@ from benchmark.failures import explain, show_trace
 from benchmark.registry import Registry, registry, unknown_name
 from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
 
-KINDS = ("protocols", "methods", "augmentations", "datasets", "metrics", "sweeps", "plugins")
+KINDS = ("protocols", "methods", "augmentations", "datasets", "metrics", "trackers", "sweeps", "plugins")
 SPECS = ("methods", "augmentations", "datasets", "metrics")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import add_json, note, positive, print_json, print_table
@@ -38,6 +39,13 @@ def add_commands(commands: Any) -> None:
     predict.add_argument("--timeline", action="store_true", help="also over time, in sliding windows")
     predict.add_argument("--window", type=positive, default=64, metavar="N", help="frames of a window; default: 64")
     predict.add_argument("--step", type=positive, metavar="N", help="frames between windows; default: half a window")
+    predict.add_argument("--plot", type=Path, metavar="DIR", help="draw each clip's timeline there, as PNG and SVG")
+    predict.add_argument(
+        "--video",
+        type=Path,
+        metavar="OUT",
+        help="write what is seen beside each frame: one .mp4 file, or a folder",
+    )
     predict.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
     add_precision(predict)
     add_json(predict)
@@ -47,10 +55,15 @@ def add_commands(commands: Any) -> None:
 def predict_videos(options: argparse.Namespace) -> int:
     """`benchmark predict`: every clip that can be read is predicted, whatever is wrong with the others."""
     from benchmark.cli.progress import Terminal
+    from benchmark.library.draw import check_video, draw
     from benchmark.library.predict import predict
     from benchmark.units.initial_weights import parse_init
     from benchmark.video.clip import UnreadableClip
 
+    if options.video:
+        check_video(options.video, len(options.videos))
+    options.timeline |= bool(options.plot or options.video)
+    terminal = Terminal()
     seen = predict(
         options.videos,
         options.method,
@@ -64,13 +77,16 @@ def predict_videos(options: argparse.Namespace) -> int:
         step=options.step,
         device=options.device,
         precision=options.precision,
-        watcher=Terminal(),
+        watcher=terminal,
     )
+    drawn = draw(seen, options.method, plots=options.plot, video=options.video, watcher=terminal)
     if options.json:
         documents = [_document(clip, options.timeline) for clip in seen.clips]
         print_json(documents + [_refusal(refused) for refused in seen.refused])
     else:
         _print(seen)
+    for path in drawn:
+        note(f"wrote {path}")
     for message in seen.unreadable:
         note(f"error: {message}")
     for refused in seen.refused:

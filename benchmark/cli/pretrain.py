@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.cli.cluster_options import add_cluster_options, cluster_of, submit_workers
 from benchmark.cli.output import add_json, note, positive, print_json
-from benchmark.cli.run_options import add_changed, add_resources, resources_of
+from benchmark.cli.run_options import add_changed, add_resources, add_tracking, resources_of
 
 
 def add_commands(commands: Any) -> None:
@@ -34,6 +34,7 @@ def add_commands(commands: Any) -> None:
     pretrain.add_argument("--set", action="append", default=[], dest="settings", metavar="K=V", help="change a setting")
     add_resources(pretrain)
     add_changed(pretrain)
+    add_tracking(pretrain)
     pretrain.add_argument("--limit", type=positive, metavar="N", help="learn from N clips only, to try things")
     pretrain.add_argument(
         "-o", "--output", type=Path, default=Path("pretrained"), metavar="DIR", help="default: pretrained"
@@ -47,6 +48,7 @@ def pretrain_command(options: argparse.Namespace) -> int:
     """`benchmark pretrain`."""
     from benchmark.cli.progress import Terminal
     from benchmark.library.pretrain import PretrainingRequest, pretrain
+    from benchmark.library.track import track
     from benchmark.units.initial_weights import MODEL, parse_init
 
     request = PretrainingRequest(
@@ -69,7 +71,7 @@ def pretrain_command(options: argparse.Namespace) -> int:
             demo=options.demo,
             output=options.output,
             resources=resources_of(options),
-            watcher=terminal,
+            watcher=track(options.track, options.output, terminal),
         )
     network = "" if done.network == MODEL else f"{done.network}="
     note(f"use it: benchmark run --method {options.method} --preset {done.preset} --init {network}{done.weights}")

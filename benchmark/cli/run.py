@@ -51,6 +51,7 @@ def run_command(options: argparse.Namespace) -> int:
     from benchmark.cli.progress import Terminal
     from benchmark.leaderboard import page_of, terminal_table
     from benchmark.library.run import plan, run
+    from benchmark.library.track import track
 
     request = _request(options)
     where = {"data_root": options.data_root, "demo": options.demo, "runs": options.output}
@@ -62,7 +63,8 @@ def run_command(options: argparse.Namespace) -> int:
         if cluster:
             planned = plan(request, **where, resources=planning(options), watcher=terminal, dry=options.print_script)
             return submit_workers(options, cluster, sum(not each.finished for each in planned))
-        records = run(request, **where, resources=resources_of(options), watcher=terminal, wait=options.wait)
+        watcher = track(options.track, options.output, terminal)
+        records = run(request, **where, resources=resources_of(options), watcher=watcher, wait=options.wait)
     if options.json:
         print_json([record.canonical() for record in records])
     elif records:

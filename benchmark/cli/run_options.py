@@ -22,6 +22,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets lie; or BENCHMARK_DATA_ROOT")
     add_resources(parser)
     add_changed(parser)
+    add_tracking(parser)
     parser.add_argument("--jobs", type=positive, metavar="N", help="units at a time; default: by device, cores, memory")
     parser.add_argument(
         "--limit", type=positive, metavar="N", help="at most N clips per split, to try things; never ranked"
@@ -79,6 +80,17 @@ def add_changed(parser: argparse.ArgumentParser) -> None:
     changed = parser.add_mutually_exclusive_group()
     changed.add_argument("--again", action="store_true", help="start over what older code or another recipe has made")
     changed.add_argument("--keep", action="store_true", help="keep what older code has finished; the record says so")
+
+
+def add_tracking(parser: argparse.ArgumentParser) -> None:
+    """The option that shows curves elsewhere."""
+    parser.add_argument(
+        "--track",
+        action="append",
+        default=[],
+        metavar="T",
+        help="also show the curves in tensorboard or wandb; repeatable, see `benchmark list trackers`",
+    )
 
 
 def resources_of(options: argparse.Namespace) -> Resources:

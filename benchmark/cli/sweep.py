@@ -68,6 +68,7 @@ def sweep_command(options: argparse.Namespace) -> int:
     """`benchmark sweep`: plan, run what is missing, write the table."""
     from benchmark.cli.progress import Terminal
     from benchmark.library.sweep import plan_table, sweep, unfinished_units
+    from benchmark.library.track import track
     from benchmark.reports.sweep import sweep_document
 
     what, choices = _sweep(options), _choices(options)
@@ -82,6 +83,7 @@ def sweep_command(options: argparse.Namespace) -> int:
             used = planning(options)
             _, plan = plan_table(what, choices, **where, resources=used, dry=options.print_script)
             return submit_workers(options, cluster, unfinished_units(plan, options.output, used))
+        where["watcher"] = track(options.track, options.output, terminal)
         done = sweep(what, choices, **where, resources=resources_of(options), wait=options.wait)
     if options.json:
         print_json(sweep_document(done.sweep, done.rows))

@@ -10,6 +10,7 @@ from benchmark.leaderboard.markdown import escape, percent
 from benchmark.leaderboard.reported import ReportedTable, reported_for
 from benchmark.protocol import Protocol
 from benchmark.records import Record, Summary, protocol_of
+from benchmark.records.names import augmentation_name, method_name
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Column:
 def name_columns() -> list[Column]:
     """What was run."""
     return [
-        Column("Method", lambda record: f"{escape(record.method.title)} ({escape(record.method.preset)})"),
+        Column("Method", lambda record: escape(method_name(record))),
         Column("Augmentations", _augmentations),
         Column("Labels", lambda record: record.label_mode),
     ]
@@ -150,11 +151,7 @@ def summary_of(record: Record, metric: str, grouping: str | None = None) -> Summ
 
 
 def _augmentations(record: Record) -> str:
-    used = []
-    for augmentation in record.augmentations:
-        options = ", ".join(f"{key}={value}" for key, value in sorted(augmentation.options.items()))
-        used.append(escape(f"{augmentation.name} ({options})" if options else augmentation.name))
-    return " + ".join(used) or "none"
+    return " + ".join(escape(augmentation_name(used)) for used in record.augmentations) or "none"
 
 
 def _pretraining(record: Record) -> str:

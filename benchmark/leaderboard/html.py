@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import jinja2
@@ -25,9 +26,11 @@ from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import percent
 from benchmark.leaderboard.record_page import record_view
 from benchmark.leaderboard.reported import DISCLAIMER, SELECTIONS, ReportedTable
-from benchmark.leaderboard.sections import LACKING, Section, sections
-from benchmark.leaderboard.ties import Ranks
-from benchmark.records import Record
+from benchmark.leaderboard.sections import LACKING, RANKS, Section, sections
+from benchmark.leaderboard.ties import Ranks, Verdicts
+from benchmark.records import Record, class_clips
+from benchmark.records.names import row_name
+from benchmark.scoring.metrics import FEW_CLIPS
 
 # No network, no plugins, no forms; of scripts only the one with this hash runs. Styles stand in the page, and in plots.
 POLICY = (
@@ -42,7 +45,7 @@ class Cell:
     """A cell of the index, as plain text.
 
     number: what it is sorted by, empty if that is its text. interval: drawn below the text. shade: a score in 0..1 that
-    the background stands for.
+    the background stands for. few: it is a recall of few clips, which says little.
     """
 
     column: str
@@ -50,6 +53,7 @@ class Cell:
     number: str
     interval: Interval | None = None
     shade: float | None = None
+    few: bool = False
 
 
 def write_site(
@@ -58,16 +62,19 @@ def write_site(
     out: Path,
     ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
+    verdicts: Verdicts | None = None,
 ) -> list[Path]:
     """Write `out/index.html` and each entry's `out/records/<id>.html`; equal arguments give equal bytes.
 
     The arguments are those of `render_index`. Returns the paths written; whatever else lies in `out` is left alone.
     """
-    pages = {"index.html": render_index(entries, titles, ranks, reported)}
+    pages = {"index.html": render_index(entries, titles, ranks, reported, verdicts)}
+    script = _script("scroll.js")
     for entry in sorted(entries, key=lambda entry: entry.path):
         pages[_page_of(entry)] = _render(
             "record.html",
-            POLICY.format(script="'none'"),
+            _policy(script),
+            script=Markup(script),
             anchor=_anchor(entry.record),
             name=[_plain(column.cell(entry.record)) for column in name_columns()],
             **record_view(entry, titles),
@@ -82,22 +89,24 @@ def render_index(
     titles: Mapping[str, str],
     ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
+    verdicts: Verdicts | None = None,
 ) -> str:
     """The index as HTML; the same entries in any order give the same text.
 
     titles: metric titles by name. ranks: the best and the worst place of each ranked entry, by path. reported: tables
-    quoted from the literature.
+    quoted from the literature. verdicts: how ranked entries differ, see `verdicts_of`.
     """
-    script = _asset("script.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    script = _script("script.js", "compare.js", "scroll.js")
     real = [entry for entry in entries if not entry.record.marks.synthetic]
     synthetic = [entry for entry in entries if entry.record.marks.synthetic]
     return _render(
         "index.html",
-        POLICY.format(script=f"'sha256-{digest}'"),
+        _policy(script),
         script=Markup(script),
-        real=[_section_view(section, titles) for section in sections(real, titles, ranks, reported)],
-        synthetic=[_section_view(section, titles) for section in sections(synthetic, titles, ranks)],
+        real=[_section_view(section, titles, verdicts or {}) for section in sections(real, titles, ranks, reported)],
+        synthetic=[_section_view(section, titles, verdicts or {}) for section in sections(synthetic, titles, ranks)],
+        about_ranks=RANKS,
+        few=FEW_CLIPS,
         reported=reported,
         legend=LEGEND,
         without=LACKING,
@@ -115,15 +124,18 @@ def _anchor(record: Record) -> str:
     return f"{'synthetic-' if record.marks.synthetic else ''}{record.protocol.name}-v{record.protocol.version}"
 
 
-def _section_view(section: Section, titles: Mapping[str, str]) -> dict[str, Any]:
+def _section_view(section: Section, titles: Mapping[str, str], verdicts: Verdicts) -> dict[str, Any]:
     protocol = section.protocol
     entries = section.entries
     scale = fit(interval_of(summary_of(entry.record, protocol.ranking)) for entry in entries)
     groups = {group: [_plain(column.title) for column in columns] for group, columns in section.columns.items()}
     groups["run"].append("Verified")
-    ranked = [_row_view(rank, entry, section) for rank, entry in section.ranked]
-    lacking = [_row_view(rank, entry, section) for rank, entry in section.lacking]
-    others = [_row_view("; ".join(reasons), entry, section) for reasons, entry in section.others]
+    tables = {
+        "ranked": [_row_view(rank, entry, section, verdicts) for rank, entry in section.ranked],
+        "lacking": [_row_view(rank, entry, section, verdicts) for rank, entry in section.lacking],
+        "others": [_row_view("; ".join(reasons), entry, section, verdicts) for reasons, entry in section.others],
+    }
+    clips = {tuple(class_clips(entry.record.units)) for entry in entries if entry.record.units}
     return {
         "anchor": _anchor(entries[0].record),
         "protocol": protocol,
@@ -131,25 +143,49 @@ def _section_view(section: Section, titles: Mapping[str, str]) -> dict[str, Any]
         "facts": section.facts,
         "scale": scale,
         "groups": groups,
-        "numeric": {cell.column for row in (*ranked, *lacking, *others) for cell in row["cells"] if cell.number},
-        "ranked": ranked,
-        "lacking": lacking,
-        "others": others,
+        "numeric": {cell.column for rows in tables.values() for row in rows for cell in row["cells"] if cell.number},
+        # Of how many clips each recall is, where that is the same for all rows.
+        "clips": dict(zip(groups["recall"], clips.pop(), strict=True)) if len(clips) == 1 else {},
+        **tables,
     }
 
 
-def _row_view(lead: str, entry: Entry, section: Section) -> dict[str, Any]:
+def _row_view(lead: str, entry: Entry, section: Section, verdicts: Verdicts) -> dict[str, Any]:
+    record = entry.record
     ranking = section.columns["scores"][0]
+    clips = class_clips(record.units) if record.units else []
+    few = {name for name, number in zip(section.protocol.classes, clips, strict=False) if number < FEW_CLIPS}
     cells = [
-        _cell(column, entry.record, section.protocol.ranking if column is ranking else None, group == "recall")
+        _cell(
+            column,
+            record,
+            section.protocol.ranking if column is ranking else None,
+            group == "recall",
+            group == "recall" and _plain(column.title) in few,
+        )
         for group, columns in section.columns.items()
         for column in columns
     ]
-    verified = Cell("Verified", entry.verified, number="")
-    return {"lead": lead, "page": _page_of(entry), "cells": [*cells, verified]}
+    return {
+        "lead": lead,
+        "page": _page_of(entry),
+        "cells": [*cells, Cell("Verified", entry.verified, number="")],
+        "id": entry_id(record),
+        "name": row_name(record),
+        "verdicts": _verdicts_of(entry, verdicts),
+    }
 
 
-def _cell(column: Column, record: Record, drawn: str | None, shaded: bool) -> Cell:
+def _verdicts_of(entry: Entry, verdicts: Verdicts) -> str:
+    """How a row differs from each of its rivals, by their ids, as JSON: difference, its interval in points, and p."""
+    found = {}
+    for other, one in verdicts.get(str(entry.path), {}).items():
+        points = [round(100 * value, 2) for value in (one.value, one.low, one.high)]
+        found[PurePosixPath(other).name] = [*points, float(f"{one.p:.2g}")]
+    return json.dumps(found, sort_keys=True, separators=(",", ":")) if found else ""
+
+
+def _cell(column: Column, record: Record, drawn: str | None, shaded: bool, few: bool) -> Cell:
     """A column's cell; drawn: the metric whose interval is drawn in it."""
     text = _plain(column.cell(record))
     number = _NUMBER.match(text)
@@ -159,6 +195,7 @@ def _cell(column: Column, record: Record, drawn: str | None, shaded: bool) -> Ce
         number=number.group() if number else "",
         interval=interval_of(summary_of(record, drawn)) if drawn else None,
         shade=float(number.group()) / 100 if shaded and number else None,
+        few=few,
     )
 
 
@@ -193,6 +230,16 @@ def _printable(value: Any) -> Any:
 def _code(text: str) -> Markup:
     """Text with what stands between backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _script(*names: str) -> str:
+    """Scripts as one text, each in a block of its own, so that they share no names."""
+    return '"use strict";\n' + "\n".join(f"{{\n{_asset(name)}}}" for name in names) + "\n"
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return POLICY.format(script=f"'sha256-{digest}'")
 
 
 def _asset(name: str) -> str:

@@ -13,7 +13,7 @@ from benchmark.leaderboard.markdown import escape, percent, render_table
 from benchmark.leaderboard.outside import OutsideEntry, render_outside
 from benchmark.leaderboard.references import AnnotatedProtocol, Reference, references
 from benchmark.leaderboard.reported import DISCLAIMER, ReportedTable, render_reported
-from benchmark.leaderboard.sections import LACKING, Section, definition, ranking_score, sections
+from benchmark.leaderboard.sections import LACKING, RANKS, Section, definition, ranking_score, sections
 from benchmark.leaderboard.ties import Ranks
 from benchmark.protocol import Protocol
 from benchmark.records import Record
@@ -98,6 +98,8 @@ def _section(section: Section, titles: Mapping[str, str], held_against: Sequence
     ]
     if held_against:
         parts.append(_references(held_against, protocol, titles))
+    if section.ranked or section.lacking:
+        parts.append(textwrap.fill(RANKS, 120) + "\n")
     if section.ranked:
         parts.append(_table("Rank", section.ranked, columns))
     elif not section.lacking:

@@ -15,8 +15,8 @@ from benchmark.leaderboard.columns import marks, started_from, summary_of
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.interval_scale import Interval, fit, interval_of
 from benchmark.protocol import Protocol
-from benchmark.records import Record, Summary, protocol_of
-from benchmark.scoring.metrics import per_class_f1, per_class_precision, per_class_recall
+from benchmark.records import Record, Summary, class_clips, protocol_of
+from benchmark.scoring.metrics import FEW_CLIPS, per_class_f1, per_class_precision, per_class_recall
 
 
 def record_view(entry: Entry, titles: Mapping[str, str]) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def record_view(entry: Entry, titles: Mapping[str, str]) -> dict[str, Any]:
         "unit_intervals": of_units,
         "unit_scale": fit(of_units),
         "classes": _class_rows(record, protocol),
+        "few": FEW_CLIPS,
         "figures": _figures(record, protocol),
         "definition": yaml.safe_dump(record.protocol.definition, sort_keys=False, width=100),
         "json": json.dumps(record.canonical(), indent=2),
@@ -65,11 +66,14 @@ def _class_rows(record: Record, protocol: Protocol) -> list[dict[str, Any]]:
         return []
     confusion = np.array([unit.scores.test.confusion for unit in record.units], dtype=np.int64).sum(axis=0)
     recall, precision, f1 = per_class_recall(confusion), per_class_precision(confusion), per_class_f1(confusion)
+    clips = class_clips(record.units)
     missed = confusion - np.diag(confusion.diagonal())
     return [
         {
             "name": name,
             "predictions": int(confusion[k].sum()),
+            "clips": clips[k],
+            "few": clips[k] < FEW_CLIPS,
             "mean": record.aggregates.recall.get(name),
             "recall": _defined(recall[k]),
             "precision": _defined(precision[k]),

@@ -20,6 +20,7 @@ from benchmark.leaderboard.ties import (
     places,
     rankings,
     read_comparisons,
+    verdicts_of,
     write_comparisons,
 )
 from benchmark.records import RECORD, Record, read_record
@@ -28,6 +29,8 @@ from benchmark.registry import registry
 PAGES = {"README.md": False, "SYNTHETIC.md": True}
 SCHEMA = "record.schema.json"
 REPORTED = "reported"
+# A page holds the comparisons of every two rows of a ranking up to this size; `benchmark compare` makes any.
+MOST_VERDICTS = 200
 
 
 def build(folder: Path, labels_of: LabelsOf | None = None, ceiling_of: CeilingOf | None = None) -> list[Path]:
@@ -83,9 +86,16 @@ def write_html(folder: Path, out: Path) -> list[Path]:
     """Write the static site of a leaderboard whose pages `build` has written, see `write_site`."""
     from benchmark.leaderboard.html import write_site
 
-    entries = read_entries(folder)
-    ranks = ranks_of(entries, read_comparisons(folder))
-    return write_site(entries, metric_titles(), out, ranks, load_reported(folder / REPORTED))
+    entries, comparisons = read_entries(folder), read_comparisons(folder)
+    ranks = ranks_of(entries, comparisons)
+    by_entries = {one.entries: one for one in comparisons}
+    verdicts = {
+        path: found
+        for rivals in rankings(entries)
+        if rivals.paths in by_entries and len(rivals.paths) <= MOST_VERDICTS
+        for path, found in verdicts_of(rivals, by_entries[rivals.paths]).items()
+    }
+    return write_site(entries, metric_titles(), out, ranks, load_reported(folder / REPORTED), verdicts)
 
 
 def ranks_of(entries: Sequence[Entry], comparisons: Sequence[Comparisons]) -> Ranks:

@@ -24,6 +24,10 @@ from benchmark.records import Record, protocol_of
 
 LACKING = "Without the weights that the method rests on"
 KNOWN = "Every ranked row has the clips of the official lists: their number, that of each class, and their ids."
+RANKS = (
+    "A rank is the range of places that the data leave open: 1-3 means that no row is better and that all but two are "
+    "worse, each at p < 5 %, so that two may lie above it."
+)
 UNKNOWN = (
     "Nothing is known here of this protocol's official lists: whether a row's clips are the dataset's own, and real, "
     "only its level can say."
@@ -106,7 +110,7 @@ def _section(
         },
         ranked=[(_places(*ranks[str(entry.path)]), entry) for entry in eligible if not entry.record.lacks],
         lacking=[(_places(*ranks[str(entry.path)]), entry) for entry in eligible if entry.record.lacks],
-        others=[(_why_not(entry.record), entry) for entry in ordered if not entry.record.eligible],
+        others=[(not_ranked_because(entry.record), entry) for entry in ordered if not entry.record.eligible],
         facts=_facts(protocol, entries),
     )
 
@@ -121,7 +125,8 @@ def _places(best: int, worst: int) -> str:
     return str(best) if best == worst else f"{best}-{worst}"
 
 
-def _why_not(record: Record) -> list[str]:
+def not_ranked_because(record: Record) -> list[str]:
+    """Why a record that is not eligible has no rank, as plain texts."""
     reasons = [f"unofficial: {reason}" for reason in record.marks.unofficial]
     reasons += [f"incomplete: {reason}" for reason in record.marks.incomplete]
     reasons += [f"initial weights: {reason}" for reason in record.marks.seen]

@@ -52,6 +52,8 @@ TOLERANCE, FREEDOM_TOLERANCE = 2e-9, 2e-3
 Labels = Mapping[str, Mapping[str, str]]
 # The best and the worst place that an entry may have, by its path.
 Ranks = Mapping[str, tuple[int, int]]
+# The ranking score of an entry minus that of another, by their paths.
+Verdicts = Mapping[str, Mapping[str, Difference]]
 
 
 class Row(FileModel):
@@ -190,9 +192,26 @@ def difference_of(rivals: Rivals, comparisons: Comparisons, first: str, second: 
     """The ranking score of one rival minus that of another, and whether it is over the same clips."""
     errors, freedoms, paired = _errors(rivals, comparisons)
     one, other = rivals.paths.index(first), rivals.paths.index(second)
+    return _difference(rivals, errors, freedoms, one, other), bool(paired[one, other])
+
+
+def verdicts_of(rivals: Rivals, comparisons: Comparisons) -> dict[str, dict[str, Difference]]:
+    """Every rival compared with every other one, see `difference_of`."""
+    errors, freedoms, _ = _errors(rivals, comparisons)
+    return {
+        path: {
+            other: _difference(rivals, errors, freedoms, one, two)
+            for two, other in enumerate(rivals.paths)
+            if two != one
+        }
+        for one, path in enumerate(rivals.paths)
+    }
+
+
+def _difference(rivals: Rivals, errors: np.ndarray, freedoms: np.ndarray, one: int, other: int) -> Difference:
     units = sum(len(found.confusions) for found in (*rivals.tested[one], *rivals.tested[other]))
     spread = Spread(float(errors[one, other] ** 2), 0.0, float(freedoms[one, other]), units)
-    return difference(float(rivals.scores[one]), float(rivals.scores[other]), spread), bool(paired[one, other])
+    return difference(float(rivals.scores[one]), float(rivals.scores[other]), spread)
 
 
 def _errors(rivals: Rivals, comparisons: Comparisons) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

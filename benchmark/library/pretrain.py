@@ -129,7 +129,10 @@ def pretrain(
         with exclusive(folder, math.inf, watcher.note):
             remove_leftovers(folder)
             if not is_done(folder, read_state(folder, unit)):
-                _compute(unit, source, folder, init, resources, watcher)
+                try:
+                    _compute(unit, source, folder, init, resources, watcher)
+                finally:
+                    watcher.ended()
         state = read_state(folder, unit)
     return Pretrained(folder / WEIGHTS, pretraining.network, preset, state)
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from benchmark.plots.frames import below_frames
 from benchmark.plots.style import COLOURS, SMALL, finish, label_inches, new_figure, plain, styled
 from benchmark.scoring.intervals import wilson_interval
 
@@ -59,15 +60,23 @@ def recall_figure(
 
 
 @styled()
-def posterior_figure(distributions: Mapping[str, ArrayLike], classes: Sequence[str], title: str) -> Figure:
-    """Class distributions of one clip side by side (Figs. 7 and 8 of Kawamura et al., MIDAS).
+def posterior_figure(
+    distributions: Mapping[str, ArrayLike],
+    classes: Sequence[str],
+    title: str,
+    frames: Sequence[tuple[int, np.ndarray]] = (),
+) -> Figure:
+    """Class distributions of one clip side by side (Figs. 7 and 8 of Kawamura et al., MIDAS), below its frames.
 
     distributions: name to probabilities (K,) in 0..1, mostly the annotators' soft label first, then the model's.
+    frames: some of the clip's frames (H, W, 3), uint8 RGB, with their numbers.
     """
     names = [plain(name) for name in classes]
     height = 0.15
-    figure = new_figure(label_inches(names) + 5.6, (height * len(distributions) + 0.12) * len(classes) + 1.1, title)
-    axes = figure.add_subplot()
+    high = (height * len(distributions) + 0.12) * len(classes) + 1.1
+    figure = new_figure(label_inches(names) + 5.6, high, title)
+    titles = [f"frame {number}" for number, _ in frames]
+    axes = below_frames(figure, high, frames, titles).add_subplot()
     thick = height / (height * len(distributions) + 0.12)
     for index, (name, values) in enumerate(distributions.items()):
         shares = np.asarray(values, dtype=np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,15 +14,20 @@ from benchmark.errors import IntegrityError, UsageError
 from benchmark.planning.data import Data
 from benchmark.plots.bars import posterior_figure, recall_figure
 from benchmark.plots.curves import Curve, curves_figure
+from benchmark.plots.frames import evenly
 from benchmark.plots.matrices import coexistence_figure, confusion_figure
+from benchmark.plots.methods import ScoredRow, cost_figure, methods_figure
+from benchmark.plots.reliability import reliability_figure
 from benchmark.protocol import Protocol
-from benchmark.records import Record, UnitRecord, clip_sets, referenced_file
+from benchmark.records import Record, UnitRecord, class_clips, clip_sets, referenced_file
+from benchmark.records.names import row_name
 from benchmark.registry import registry
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.scores import recall_interval
 from benchmark.specs import Clip
 from benchmark.units.state import METRICS
 from benchmark.validation import problem_of
+from benchmark.video.frames import open_clip
 
 
 class _Epoch(BaseModel):
@@ -37,31 +42,77 @@ class _Epoch(BaseModel):
 
 def heading(record: Record, what: str) -> str:
     """A figure's title: what it shows, and of which run; that a run is synthetic, unofficial or incomplete is said."""
-    parts = [record.method.title, *(f"+ {used.name}" for used in record.augmentations)]
     folds, seeds = len({unit.fold for unit in record.units}), len({unit.seed for unit in record.units})
     size = f"{folds} fold{'s' * (folds != 1)}, {seeds} seed{'s' * (seeds != 1)}"
+    said = "".join(f", {mark}" for mark in _marks(record))
+    return f"{what}\n{row_name(record)}\n{record.protocol.name}, {size}{said}"
+
+
+def _marks(record: Record) -> list[str]:
     marks = {
         "synthetic data": record.marks.synthetic,
         "unofficial": record.marks.unofficial,
         "incomplete": record.marks.incomplete,
     }
-    said = "".join(f", {mark}" for mark, holds in marks.items() if holds)
-    row = f"{' '.join(parts)}, {record.method.preset} preset, {record.label_mode} labels"
-    return f"{what}\n{row}\n{record.protocol.name}, {size}{said}"
+    return [mark for mark, holds in marks.items() if holds]
+
+
+def side_by_side(records: Sequence[Record], protocol: Protocol) -> tuple[dict[str, Figure], str]:
+    """`methods` and `cost` of several records under one protocol, the best first, and what to say about those left out.
+
+    Every record has aggregates.
+    """
+    titles = {name: registry().metrics[name].title if name in registry().metrics else name for name in protocol.metrics}
+    named = sorted(zip(_distinct(records), records, strict=True), key=lambda pair: -_ranking(pair[1], protocol))
+    rows = [_scored_row(name, record, titles) for name, record in named]
+    what = f"{protocol.name}, version {protocol.version}"
+    if any(record.marks.synthetic for record in records):
+        what += "\nsynthetic data" + ("" if all(record.marks.synthetic for record in records) else " among them")
+    figures = {"methods": methods_figure(rows, f"Scores on test\n{what}")}
+    known = [row for row in rows if row.gflops]
+    if len(known) > 1:
+        figures["cost"] = cost_figure(known, titles[protocol.ranking], f"Score and cost on test\n{what}")
+    unknown = [row.name for row in rows if not row.gflops]
+    return figures, f"without those whose GFLOPs are not known: {'; '.join(unknown)}" if unknown else ""
+
+
+def _scored_row(name: str, record: Record, titles: Mapping[str, str]) -> ScoredRow:
+    assert record.aggregates is not None
+    found = {title: record.aggregates.metrics[metric] for metric, title in titles.items()}
+    scores = {title: (summary.low, summary.mean, summary.high) for title, summary in found.items()}
+    return ScoredRow(name, scores, record.method.gflops)
+
+
+def _ranking(record: Record, protocol: Protocol) -> float:
+    assert record.aggregates is not None
+    return record.aggregates.metrics[protocol.ranking].mean
+
+
+def _distinct(records: Sequence[Record]) -> list[str]:
+    """Names of rows, with their marks; those that are called the same are told apart by the date."""
+    names = [", ".join([row_name(record), *(m for m in _marks(record) if m != "synthetic data")]) for record in records]
+    return [
+        name if names.count(name) == 1 else f"{name}, {record.created:%Y-%m-%d %H:%M:%S}"
+        for name, record in zip(names, records, strict=True)
+    ]
+
+
+def calibration_figure(record: Record, labels: Sequence[np.ndarray], predictions: Sequence[Predictions]) -> Figure:
+    """The reliability of all units' test predictions together; labels (N,) and predictions of each unit."""
+    probabilities = np.concatenate([each.probabilities for each in predictions])
+    return reliability_figure(np.concatenate(labels), probabilities, heading(record, "Reliability on test"))
 
 
 def score_figures(record: Record, protocol: Protocol) -> dict[str, Figure]:
     """`confusion` and `recall` of all units' test predictions together; at least one unit must be finished."""
     confusions = np.array([unit.scores.test.confusion for unit in record.units], dtype=np.int64)
-    # Every seed tests the same clips again; so does every fold of a cross-dataset protocol.
-    tested = {unit.splits.test.sha256: unit.scores.test.confusion for unit in record.units}
-    clips = np.array(list(tested.values()), dtype=np.int64).sum(axis=(0, 2))
+    clips = class_clips(record.units)
     pooled, classes = confusions.sum(axis=0), protocol.classes
     sets = clip_sets(record.units)
     intervals = [recall_interval(sets, k) if clips[k] else None for k in range(len(classes))]
     return {
-        "confusion": confusion_figure(pooled, classes, heading(record, "Confusion on test")),
-        "recall": recall_figure(pooled, classes, heading(record, "Recall on test"), clips.tolist(), intervals),
+        "confusion": confusion_figure(pooled, classes, heading(record, "Confusion on test"), clips),
+        "recall": recall_figure(pooled, classes, heading(record, "Recall on test"), clips, intervals),
     }
 
 
@@ -132,7 +183,7 @@ def coexistence(clips: Iterable[Clip], classes: Sequence[str]) -> tuple[np.ndarr
 
 
 def clip_figure(record: Record, protocol: Protocol, folder: Path, data: Data, clip_id: str) -> Figure:
-    """What each unit that tested a clip saw in it, beside the annotators' votes.
+    """What each unit that tested a clip saw in it, beside the annotators' votes and below some of its frames.
 
     UsageError for a clip that no unit tested or that has no votes.
     """
@@ -148,8 +199,13 @@ def clip_figure(record: Record, protocol: Protocol, folder: Path, data: Data, cl
     if votes is None:
         raise UsageError(f"--clip {clip_id}: has no annotators' votes, so there is nothing to compare with")
     what = f"Clip {clip_id}, labelled {tested[clip_id].label}"
+    reader = open_clip(data.test_root / tested[clip_id].frames[protocol.frames.source])
+    numbers = evenly(reader.count)
     return posterior_figure(
-        {"annotators' votes": np.array(votes), **distributions}, protocol.classes, heading(record, what)
+        {"annotators' votes": np.array(votes), **distributions},
+        protocol.classes,
+        heading(record, what),
+        list(zip(numbers, reader.read(numbers), strict=True)),
     )
 
 

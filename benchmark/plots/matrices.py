@@ -7,27 +7,44 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from benchmark.plots.style import SMALL, finish, label_inches, new_figure, plain, styled
+from benchmark.plots.style import SMALL, draw_as_shapes, finish, label_inches, new_figure, plain, styled
+from benchmark.scoring.metrics import FEW_CLIPS
+
+# The row of a class with few clips has no colour, so that it does not catch the eye: these are its lightnesses.
+GREYS = (0.25, 0.5)
 
 
 @styled()
-def confusion_figure(confusion: ArrayLike, classes: Sequence[str], title: str) -> Figure:
+def confusion_figure(
+    confusion: ArrayLike, classes: Sequence[str], title: str, clips: Sequence[int] | None = None
+) -> Figure:
     """The confusion counts (K, K), rows true classes: each cell's share of its row in percent, and its count.
 
-    A class without clips has no shares; its row says so.
+    A class without clips has no shares; its row says so. Rows of fewer than 30 clips are grey, unless
+    all of them are. clips: number of
+    different clips of each class, where the counts hold clips several times; left out, every count is another clip.
     """
     counts = _square(np.asarray(confusion, dtype=np.int64), classes)
+    numbers = counts.sum(axis=1).tolist() if clips is None else list(clips)
+    few = [0 < number < FEW_CLIPS for number in numbers]
+    grey = few if max(numbers) >= FEW_CLIPS else []
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     texts = [
         [f"{100 * share:.1f}\n{count}" if count else "0" for share, count in zip(*row, strict=True)]
         for row in zip(shares, counts, strict=True)
     ]
-    return _matrix(shares, texts, classes, title, "true class", "predicted class: % of the row, number below")
+    rows = [f"{plain(name)} (n = {number})" for name, number in zip(classes, numbers, strict=True)]
+    columns_are = "predicted class: % of the row, number below"
+    if any(grey):
+        columns_are += f"; grey: fewer than {FEW_CLIPS} clips"
+    return _matrix(shares, texts, classes, title, "true class (n clips)", columns_are, rows, grey)
 
 
 @styled()
@@ -57,12 +74,12 @@ def _matrix(
     title: str,
     rows_are: str,
     columns_are: str,
-    row_names: Sequence[str] | None = None,
+    rows: Sequence[str],
+    grey: Sequence[bool] = (),
 ) -> Figure:
     """Shares (K, K) in 0..1, with NaN in rows without clips, as coloured cells with text in them."""
     size = len(classes)
     columns = [plain(name) for name in classes]
-    rows = list(row_names or columns)
     lines = [line for row in texts for cell in row for line in cell.split("\n")]
     wide = max(0.42, label_inches(lines) + 0.08)
     high = 0.42
@@ -70,13 +87,12 @@ def _matrix(
     turned = flat * size > 8
     wide = wide if turned else max(wide, flat)
     below = label_inches(columns) if turned else 0.2
-    figure = new_figure(max(5.2, wide * size + label_inches(rows) + 1.3), high * size + below + 0.7, title)
+    figure = new_figure(max(5.2, wide * size + label_inches(list(rows)) + 1.3), high * size + below + 0.7, title)
     axes = figure.add_subplot()
     edges = np.arange(size + 1) - 0.5
-    mesh = axes.pcolormesh(
-        edges, edges, 100 * shares, cmap="cividis", vmin=0, vmax=100, edgecolors="white", linewidth=0.4
-    )
-    _write_cells(axes, shares, texts)
+    colours = _colours(shares, grey)
+    axes.pcolormesh(edges, edges, colours, edgecolors="white", linewidth=0.4)
+    _write_cells(axes, shares, texts, colours)
     axes.invert_yaxis()
     axes.set_xticks(range(size), columns, rotation=90 if turned else 0)
     axes.set_yticks(range(size), rows)
@@ -84,18 +100,26 @@ def _matrix(
     axes.spines[:].set_visible(False)
     axes.set_xlabel(columns_are)
     axes.set_ylabel(rows_are)
-    bar = figure.colorbar(mesh, ax=axes, aspect=25, pad=0.02, shrink=min(1.0, 4.0 / (high * size)))
+    scale = ScalarMappable(Normalize(0, 100), "cividis")
+    bar = figure.colorbar(scale, ax=axes, aspect=25, pad=0.02, shrink=min(1.0, 4.0 / (high * size)))
     bar.set_label("% of the row")
-    # Otherwise the scale is an image inside the SVG, which a page that allows no images does not show.
-    assert bar.solids is not None
-    bar.solids.set_rasterized(False)
-    bar.solids.set_edgecolor("face")
+    draw_as_shapes(bar)
     return finish(figure)
 
 
-def _write_cells(axes: Axes, shares: np.ndarray, texts: Sequence[Sequence[str]]) -> None:
+def _colours(shares: np.ndarray, grey: Sequence[bool]) -> np.ndarray:
+    """The cells' colours (K, K, 3), RGB in 0..1; rows that are grey have no colour, and none of them is bright."""
+    known = np.nan_to_num(shares)
+    colours = matplotlib.colormaps["cividis"](known)[:, :, :3]
+    dark, light = GREYS
+    for row, muted in enumerate(grey):
+        if muted:
+            colours[row] = (dark + (light - dark) * known[row])[:, None]
+    return colours
+
+
+def _write_cells(axes: Axes, shares: np.ndarray, texts: Sequence[Sequence[str]], colours: np.ndarray) -> None:
     size = len(shares)
-    colours = matplotlib.colormaps["cividis"](np.nan_to_num(shares))
     for row in range(size):
         if np.isnan(shares[row]).any():
             axes.add_patch(
@@ -112,7 +136,7 @@ def _write_cells(axes: Axes, shares: np.ndarray, texts: Sequence[Sequence[str]])
                 ha="center",
                 va="center",
                 fontsize=SMALL,
-                color=readable_on(colours[row, column, :3]),
+                color=readable_on(colours[row, column]),
                 linespacing=1.05,
             )
             cell.set_in_layout(False)

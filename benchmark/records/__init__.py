@@ -1,6 +1,6 @@
 """Records: the JSON that describes a finished run, with every number recomputable from the predictions beside it."""
 
-from benchmark.records.aggregates import aggregate, clip_sets
+from benchmark.records.aggregates import aggregate, class_clips, clip_sets
 from benchmark.records.assemble import assemble_record, incomplete_reasons, unofficial_reasons
 from benchmark.records.model import (
     RECORD,
@@ -71,6 +71,7 @@ __all__ = [
     "UnitScores",
     "aggregate",
     "assemble_record",
+    "class_clips",
     "clip_sets",
     "incomplete_reasons",
     "outside_summary",

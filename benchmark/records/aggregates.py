@@ -68,6 +68,16 @@ def clip_sets(units: Sequence[UnitRecord], split: Literal["val", "test"] = "test
     return sets
 
 
+def class_clips(units: Sequence[UnitRecord]) -> list[int]:
+    """The number of different test clips of each class.
+
+    Every seed tests the same ones again, and so does every fold of a cross-dataset protocol.
+    """
+    tested = {unit.splits.test.sha256: unit.scores.test.confusion for unit in units}
+    counts = np.array(list(tested.values()), dtype=np.int64).sum(axis=(0, 2))
+    return [int(count) for count in counts]
+
+
 def _clip_set(units: Sequence[UnitRecord], split: str) -> ClipSet:
     scores: list[SplitScores] = [getattr(unit.scores, split) for unit in units]
     where = f"fold {units[0].fold}: units with the same test clips"

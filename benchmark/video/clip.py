@@ -10,6 +10,9 @@ import numpy as np
 
 from benchmark.errors import BenchmarkError
 
+# Part of a frame, such as a face: left, top, right and bottom in pixels.
+Box = tuple[float, float, float, float]
+
 
 class UnreadableClip(BenchmarkError):
     """A clip's frames are missing or damaged; the message says which file and how."""

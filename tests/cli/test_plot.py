@@ -23,8 +23,10 @@ from benchmark.planning.data import load_data
 from benchmark.protocol import Protocol
 from benchmark.records import DataUse, read_record
 from benchmark.scoring.builtin import METRICS
-from benchmark.scoring.predictions import Predictions, write_predictions
+from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
+from benchmark.scoring.probabilities import ece
 from benchmark.scoring.scores import score_split
+from benchmark.video.frames import open_clip
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +176,7 @@ def test_json_says_what_was_written_and_what_was_not(make_run, tmp_path, capsys)
     said = json.loads(run(capsys, finished.folder, "-o", tmp_path, "--json")[1])
     assert said["figures"]["recall"] == [str(tmp_path / "recall.png"), str(tmp_path / "recall.svg")]
     assert said["synthetic"] is True
-    assert set(said["notes"]) == {"curves", "coexistence"}
+    assert set(said["notes"]) == {"curves", "coexistence", "reliability"}
 
 
 def test_votes_show_which_emotions_are_seen_together(voted, data, tmp_path, capsys):
@@ -202,6 +204,64 @@ def test_a_clips_posteriors_stand_beside_its_votes(voted, data, tmp_path, capsys
     assert "model, seed 0, fold 2" not in shown  # there it is a train clip
     total = sum(clip.votes.get(name, 0) for name in DFEW.classes)
     assert {f"{clip.votes.get(name, 0) / total:.2f}" for name in DFEW.classes} <= set(shown)
+
+
+def test_a_clips_frames_stand_above_them(voted, data, tmp_path, capsys):
+    clip = data.folds[1].test[0]
+    run(capsys, voted, "--data-root", data.root.parent, "-o", tmp_path, "--clip", clip.id)
+    shown = words(tmp_path / f"posterior-{clip.id}.svg")
+    numbers = [int(text.removeprefix("frame ")) for text in shown if text.startswith("frame ")]
+    count = open_clip(data.root / clip.frames["clip_224x224"]).count
+    assert len(numbers) == 6 and numbers == sorted(numbers) and numbers[-1] < count
+
+
+def test_reliability_is_that_of_all_units_against_the_labels(voted, data, tmp_path, capsys):
+    code, out, _ = run(capsys, voted, "--data-root", data.root.parent, "-o", tmp_path)
+    assert code == 0 and "reliability.svg" in out
+    labels, probabilities = [], []
+    for unit in read_record(voted / "record.json").units:
+        predictions = read_predictions(voted / unit.predictions.test.path, DFEW.classes)
+        known = scored_labels(data.folds[unit.fold].test)
+        labels += [DFEW.classes.index(known[clip_id]) for clip_id in predictions.ids]
+        probabilities.append(predictions.probabilities)
+    error = 100 * ece(np.array(labels), np.concatenate(probabilities))
+    assert any(text.startswith(f"ECE {error:.1f} %") for text in words(tmp_path / "reliability.svg"))
+
+
+def test_several_runs_stand_side_by_side_the_best_first(make_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = [make_run(title=title, accuracy=accuracy) for title, accuracy in (("Worse", 0.3), ("Better", 0.9))]
+    code, out, _ = run(capsys, *(each.folder for each in runs))
+    assert code == 0
+    expected = [f"plots/dfew-5fold/{name}.{suffix}" for name in ("methods", "cost") for suffix in ("png", "svg")]
+    assert out.splitlines() == expected
+    shown = words(tmp_path / "plots/dfew-5fold/methods.svg")
+    assert shown.index("Better (small)") < shown.index("Worse (small)")
+    uar = runs[1].record.aggregates.metrics["uar"]
+    assert f"{100 * uar.mean:.1f} [{100 * uar.low:.1f}, {100 * uar.high:.1f}]" in shown
+
+
+def test_synthetic_runs_side_by_side_say_so(make_run, tmp_path, capsys):
+    both = make_run(synthetic=True).folder, make_run(title="Other").folder
+    said = json.loads(run(capsys, *both, "-o", tmp_path, "--json")[1])
+    assert said["synthetic"] is True and set(said["figures"]) == {"methods", "cost"}
+    assert "synthetic data among them" in words(tmp_path / "methods.svg")
+
+
+def test_runs_under_different_protocols_are_not_put_side_by_side(make_run, tmp_path, capsys):
+    other = Protocol.model_validate(DFEW.canonical() | {"version": 2})
+    code, out, err = run(capsys, make_run().folder, make_run(protocol=other).folder, "-o", tmp_path / "out")
+    assert (code, out) == (2, "") and "do not compare" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_whose_cost_is_not_known_is_left_out_of_the_costs_and_named(make_run, tmp_path, capsys):
+    record = make_run().record
+    unknown = record.method.model_copy(update={"gflops": None, "title": "Unknown"})
+    runs = [make_run().folder, make_run(title="Third", accuracy=0.4).folder, make_run(method=unknown).folder]
+    code, _, err = run(capsys, *runs, "-o", tmp_path)
+    assert code == 0 and "cost: without those whose GFLOPs are not known: Unknown (small)" in err
+    assert not any("Unknown" in text for text in words(tmp_path / "cost.svg"))
 
 
 def test_a_clip_that_nobody_tested_is_refused_before_anything_is_written(voted, data, tmp_path, capsys):

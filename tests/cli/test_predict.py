@@ -144,3 +144,33 @@ def test_frames_are_sampled_as_on_the_dataset_that_the_weights_learned_from(vide
         return json.loads(out)[0]["probabilities"]
 
     assert of("ferv39k") == of("plain", "--dataset", "ferv39k") != of("plain")
+
+
+# Drawing.
+
+
+def test_a_timeline_is_drawn_and_written_as_a_video_of_every_frame(weights, video, tmp_path, capsys):
+    drawn = ["--plot", tmp_path / "plots", "--video", tmp_path / "out.mp4"]
+    code, out, err = predict(capsys, "--weights", weights, video, "--crop", "none", "--window", 40, *drawn, "--json")
+    assert code == 0
+    assert len(json.loads(out)[0]["timeline"]) == 4  # 0-39, 20-59, 40-79, 60-99
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["clip.png", "clip.svg"]
+    assert str(tmp_path / "out.mp4") in err
+    assert open_clip(tmp_path / "out.mp4").count == 100
+    assert "0.3 s" in (tmp_path / "plots/clip.svg").read_text(encoding="utf-8")  # frame 8 of 25 in a second
+
+
+def test_clips_of_the_same_name_get_files_of_their_own(weights, video, tmp_path, capsys):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "clip.avi").write_bytes(video.read_bytes())
+    code, _, _ = predict(
+        capsys, "--weights", weights, tmp_path / "a", tmp_path / "b", "--crop", "none", "--plot", tmp_path / "plots"
+    )
+    assert code == 0 and len(list((tmp_path / "plots").glob("clip-*.png"))) == 2
+
+
+def test_one_video_file_for_several_clips_is_refused_before_anything_is_predicted(weights, video, tmp_path, capsys):
+    code, out, err = predict(capsys, "--weights", weights, video, video, "--video", tmp_path / "out.mp4")
+    assert (code, out) == (2, "") and "give a folder, or one clip" in err
+    assert not (tmp_path / "out.mp4").exists()

@@ -13,12 +13,14 @@ from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmark.leaderboard import Entry
 from benchmark.leaderboard.entry_files import place_of
 from benchmark.leaderboard.html import write_site
 from benchmark.leaderboard.reported import load_reported
 from benchmark.records import MethodUse
+from benchmark.scoring.comparison import Difference
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -50,7 +52,7 @@ def method(title: str, gflops: float | None, pretraining: str = "none") -> Metho
 def entries(tmp_path_factory) -> list[Entry]:
     """Four ranked real results, one that is not ranked, one synthetic."""
     make = RunMaker(tmp_path_factory.mktemp)
-    midas = (("midas", {"alpha": 0.8}),)
+    midas = (("midas", {"alpha": 0.4}),)
     runs = [
         make(accuracy=0.9, method=method("Alpha", 12.5)),
         make(accuracy=0.7, method=method("Gamma", 3.25), augmentations=midas, label_mode="soft"),
@@ -62,11 +64,19 @@ def entries(tmp_path_factory) -> list[Entry]:
     return [Entry(place_of(run.record), run.record) for run in runs]
 
 
+def verdicts(entries) -> dict[str, dict[str, Difference]]:
+    """Alpha is better than Gamma; Gamma and Beta are not told apart; nothing else was compared."""
+    alpha, gamma, beta = (str(entry.path) for entry in entries[:3])
+    better, close = Difference(0.2, 0.1, 0.3, 0.0004), Difference(0.01, -0.03, 0.05, 0.62)
+    worse, closer = Difference(-0.2, -0.3, -0.1, 0.0004), Difference(-0.01, -0.05, 0.03, 0.62)
+    return {alpha: {gamma: better}, gamma: {alpha: worse, beta: close}, beta: {gamma: closer}}
+
+
 @pytest.fixture(scope="module")
 def site(entries, tmp_path_factory) -> Path:
     reported = load_reported(Path(__file__).parents[2] / "leaderboard" / "reported")
     out = tmp_path_factory.mktemp("site")
-    write_site(entries, TITLES, out, ranks_by_score(entries), reported)
+    write_site(entries, TITLES, out, ranks_by_score(entries), reported, verdicts(entries))
     return out
 
 
@@ -115,7 +125,7 @@ def sort_state(button):
 
 def visible_methods(browser) -> list[str]:
     cells = browser.find_elements(By.CSS_SELECTOR, "#results .protocol tbody th")
-    return [cell.text.removesuffix(" (paper)") for cell in cells if cell.is_displayed()]
+    return [cell.text for cell in cells if cell.is_displayed()]
 
 
 def type_words(browser, words):
@@ -153,13 +163,13 @@ def test_numbers_are_not_sorted_as_words_and_missing_ones_come_last(browser):
 
 def test_equal_rows_keep_the_order_of_their_ranks(browser):
     header(browser, "Parameters").click()
-    assert column(browser, "Method")[:3] == ["Alpha (paper)", "Gamma (paper)", "Beta (paper)"]
+    assert column(browser, "Method")[:3] == ["Alpha", "Gamma", "Beta"]
 
 
 def test_the_keyboard_sorts_too_and_only_one_header_says_that_it_is_sorted(browser):
     assert sort_state(header(browser, "Rank")) == "ascending"
     header(browser, "Method").send_keys(Keys.ENTER)
-    assert column(browser, "Method")[1:] == ["Alpha (paper)", "Beta (paper)", "Gamma (paper)"]
+    assert column(browser, "Method")[1:] == ["Alpha", "Beta", "Gamma"]
     assert len(ranked(browser).find_elements(By.CSS_SELECTOR, "[aria-sort]")) == 1
     assert sort_state(header(browser, "Method")) == "ascending"
 
@@ -169,7 +179,7 @@ def test_the_keyboard_sorts_too_and_only_one_header_says_that_it_is_sorted(brows
 
 def test_words_in_any_column_leave_only_the_rows_that_hold_all_of_them(browser):
     total = int(browser.find_element(By.ID, "count").text.split()[2])
-    type_words(browser, "MIDAS alpha=0.8")
+    type_words(browser, "MIDAS alpha=0.4")
     assert visible_methods(browser) == ["Gamma"]
     type_words(browser, "seed 0, fold 3 failed")
     assert visible_methods(browser) == ["Delta"]
@@ -189,7 +199,7 @@ def test_a_search_opens_the_quoted_tables_that_hold_a_match(browser):
     ("name", "value", "left"),
     [
         ("Labels", "soft", ["Gamma"]),
-        ("Augmentations", "midas (alpha=0.8)", ["Gamma"]),
+        ("Augmentations", "midas (alpha=0.4)", ["Gamma"]),
         ("Pre-training", "VoxCeleb2", ["Epsilon"]),
     ],
 )
@@ -206,15 +216,15 @@ def test_a_chosen_value_leaves_only_its_rows_and_any_brings_all_back(browser, na
 
 
 def test_the_record_page_is_reached_by_its_link_and_leads_back(browser):
-    ranked(browser).find_element(By.LINK_TEXT, "Alpha (paper)").click()
-    assert browser.find_element(By.TAG_NAME, "h1").text == "Alpha (paper)"
+    ranked(browser).find_element(By.LINK_TEXT, "Alpha").click()
+    assert browser.find_element(By.TAG_NAME, "h1").text == "Alpha"
     browser.find_element(By.CSS_SELECTOR, "nav a").click()
     assert browser.current_url.endswith("index.html#dfew-5fold-v1")
 
 
 def test_a_hostile_name_is_text_and_runs_nothing(browser):
-    browser.find_element(By.LINK_TEXT, f"{HOSTILE} (paper)").click()
-    assert browser.find_element(By.TAG_NAME, "h1").text == f"{HOSTILE} (paper)"
+    browser.find_element(By.LINK_TEXT, f"{HOSTILE}").click()
+    assert browser.find_element(By.TAG_NAME, "h1").text == f"{HOSTILE}"
     with pytest.raises(NoAlertPresentException):
         browser.switch_to.alert  # noqa: B018  # looking for it is the test
     assert not browser.find_elements(By.CSS_SELECTOR, "img, main script")
@@ -241,13 +251,86 @@ def test_no_page_logs_an_error_or_requests_anything_but_itself(browser, site):
 @pytest.mark.parametrize("page", ["index", "record"])
 def test_the_policy_stops_what_would_reach_the_network_or_run_foreign_code(browser, page, attempt, directive):
     if page == "record":
-        ranked(browser).find_element(By.LINK_TEXT, "Alpha (paper)").click()
+        ranked(browser).find_element(By.LINK_TEXT, "Alpha").click()
     stopped = browser.execute_async_script(
         "const done = arguments[0];"
         "document.addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));"
         f"{attempt}; setTimeout(() => done('nothing'), 3000);"
     )
     assert stopped.startswith(directive)
+
+
+# Rows side by side.
+
+
+def tick(browser, *names):
+    for name in names:
+        (box,) = browser.find_elements(By.CSS_SELECTOR, f"input[aria-label^='Compare {name}']")
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", box)
+        box.click()
+
+
+def compare(browser, *names):
+    tick(browser, *names)
+    browser.find_element(By.CSS_SELECTOR, "[data-action=compare]").click()
+    dialog = browser.find_element(By.ID, "comparison")
+    rows = dialog.find_elements(By.TAG_NAME, "tr")
+    return dialog, [[cell.text for cell in row.find_elements(By.XPATH, "./*")] for row in rows]
+
+
+def test_chosen_rows_stand_side_by_side_with_the_verdict_of_each_pair(browser, entries):
+    dialog, rows = compare(browser, "Alpha", "Gamma", "Beta")
+    assert rows[0] == ["", "Alpha", "Gamma + midas (alpha=0.4), soft labels", "Beta"]
+    lines = {row[0]: row[1:] for row in rows}
+    war = [f"{100 * entry.record.aggregates.metrics['war'].mean:.2f}" for entry in entries[:3]]
+    assert lines["WAR"] == war
+    assert lines["Labels"] == ["hard", "soft", "hard"]
+    assert lines["happy"] == [f"{100 * entry.record.aggregates.recall['happy']:.2f}" for entry in entries[:3]]
+    said = [item.text for item in dialog.find_elements(By.TAG_NAME, "li")]
+    assert said[0].startswith("Alpha is better than Gamma")
+    assert "UAR +20.00 [+10.00, +30.00] points, p < 0.001" in said[0]
+    assert "were not compared" in said[1]
+    assert said[2].startswith("Gamma") and "not told apart" in said[2] and "p = 0.62" in said[2]
+    assert "Date: 2026-03-01" in dialog.find_element(By.CLASS_NAME, "same").text
+    assert "Date" not in lines
+
+
+def test_one_row_is_not_compared_and_rows_of_two_sections_are_not_either(browser):
+    tick(browser, "Alpha")
+    assert not browser.find_element(By.CSS_SELECTOR, "[data-action=compare]").is_enabled()
+    tick(browser, "Epsilon")  # on synthetic data
+    assert browser.find_element(By.ID, "chosen").text.startswith("1 row chosen")
+    browser.find_element(By.CSS_SELECTOR, "[data-action=clear]").click()
+    assert not browser.find_element(By.ID, "chosen").is_displayed()
+
+
+def test_the_keyboard_chooses_compares_and_closes_and_comes_back(browser):
+    for name in ("Alpha", "Beta"):
+        browser.find_element(By.CSS_SELECTOR, f"input[aria-label^='Compare {name}']").send_keys(Keys.SPACE)
+    button = browser.find_element(By.CSS_SELECTOR, "[data-action=compare]")
+    button.send_keys(Keys.ENTER)
+    dialog = browser.find_element(By.ID, "comparison")
+    assert dialog.is_displayed()
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not dialog.is_displayed()
+    assert browser.switch_to.active_element == button
+
+
+# What does not fit.
+
+
+def test_columns_that_are_not_seen_are_named_until_they_are(browser):
+    hint = browser.find_element(By.CSS_SELECTOR, "#dfew-5fold-v1 .more")
+    hidden = int(hint.text.split()[0])
+    assert hidden > 5 and "more columns to the right" in hint.text
+    box = browser.find_element(By.CSS_SELECTOR, "#dfew-5fold-v1 .scroll")
+    browser.execute_script("arguments[0].scrollLeft = arguments[0].scrollWidth", box)
+    WebDriverWait(browser, 30).until(lambda _: "scroll back" in hint.text)
+
+
+def test_a_table_that_fits_has_no_hint(browser):
+    browser.find_element(By.LINK_TEXT, "Alpha").click()
+    assert not browser.find_element(By.CSS_SELECTOR, ".more").is_displayed()
 
 
 # Legibility.
@@ -295,10 +378,12 @@ def scheme(request, browser):
     emulate("")
 
 
-@pytest.mark.parametrize("page", ["index", "record"])
+@pytest.mark.parametrize("page", ["index", "record", "comparison"])
 def test_every_text_is_legible_in_both_colour_schemes(browser, scheme, page):
     if page == "record":
-        browser.find_element(By.LINK_TEXT, "Delta (paper)").click()
+        browser.find_element(By.LINK_TEXT, "Delta").click()
+    elif page == "comparison":
+        compare(browser, "Alpha", "Gamma")
     contrasts = browser.execute_script(CONTRASTS)
     dark = browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
     assert dark == (scheme == "dark")
@@ -309,7 +394,7 @@ def test_every_text_is_legible_in_both_colour_schemes(browser, scheme, page):
 @pytest.mark.parametrize("page", ["index", "record"])
 def test_on_a_phone_only_tables_scroll_sideways(browser, page):
     if page == "record":
-        ranked(browser).find_element(By.LINK_TEXT, "Alpha (paper)").click()
+        ranked(browser).find_element(By.LINK_TEXT, "Alpha").click()
     size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:

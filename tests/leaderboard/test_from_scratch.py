@@ -87,7 +87,7 @@ def test_such_rows_have_a_ranking_of_their_own(board):
 def test_the_page_shows_them_in_a_table_of_their_own_with_their_mark(board):
     page = (board / "README.md").read_text()
     ranked, _, lacking = page.partition(f"### {LACKING}")
-    assert "without (paper)" not in ranked and "without (paper)" in lacking
+    assert not re.search(r"\| without +\|", ranked) and re.search(r"\| without +\|", lacking)
     assert "no pre-training" in lacking and "| no pre-training" not in ranked
 
 
@@ -96,8 +96,8 @@ def test_the_site_shows_the_same(board):
     page = render_index(entries, {}, ranks_of(entries, read_comparisons(board)))
     ranked, _, lacking = page.partition(f"<h4>{LACKING}</h4>")
     assert 'results without pre-trained weights"' in lacking
-    assert len(re.findall(r"<tr><td class=\"rank\"", ranked)) == 2
-    assert len(re.findall(r"<tr><td class=\"rank\"", lacking)) == 1
+    assert len(re.findall(r"<tr[^>]*><td class=\"rank\"", ranked)) == 2
+    assert len(re.findall(r"<tr[^>]*><td class=\"rank\"", lacking)) == 1
 
 
 def test_a_leaderboard_of_such_rows_alone_does_not_say_that_nothing_is_ranked(make_run, tmp_path):

@@ -228,6 +228,22 @@ def test_the_bar_in_a_score_cell_is_its_interval(make_entry):
     assert low <= uar.low and uar.high <= high
 
 
+def test_the_recall_of_few_clips_is_not_shaded_and_says_of_how_many_it_is(make_entry, page_of):
+    few, many = make_entry(folds=(1,)), make_entry(folds=(1, 2, 3, 4, 5))
+    index = index_of(few)
+    assert [cell.text for cell in index.all("span", class_="clips")] == ["n = 6"] * 7
+    assert not index.all("td", class_="shade") and len(index.all("td", class_="few")) == 7
+    assert len(index_of(many).all("td", class_="shade")) == 7
+    assert not index_of(few, many).all("span", class_="clips")  # each row has its own number
+    assert "fewer than 30 test clips" in page_of(few).text and "fewer than 30 test clips" not in page_of(many).text
+
+
+def test_ranks_are_explained_where_they_stand(make_entry):
+    (section,) = index_of(make_entry()).all("section", id="dfew-5fold-v1")
+    assert "A rank is the range of places" in section.text
+    assert section.all("a", href="#legend-rank")
+
+
 HOSTILE = (
     '</style><script>alert(1)</script><img src=x onerror=alert(2)> | pipe | "quoted" \'`{{ 7 * 7 }}\x1b[31m\u202eabc'
 )

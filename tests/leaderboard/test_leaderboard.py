@@ -16,7 +16,9 @@ from benchmark.errors import IntegrityError
 from benchmark.leaderboard import add, build, check, entry_id, overview, terminal_table
 from benchmark.leaderboard.markdown import escape
 from benchmark.protocol import override
-from benchmark.records import Overrides, read_record
+from benchmark.records import AugmentationUse, MethodUse, Overrides, read_record
+from benchmark.records.names import augmentation_name
+from benchmark.registry import registry
 
 pytestmark = pytest.mark.usefixtures("made_up_lists")
 
@@ -132,12 +134,12 @@ def test_equal_scores_may_have_each_others_places(make_run, board):
 
 
 def test_a_row_shows_what_was_run(make_run, board):
-    augmentations = (("midas", {"alpha": 0.8}), ("flip", {}))
+    augmentations = (("midas", {"alpha": 0.4}), ("flip", {}))
     run = make_run(augmentations=augmentations, label_mode="soft", init={"model": "0" * 64})
     (entry,) = publish(board, run)
     (row,) = rows(page(board))
     expected = {
-        "Augmentations": "midas (alpha=0.8) + flip",
+        "Augmentations": "midas (alpha=0.4) + flip",
         "Labels": "soft",
         "Parameters": "1.23 M",
         "Pre-training": "model: file 00000000",
@@ -150,6 +152,20 @@ def test_a_row_shows_what_was_run(make_run, board):
     assert row["emotion3: UAR / WAR / macro-F1"] == " / ".join(f"{100 * s.mean:.2f}" for s in grouped.values())
     assert row["Record"] == f"[record]({entry.path}/record.json)"
     assert (board / entry.path / "record.json").is_file()
+
+
+def test_what_goes_without_saying_is_left_out_of_names(make_run, board):
+    paper = MethodUse.model_validate(make_run().record.method.model_dump() | {"preset": "paper", "title": "Paper"})
+    default = dict(registry().augmentations["midas"].options)
+    publish(board, make_run(method=paper, augmentations=(("midas", default),)))
+    publish(board, make_run(augmentations=(("midas", default | {"alpha": 0.4}),)))
+    found = {row["Method"]: row["Augmentations"] for row in rows(page(board))}
+    assert found == {"Paper": "midas", "Former-DFER (small)": "midas (alpha=0.4)"}
+
+
+def test_options_of_another_version_are_all_named_because_its_defaults_are_not_known():
+    used = AugmentationUse(name="midas", version="0", options=dict(registry().augmentations["midas"].options))
+    assert "alpha=0.8" in augmentation_name(used)
 
 
 @pytest.mark.parametrize(

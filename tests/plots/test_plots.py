@@ -21,9 +21,11 @@ from benchmark.plots import (
     coexistence_figure,
     confusion_figure,
     curves_figure,
+    over_time,
     posterior_figure,
     recall_figure,
     svg_text,
+    timeline_figure,
     write_figure,
 )
 from benchmark.plots.figures import coexistence
@@ -48,6 +50,7 @@ def every_figure(classes=CLASSES, title="Some title"):
         "coexistence": coexistence_figure(SHARES, [8, 0, 5], classes, title),
         "posterior": posterior_figure({"votes": SHARES[0], "model": SHARES[2]}, classes, title),
         "curves": curves_figure(CURVES, "UAR on val", title),
+        "timeline": timeline_figure(over_time([(0, 3, SHARES[0]), (2, 5, SHARES[2])], 8), classes, title),
     }
 
 
@@ -79,6 +82,19 @@ def test_a_class_without_clips_says_so_in_every_figure_by_class():
     figures = every_figure()
     for name in ("confusion", "recall", "coexistence"):
         assert words(figures[name]).count("no clips") == 1
+
+
+def test_the_row_of_a_class_of_few_clips_has_no_colour_unless_all_are_small():
+    def colours(confusion) -> np.ndarray:
+        (mesh,) = [each for each in confusion_figure(confusion, CLASSES, "T").axes[0].collections]
+        return np.asarray(mesh.get_facecolor()).reshape(3, 3, 4)[:, :, :3]
+
+    mixed = colours(np.array([[30, 5, 5], [0, 6, 0], [0, 0, 29]]))
+    grey = (mixed == mixed[:, :, :1]).all(axis=2)
+    assert grey.all(axis=1).tolist() == [False, True, True]
+    brightest = mixed.sum(axis=2)
+    assert brightest[0].max() > brightest[1:].max()
+    assert not (colours(np.diag([6, 3, 29]))[0, 0] == colours(np.diag([6, 3, 29]))[0, 0, 0]).all()
 
 
 def test_recalls_have_wilson_intervals():

@@ -1,4 +1,3 @@
-"use strict";
 // Sorting and filtering; without this script every table is complete and in its own order.
 
 const boards = [...document.querySelectorAll("table[data-board]")];

@@ -1,0 +1,1 @@
+"""Trackers: what shows the curves of runs elsewhere. Each is a watcher, chosen with `--track`."""
