@@ -42,6 +42,7 @@ import_mmaction()
 from benchmark.training.data import plain_clip_errors  # noqa: E402
 from benchmark.training.hooks import LAST, EpochRow, KeepCheckpoints, ReportSteps, SeedEpochs, TellEpoch  # noqa: E402
 from benchmark.training.loop import initialise, make_runner  # noqa: E402
+from benchmark.training.reduction import reduce_checkpoints  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
 
 
@@ -144,6 +145,7 @@ def _train(
             runner.train()
     finally:
         close_logger(runner)
+    reduce_checkpoints(checkpoints)
     state.weights = _export(job, checkpoints / LAST)
     save_state(job.folder, state)
 

@@ -57,6 +57,7 @@ from benchmark.training.hooks import (  # noqa: E402
 from benchmark.training.initial_weights import load_initial  # noqa: E402
 from benchmark.training.loop import initialise, loader_config, make_runner, samples_of  # noqa: E402
 from benchmark.training.operations import count_operations  # noqa: E402
+from benchmark.training.reduction import reduce_checkpoints  # noqa: E402
 from benchmark.training.shapes import shapes_told  # noqa: E402
 from benchmark.training.statistics import PartStatistics  # noqa: E402
 from benchmark.training.views import averaged, viewed  # noqa: E402
@@ -155,6 +156,7 @@ def train(
             runner.train()
     finally:
         close_logger(runner)
+    reduce_checkpoints(checkpoints)
     epoch = best_epoch(keeper.history, select)
     row = keeper.history[epoch - 1]
     value = row["val"].get(unit.protocol.selection.metric)
