@@ -20,7 +20,9 @@ from tests.small_runs import Remembering, planned
 
 def checkpoint(path, epoch):
     weights = {"w": torch.arange(4.0) + epoch}
-    torch.save({"meta": {"epoch": epoch, "history": []}, "state_dict": weights, "optimizer": {"w": torch.ones(8)}}, path)
+    torch.save(
+        {"meta": {"epoch": epoch, "history": []}, "state_dict": weights, "optimizer": {"w": torch.ones(8)}}, path
+    )
 
 
 def inside(path):
