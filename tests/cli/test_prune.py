@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -161,8 +160,17 @@ def test_a_damaged_state_is_left_and_said_and_the_others_are_pruned(finished):
 
 
 def test_a_pretraining_keeps_its_weights():
-    values: dict[str, Any] = {"method": "videomae", "method_version": "1", "pretraining": "masked", "preset": "small", "seed": 0}
-    unit = PretrainingUnit(**values, data="0", source="videos", classes=(), synthetic=False)
+    unit = PretrainingUnit(
+        method="videomae",
+        method_version="1",
+        pretraining="masked",
+        preset="small",
+        seed=0,
+        data="0",
+        source="videos",
+        classes=(),
+        synthetic=False,
+    )
     folder = Path("pretrained") / unit.folder
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "last.pth").write_bytes(b"the autoencoder")
