@@ -40,6 +40,7 @@ from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS
 import_mmaction()
 
 from benchmark.training.data import plain_clip_errors  # noqa: E402
+from benchmark.training.device_transforms import leave_to_accelerator  # noqa: E402
 from benchmark.training.hooks import LAST, EpochRow, KeepCheckpoints, ReportSteps, SeedEpochs, TellEpoch  # noqa: E402
 from benchmark.training.loop import initialise, make_runner  # noqa: E402
 from benchmark.training.reduction import reduce_checkpoints  # noqa: E402
@@ -80,6 +81,7 @@ class PretrainingJob:
         import_modules(imports)
         check_registered(config, unit.overrides)
         apply_overrides(config, unit.overrides)
+        leave_to_accelerator(config)
         init_default_scope("mmaction")
         return config
 

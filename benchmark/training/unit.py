@@ -40,6 +40,7 @@ from mmaction.registry import MODELS  # noqa: E402
 from benchmark.training.checkpoints import LoadReport  # noqa: E402
 from benchmark.training.corrupting import corrupt_loader  # noqa: E402
 from benchmark.training.data import plain_clip_errors  # noqa: E402
+from benchmark.training.device_transforms import leave_to_accelerator  # noqa: E402
 from benchmark.training.hooks import (  # noqa: E402
     BEST,
     LAST,
@@ -86,6 +87,7 @@ class Job:
         config = build_config(self.unit, self.folder, self.dataset_root, self.test_root, self.cache, self.workers)
         if self.corruption:
             corrupt_loader(config.test_dataloader, *self.corruption)
+        leave_to_accelerator(config)
         init_default_scope("mmaction")
         return config
 
