@@ -67,7 +67,7 @@ def test_an_operation_gives_the_same_bytes(name, shape):
 
 
 def test_levels_are_stretched_alike_from_every_range():
-    for spread in range(1, 201):
+    for spread in range(1, 201, 4):
         levels = np.arange(spread + 1, dtype=np.uint8)[:, None, None] + np.array([0, 17, 55], dtype=np.uint8)
         expected = transforms.autocontrast(levels)
         assert np.array_equal(expected, pixels(CHANGES["autocontrast"](tensor([levels])))[0]), spread
@@ -109,12 +109,12 @@ def through(steps, frames, seed):
 def test_a_whole_pipeline_gives_the_same_bytes_and_draws_as_much(shape):
     steps = [*STRONG, {**PACKING[0], "input_format": shape}, PACKING[1]]
     changed = 0
-    for seed in range(40):
+    for seed in range(16):
         expected, _, after = through(steps, clip(seed), seed)
         made, read, same = through(leave_to_device(steps), clip(seed), seed)
         assert torch.equal(made, expected) and after == same, seed
         changed += not torch.equal(made, read)
-    assert changed == 40
+    assert changed == 16
 
 
 def test_frames_of_another_size_are_changed_where_they_are_read():

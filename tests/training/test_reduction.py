@@ -89,17 +89,26 @@ def run_one(root, place):
     return run_unit(unit, group.data.folds[1], machine, Remembering()), machine.runs / unit.folder
 
 
+@pytest.fixture(scope="module")
+def undisturbed(synthetic_root, tmp_path_factory):
+    return run_one(synthetic_root, tmp_path_factory.mktemp("undisturbed"))
+
+
+def test_the_selected_checkpoint_is_reduced_before_its_hash_is_written_down(undisturbed):
+    state, folder = undisturbed
+    selected = folder / "checkpoints" / BEST
+    assert state.selected.sha256 == content(selected)
+    assert "optimizer" not in inside(selected) and read_weight_file(selected).origin.history
+
+
 class Killed(BaseException):
     pass
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_unit_killed_around_the_reduction_ends_as_one_that_was_not(synthetic_root, tmp_path, monkeypatch, moment):
-    state, folder = run_one(synthetic_root, tmp_path / "undisturbed")
-    selected = folder / "checkpoints" / BEST
-    assert state.selected.sha256 == content(selected)
-    assert "optimizer" not in inside(selected) and read_weight_file(selected).origin.history
-
+def test_a_unit_killed_around_the_reduction_ends_as_one_that_was_not(
+    undisturbed, synthetic_root, tmp_path, monkeypatch, moment
+):
     def killed(checkpoints):
         if moment == "after":
             reduce_checkpoints(checkpoints)
@@ -107,8 +116,9 @@ def test_a_unit_killed_around_the_reduction_ends_as_one_that_was_not(synthetic_r
 
     with monkeypatch.context() as interrupted, pytest.raises(Killed):
         interrupted.setattr("benchmark.training.unit.reduce_checkpoints", killed)
-        run_one(synthetic_root, tmp_path / "killed")
-    again, other = run_one(synthetic_root, tmp_path / "killed")
-    assert again.predictions == state.predictions and again.selected.epoch == state.selected.epoch
-    assert again.selected.sha256 == content(other / "checkpoints" / BEST)
-    assert "optimizer" not in inside(other / "checkpoints" / BEST)
+        run_one(synthetic_root, tmp_path)
+    state, folder = run_one(synthetic_root, tmp_path)
+    assert state.predictions == undisturbed[0].predictions
+    assert state.selected.epoch == undisturbed[0].selected.epoch
+    assert state.selected.sha256 == content(folder / "checkpoints" / BEST)
+    assert "optimizer" not in inside(folder / "checkpoints" / BEST)
