@@ -12,7 +12,7 @@ import inspect
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -120,9 +120,9 @@ def _kept(training: Training, step: Step, clips: int) -> tuple[int, int]:
 @contextlib.contextmanager
 def _seen_as(model: torch.nn.Module, mode: FakeTensorMode) -> Iterator[None]:
     """Inside, the model's parameters and buffers are shapes without values; afterwards they are themselves again."""
-    own = []
+    own: list[tuple[dict[str, Any], str, Tensor]] = []
     for module in model.modules():
-        for tensors in (module._parameters, module._buffers):
+        for tensors in cast("tuple[dict[str, Any], ...]", (module._parameters, module._buffers)):
             own += [(tensors, name, tensor) for name, tensor in tensors.items() if tensor is not None]
     faked: dict[int, Any] = {}
     for tensors, name, tensor in own:
