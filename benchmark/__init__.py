@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchmark.library.predict import predict
     from benchmark.library.prepare import prepare
     from benchmark.library.pretrain import PretrainingRequest, pretrain
+    from benchmark.library.prune import prune
     from benchmark.library.robustness import robustness
     from benchmark.library.run import run
     from benchmark.library.score import score
@@ -50,6 +51,7 @@ _PLACES = {
     "predict": "benchmark.library.predict",
     "prepare": "benchmark.library.prepare",
     "pretrain": "benchmark.library.pretrain",
+    "prune": "benchmark.library.prune",
     "robustness": "benchmark.library.robustness",
     "run": "benchmark.library.run",
     "score": "benchmark.library.score",
@@ -78,6 +80,7 @@ __all__ = [
     "predict",
     "prepare",
     "pretrain",
+    "prune",
     "robustness",
     "run",
     "score",

@@ -1,114 +1,205 @@
-"""How long does a clip take? Each method's paper model against its official implementation, on two CPU threads.
+"""What does each `paper` preset take? Memory, seconds per training clip, and the share of the machine's matmul peak.
 
-    python timings/methods.py [METHOD ...]
+    python timings/methods.py [METHOD ...] [--memory-only] [--official NAME=CHECKOUT[:ADAPTER.py] ...]
 
-A training step (forward, cross-entropy or the pre-training's own loss, backward; no optimiser) of a batch of two, in
-train mode: median of three steps after one to warm up, each model in a process of its own. The official column is the
-baseline: seconds that the official code took for the same step on two cores of an AMD EPYC server (float32, torch
-2.13). It was taken on that machine, not in this run: on another one compare the ratios of methods with each other.
-Inference is a forward pass in eval mode. Peak is the process's largest resident memory, Python and torch included.
+Memory is counted from shapes (`memory.py`), and so says the same on every machine: at the paper's batch, and how many
+clips at a time fit a card of 24 GB. Seconds are medians of `--times` steps (forward, the method's own loss, backward,
+optimiser) after one to warm up, of `--micro-batch` clips, in a process of its own for each preset; a preset that needs
+more than half of the machine's memory is left out. The peak is that of a large product of matrices in the same
+precision, measured in the same process. Clips are noise; what a loader takes is `loading.py`'s question.
+
+There is no ratio to an official code without that code: with `--official` it is imported from a checkout of yours and
+takes steps in turn with ours, in one process, by the same batch, in the same precision, with an optimiser of the same
+kind. An adapter (default: `timings/official/NAME.py`) says how it is built; see `timings/official/README.md`.
+
+The table is Markdown: `python timings/methods.py > timings/methods.md`.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import argparse
+import datetime
+import importlib.util
 import multiprocessing
+import os
 import resource
-import statistics
 import sys
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from benchmark.registry import registry
-from benchmark.specs import Sampling, load_object
+from benchmark.resources import memory
+from benchmark.units.computing import Precision
 
-THREADS, BATCH, CLASSES = 2, 2, 7
-MASKED = "masked"
-# Seconds per clip of the official training step, by method, pre-training or none, and changes of the paper preset.
-OFFICIAL: tuple[tuple[str, str, dict[str, Any], float], ...] = (
-    ("former-dfer", "", {}, 0.4564),
-    ("gca-ial", "", {}, 0.2808),
-    ("m3dfel", "", {}, 1.3374),
-    ("s2d", "", {}, 10.7578),
-    ("tsm", "", {}, 0.6876),
-    ("videomae", "", {}, 12.3316),
-    ("videomae", "", {"size": 160}, 3.2135),
-    ("videomae", MASKED, {}, 1.5189),
-    ("mae-dfer", "", {}, 2.599),
-    ("mae-dfer", MASKED, {}, 0.8282),
-    ("aen", "", {}, 0.337),
-    ("v-naw", "", {"sampling": Sampling(clips=16)}, 4.4573),
+GIB = 2**30
+OFFICIAL = Path(__file__).parent / "official"
+HEADERS = (
+    *("preset", "precision", "GiB per clip", "paper's batch", "GiB at it", "clips in 24 GB"),
+    *("s per clip", "share of peak", "peak GiB", "official s per clip", "official / ours"),
 )
 
 
-def measure(method: str, stage: str, changes: dict[str, Any]) -> tuple[float, float, float]:
-    """Seconds per clip of a training step and of inference, and the peak of memory in GiB."""
+@dataclass(frozen=True)
+class Official:
+    """A checkout of an official code, and the file that says how to use it."""
+
+    checkout: Path
+    adapter: Path
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What to measure."""
+
+    device: str
+    threads: int
+    clips: int
+    times: int
+    memory_only: bool
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure and print, preset by preset."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help="such as videomae, or videomae/masked")
+    parser.add_argument("--precision", nargs="+", choices=("fp32", "bf16", "fp16"), default=["fp32", "bf16"])
+    parser.add_argument("--micro-batch", type=int, default=1, metavar="CLIPS")
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--memory-only", action="store_true", help="count, and take no step")
+    parser.add_argument("--official", action="append", default=[], metavar="NAME=CHECKOUT[:ADAPTER.py]")
+    options = parser.parse_args(arguments)
+    for name in options.methods:
+        registry().find("methods", name.partition("/")[0])
+    official = dict(official_of(text) for text in options.official)
+    choices = Choices(options.device, options.threads, options.micro_batch, options.times, options.memory_only)
+    print(f"{datetime.date.today()}, `python timings/methods.py {' '.join(arguments)}`, {machine(choices)}\n")
+    print_row(HEADERS)
+    print_row(["---"] * len(HEADERS))
+    # A process of its own for each preset, so that its peak of memory is its own; counting has no peak.
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=None if choices.memory_only else 1) as pool:
+        for name in pool.apply(names_of, (options.methods or list(official),)):
+            print(name, file=sys.stderr, flush=True)
+            for row in pool.apply(rows_of, (name, options.precision, choices, official.get(name))):
+                print_row(row)
+
+
+def official_of(text: str) -> tuple[str, Official]:
+    """`NAME=CHECKOUT[:ADAPTER.py]` as a name and where to find what it is compared with."""
+    name, _, place = text.partition("=")
+    checkout, _, adapter = place.partition(":")
+    found = Official(Path(checkout), Path(adapter) if adapter else OFFICIAL / f"{name.replace('/', '-')}.py")
+    if not found.checkout.is_dir():
+        sys.exit(f"--official {text}: {found.checkout} is no folder; give NAME=CHECKOUT[:ADAPTER.py]")
+    if not found.adapter.is_file():
+        sys.exit(f"--official {text}: there is no adapter {found.adapter}; write one as {OFFICIAL / 'README.md'} says")
+    return name, found
+
+
+def machine(choices: Choices) -> str:
+    """What computes."""
     import torch
-    from mmaction.structures import ActionDataSample
 
-    from benchmark.training.model import build_recipe
+    from benchmark.training.devices import hardware
 
-    torch.set_num_threads(THREADS)
-    spec = registry().methods[method]
-    source = spec.pretrainings[stage] if stage else spec
-    preset = dataclasses.replace(source.presets["paper"], **changes)
-    recipe = load_object(source.recipe)(preset, 0 if stage else CLASSES)
-    model = build_recipe(recipe, preset)
-    frames, size = preset.sampling.frames, preset.size
-    flat = recipe.format_shape == "NCHW"
-    inputs = torch.rand(BATCH, *((frames, 3, size, size) if flat else (1, 3, frames, size, size)))
-    labels = torch.arange(BATCH) % CLASSES
-    samples = [ActionDataSample().set_gt_label(int(label)) for label in labels]
-
-    def train() -> None:
-        if stage:
-            loss = model.parse_losses(model(inputs, samples, mode="loss"))[0]
-        else:
-            scores = model(inputs, mode="tensor", stage="head")
-            scores, expected = scores.flatten(0, -2), labels.repeat_interleave(scores[0].numel() // CLASSES)
-            loss = torch.nn.functional.cross_entropy(scores, expected)
-        loss.backward()
-        model.zero_grad()
-
-    def predict() -> None:
-        with torch.inference_mode():
-            model(inputs, mode="tensor", stage="head")
-
-    model.train()
-    training = _median(train)
-    model.eval()
-    inference = float("nan") if stage else _median(predict)
-    return training / BATCH, inference / BATCH, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    found = hardware()
+    return f"{found.get('accelerator', found['processor'])}, {choices.threads} CPU threads, torch {torch.__version__}"
 
 
-def _median(work: Any, times: int = 3) -> float:
-    work()
-    seconds = []
-    for _ in range(times):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+def print_row(cells: Sequence[str]) -> None:
+    """A row of the table, at once."""
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def main(wanted: list[str]) -> None:
-    """Measure and print."""
-    rows = []
-    context = multiprocessing.get_context("spawn")
-    for method, stage, changes, official in OFFICIAL:
-        if wanted and method not in wanted:
-            continue
-        print(f"{method} {stage} {changes or ''}", file=sys.stderr, flush=True)
-        with context.Pool(1) as pool:
-            training, inference, peak = pool.apply(measure, (method, stage, changes))
-        name = " ".join(filter(None, [method, stage, *(f"{key}={value}" for key, value in changes.items())]))
-        rows.append([name, official, training, official / training, inference, peak])
-    print(
-        tabulate(rows, ["", "official s/clip", "ours s/clip", "ratio", "inference s/clip", "peak GiB"], floatfmt=".3f")
-    )
+def names_of(wanted: Sequence[str]) -> list[str]:
+    """The presets to measure."""
+    from timings.steps import trainings
+
+    return [training.name for training in trainings(wanted)]
+
+
+def rows_of(name: str, precisions: Sequence[Precision], choices: Choices, official: Official | None) -> list[list[str]]:
+    """Everything about one preset, a row for each precision."""
+    import torch
+
+    from timings.steps import Step, trainings
+
+    torch.set_num_threads(choices.threads)
+    [training] = [each for each in trainings([name]) if each.name == name]
+    rows = [row_of(training, Step(training, each, "cpu"), each, choices, official) for each in precisions]
+    return [[name, *row, *[""] * (len(HEADERS) - 1 - len(row))] for row in rows]
+
+
+def row_of(training: Any, step: Any, precision: Precision, choices: Choices, official: Official | None) -> list[str]:
+    """Its cells, as far as there is something to say."""
+    from timings.memory import NotLinear, memory_of
+
+    batch = training.clips_per_step
+    try:
+        needed = memory_of(training, step)
+    except NotLinear as error:
+        return [precision, f"not counted: {error}", str(batch)]
+    row = [precision, gib(needed.clip), str(batch), gib(needed.of(batch)), str(needed.most_clips)]
+    if choices.memory_only:
+        return row
+    if choices.device == "cpu" and needed.of(choices.clips) > memory() // 2:
+        return [*row, "does not fit this machine"]
+    return [*row, *steps_of(training, step, precision, choices, official, needed.operations)]
+
+
+def steps_of(
+    training: Any, step: Any, precision: Precision, choices: Choices, official: Official | None, operations: float
+) -> list[str]:
+    """Seconds, share of the peak and memory of real steps, and the official ones' if there is something official."""
+    import torch
+
+    from timings.steps import OtherStep, as_clips, batch, matmul_peak, seconds_of
+
+    device = choices.device
+    step.model.to(device)
+    inputs, samples = batch(training, step.recipe, choices.clips, device)
+    works = [partial(step, inputs, samples)]
+    if official:
+        adapter = load_adapter(official)
+        targets = torch.stack([sample.gt_label for sample in samples])
+        model = adapter.build(training.preset, targets.shape[1])
+        other = OtherStep(model, adapter.loss, precision, device, like=step)
+        works.append(partial(other, as_clips(inputs), targets))
+    seconds = [each / choices.clips for each in seconds_of(works, choices.times, device)]
+    share = operations / seconds[0] / matmul_peak(precision, device)
+    peak = torch.cuda.max_memory_allocated() if device != "cpu" else 1024 * resident()
+    compared = [f"{seconds[1]:.3f}", f"{seconds[1] / seconds[0]:.2f}"] if official else []
+    return [f"{seconds[0]:.3f}", f"{share:.0%}", gib(peak), *compared]
+
+
+def resident() -> int:
+    """The most memory that this process has held, in KiB, Python and torch included."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def load_adapter(official: Official) -> Any:
+    """The adapter as a module, which finds the checkout's own modules before any others."""
+    os.chdir(official.checkout)
+    sys.path.insert(0, str(official.checkout.resolve()))
+    spec = importlib.util.spec_from_file_location("official_adapter", official.adapter)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def gib(size: float) -> str:
+    """Bytes in GiB."""
+    return f"{size / GIB:.2f}" if size < 10 * GIB else f"{size / GIB:.1f}"
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    # Scripts are started by path; the processes they start import them as a package's.
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from timings import methods
+
+    methods.main(sys.argv[1:])

@@ -40,6 +40,8 @@ from benchmark.video.cache import cache_folder, plan_cache
 from benchmark.video.decoders import decoder_of
 from benchmark.watcher import Watcher
 
+PRETRAINED = Path("pretrained")
+
 
 @dataclass(frozen=True)
 class PretrainingRequest:
@@ -77,7 +79,7 @@ def pretrain(
     *,
     data_root: Path | str | None = None,
     demo: bool = False,
-    output: Path | str = Path("pretrained"),
+    output: Path | str = PRETRAINED,
     resources: Resources | None = None,
     watcher: Watcher | None = None,
 ) -> Pretrained:

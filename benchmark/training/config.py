@@ -30,6 +30,7 @@ REGISTERING = (
     "benchmark.training.data",
     "benchmark.training.module_recognizer",
     "benchmark.training.transforms",
+    "benchmark.training.device_transforms",
     "benchmark.training.resizing",
 )
 

@@ -21,6 +21,7 @@ from torch.utils.data import WeightedRandomSampler
 from benchmark.processes import follow_reader
 from benchmark.specs import Sampling
 from benchmark.training.batches import Samples
+from benchmark.training.device_transforms import apply_changes
 from benchmark.training.randomness import clip_stream
 from benchmark.training.seeds import derive_seed
 from benchmark.units.clip_names import read_names
@@ -238,6 +239,8 @@ class TargetToTensor:
 class ClipPreprocessor(ActionDataPreprocessor):
     """MMAction2's preprocessor (normalisation and mixing on the device), learning from `target`.
 
+    Random changes that were only drawn where a clip was read are made here, see `device_transforms`.
+
     Validation and testing keep the hard label.
     """
 
@@ -261,6 +264,9 @@ class ClipPreprocessor(ActionDataPreprocessor):
                 sample.set_gt_label(sample.target)
             if self.blending is not None and "frame_target" in sample:
                 del sample.frame_target
+        if training and "changes" in data_samples[0]:
+            drawn = zip(inputs, data_samples, strict=True)
+            inputs = [apply_changes(clip, sample.changes) for clip, sample in drawn]
         clips = inputs if isinstance(inputs, Tensor) else torch.stack(inputs)
         clips = (clips - self.mean) / self.std
         return self.blending(clips, data_samples) if training and self.blending else (clips, data_samples)

@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from benchmark.datasets.scored import frame_id
-from benchmark.errors import UnitFailed
+from benchmark.errors import IntegrityError, UnitFailed
 from benchmark.files import check_guards, replacing, write_text
 from benchmark.scoring.computing import compute_of
 from benchmark.scoring.frames import to_frames
@@ -178,6 +178,7 @@ class KeepCheckpoints(Hook):
         self.report = report
         self.about = {ORIGIN: origin.metadata()} if origin else {}
         self.history: list[EpochRow] = []
+        self._reduced = False
         self._losses: list[torch.Tensor] = []
         self._started = 0.0
 
@@ -191,11 +192,20 @@ class KeepCheckpoints(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take up the history where the checkpoint left it."""
         self.history = list(checkpoint["meta"].get("history", []))
+        self._reduced = "optimizer" not in checkpoint
         if rank():
             return
         if self.history and best_epoch(self.history, self.select) == self.history[-1]["epoch"]:
-            self._link_best()
+            link_best(self.folder)
         write_text(self.metrics_file, metrics_lines(self.history))
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuse to go on from weights alone: the optimiser would begin anew, and nobody would know."""
+        if self._reduced and runner.epoch < runner.max_epochs:
+            raise IntegrityError(
+                f"{self.folder / LAST}: holds the weights of a finished training, and nothing to go on with; delete "
+                f"{self.folder.parent} to start over"
+            )
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Start the epoch's clock."""
@@ -225,7 +235,7 @@ class KeepCheckpoints(Hook):
             return
         self._save(runner, epoch)
         if best_epoch(self.history, self.select) == epoch:
-            self._link_best()
+            link_best(self.folder)
         write_text(self.metrics_file, metrics_lines(self.history))
         self.report(row)
 
@@ -233,20 +243,6 @@ class KeepCheckpoints(Hook):
         meta = {"epoch": epoch, "iter": runner.iter, "history": self.history, **self.about}
         with replacing(self.folder / LAST) as temporary:
             runner.save_checkpoint(str(temporary.parent), temporary.name, meta=meta)
-
-    def _link_best(self) -> None:
-        temporary = self.folder / f".{BEST}.tmp"
-        temporary.unlink(missing_ok=True)
-        try:
-            try:
-                os.link(self.folder / LAST, temporary)
-            except OSError:
-                shutil.copyfile(self.folder / LAST, temporary)
-            check_guards(self.folder / BEST)
-            os.replace(temporary, self.folder / BEST)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 class ReportSteps(Hook):
@@ -258,6 +254,22 @@ class ReportSteps(Hook):
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Report (epoch, iteration, iterations per epoch), counted from 1."""
         self.step(runner.epoch + 1, batch_idx + 1, len(runner.train_dataloader))
+
+
+def link_best(folder: Path) -> None:
+    """Make `best.pth` the checkpoint that `last.pth` is now, in one rename; a copy where there are no hard links."""
+    temporary = folder / f".{BEST}.tmp"
+    temporary.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(folder / LAST, temporary)
+        except OSError:
+            shutil.copyfile(folder / LAST, temporary)
+        check_guards(folder / BEST)
+        os.replace(temporary, folder / BEST)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def best_epoch(history: Sequence[EpochRow], select: str | None) -> int:

@@ -41,6 +41,7 @@ from benchmark.units.state import CHECKPOINTS, CONFIG, METRICS
 import_mmaction()
 
 from benchmark.training.data import plain_clip_errors  # noqa: E402
+from benchmark.training.device_transforms import leave_to_accelerator  # noqa: E402
 from benchmark.training.hooks import (  # noqa: E402
     LAST,
     EpochRow,
@@ -52,6 +53,7 @@ from benchmark.training.hooks import (  # noqa: E402
 )
 from benchmark.training.loop import cut_of, initialise, make_runner  # noqa: E402
 from benchmark.training.memory import find_micro_batch  # noqa: E402
+from benchmark.training.reduction import reduce_checkpoints  # noqa: E402
 from benchmark.training.shares import bare  # noqa: E402
 from benchmark.training.statistics import FEWER_CLIPS, fewer_clips, statistics_hook  # noqa: E402
 
@@ -91,6 +93,7 @@ class PretrainingJob:
         import_modules(imports)
         check_registered(config, unit.overrides)
         apply_overrides(config, unit.overrides)
+        leave_to_accelerator(config)
         init_default_scope("mmaction")
         return config
 
@@ -180,6 +183,8 @@ def learn(
             runner.train()
     finally:
         close_logger(runner)
+    if rank() == 0:
+        reduce_checkpoints(checkpoints)
 
 
 def _export(job: PretrainingJob, checkpoint: Path) -> str:

@@ -27,25 +27,40 @@ SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], dtype=np.float32) / 13
 Frame = np.ndarray
 
 
-def _table(values: np.ndarray) -> np.ndarray:
+def table(values: np.ndarray) -> np.ndarray:
     """Grey levels as a lookup table for cv2.LUT, cut off and truncated as Pillow does."""
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def _blend(level: float, factor: float) -> np.ndarray:
+def blend_table(level: float, factor: float) -> np.ndarray:
     """Table of Pillow's enhancement: from one `level` (factor 0) past the frame itself (factor 1)."""
-    return _table(level + factor * (LEVELS - level))
+    return table(level + factor * (LEVELS - level))
+
+
+def posterize_table(bits: int) -> np.ndarray:
+    """Table of `posterize`."""
+    return table(LEVELS >> (8 - bits) << (8 - bits))
+
+
+def solarize_table(threshold: int) -> np.ndarray:
+    """Table of `solarize`."""
+    return table(np.where(threshold > LEVELS, LEVELS, 255 - LEVELS))
+
+
+def solarize_add_table(amount: int) -> np.ndarray:
+    """Table of `solarize_add`."""
+    return table(np.where(LEVELS < 128, LEVELS + amount, LEVELS))
 
 
 def adjust_brightness(frame: Frame, factor: float) -> Frame:
     """0 is black, 1 the frame."""
-    return cv2.LUT(frame, _blend(0, factor))
+    return cv2.LUT(frame, blend_table(0, factor))
 
 
 def adjust_contrast(frame: Frame, factor: float) -> Frame:
     """0 is the frame's mean grey, 1 the frame."""
     mean = cv2.mean(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[0]
-    return cv2.LUT(frame, _blend(int(mean + 0.5), factor))
+    return cv2.LUT(frame, blend_table(int(mean + 0.5), factor))
 
 
 def adjust_saturation(frame: Frame, factor: float) -> Frame:
@@ -74,7 +89,7 @@ def autocontrast(frame: Frame) -> Frame:
     spread = high - low
     scale = 255 / np.maximum(spread, 1)
     stretched = LEVELS[:, None] * scale - low * scale
-    return cv2.LUT(frame, _table(np.where(spread > 0, stretched, LEVELS[:, None]))[:, None])
+    return cv2.LUT(frame, table(np.where(spread > 0, stretched, LEVELS[:, None]))[:, None])
 
 
 def equalize(frame: Frame) -> Frame:
@@ -84,7 +99,7 @@ def equalize(frame: Frame) -> Frame:
         counts = cv2.calcHist([frame], [channel], None, [256], [0, 256]).ravel().astype(np.int64)
         step = (counts.sum() - counts[counts > 0][-1]) // 255
         tables.append((step // 2 + counts.cumsum() - counts) // step if step else LEVELS)
-    return cv2.LUT(frame, _table(np.stack(tables, axis=1))[:, None])
+    return cv2.LUT(frame, table(np.stack(tables, axis=1))[:, None])
 
 
 def invert(frame: Frame) -> Frame:
@@ -94,17 +109,17 @@ def invert(frame: Frame) -> Frame:
 
 def posterize(frame: Frame, bits: int) -> Frame:
     """Keep the `bits` highest bits of each level."""
-    return cv2.LUT(frame, _table(LEVELS >> (8 - bits) << (8 - bits)))
+    return cv2.LUT(frame, posterize_table(bits))
 
 
 def solarize(frame: Frame, threshold: int) -> Frame:
     """Invert the levels from `threshold` on."""
-    return cv2.LUT(frame, _table(np.where(threshold > LEVELS, LEVELS, 255 - LEVELS)))
+    return cv2.LUT(frame, solarize_table(threshold))
 
 
 def solarize_add(frame: Frame, amount: int) -> Frame:
     """Make the darker half of the levels lighter by `amount`."""
-    return cv2.LUT(frame, _table(np.where(LEVELS < 128, LEVELS + amount, LEVELS)))
+    return cv2.LUT(frame, solarize_add_table(amount))
 
 
 def warp(frame: Frame, matrix: Sequence[Sequence[float]], fill: tuple[int, int, int], interpolation: int) -> Frame:
@@ -112,17 +127,37 @@ def warp(frame: Frame, matrix: Sequence[Sequence[float]], fill: tuple[int, int, 
 
     Coordinates are Pillow's: the first pixel reaches from 0 to 1, and its centre is 0.5.
     """
+    size = frame.shape[1], frame.shape[0]
+    flags = interpolation | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(frame, from_centres(matrix), size, flags=flags, borderValue=fill)
+
+
+def from_centres(matrix: Sequence[Sequence[float]]) -> np.ndarray:
+    """The matrix (2, 3) of `warp` in OpenCV's coordinates, whose whole numbers are the centres of pixels."""
     inverse = np.array(matrix, dtype=float)
     inverse[:, 2] += inverse[:, :2] @ (0.5, 0.5) - 0.5
-    size = frame.shape[1], frame.shape[0]
-    return cv2.warpAffine(frame, inverse, size, flags=interpolation | cv2.WARP_INVERSE_MAP, borderValue=fill)
+    return inverse
 
 
 def rotate(frame: Frame, degrees: float, fill: tuple[int, int, int], interpolation: int) -> Frame:
     """Turn the frame anticlockwise about its middle."""
+    return warp(frame, rotation(degrees, *frame.shape[:2]), fill, interpolation)
+
+
+def rotation(degrees: float, height: int, width: int) -> Sequence[Sequence[float]]:
+    """The matrix by which `warp` turns a frame of this size anticlockwise about its middle."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    x, y = frame.shape[1] / 2, frame.shape[0] / 2
-    return warp(frame, ((cos, -sin, x - cos * x + sin * y), (sin, cos, y - sin * x - cos * y)), fill, interpolation)
+    x, y = width / 2, height / 2
+    return (cos, -sin, x - cos * x + sin * y), (sin, cos, y - sin * x - cos * y)
+
+
+FUNCTIONS: dict[str, Callable[..., Frame]] = {
+    function.__name__: function
+    for function in (
+        *(autocontrast, equalize, invert, posterize, solarize, solarize_add, warp),
+        *(adjust_saturation, adjust_contrast, adjust_brightness, adjust_sharpness),
+    )
+}
 
 
 def _random_sign() -> float:
@@ -158,35 +193,51 @@ class ClipRandAugment:
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Draw the operations once and apply them to every frame."""
+        for drawn in self.draw():
+            change = self.operation(*drawn)
+            results["imgs"] = [change(frame) for frame in results["imgs"]]
+        return results
+
+    def draw(self) -> list[tuple[str, float, float]]:
+        """Operations in their order, each with its strength of 0 to 1 and a sign (-1 or 1)."""
+        drawn = []
         for number in np.random.randint(len(self.OPERATIONS), size=self.num_ops):
             if np.random.random() < 0.5:
                 strength = np.clip(np.random.normal(self.magnitude, self.magnitude_std), 0, 10) / 10
-                change = self.operation(self.OPERATIONS[number], float(strength), _random_sign())
-                results["imgs"] = [change(frame) for frame in results["imgs"]]
-        return results
+                drawn.append((self.OPERATIONS[number], float(strength), _random_sign()))
+        return drawn
 
     def operation(self, name: str, strength: float, sign: float) -> Callable[[Frame], Frame]:
-        """What the operation does to a frame at a strength of 0 to 1; `sign` (-1 or 1) where it has a direction."""
+        """What the operation does to a frame; `sign` counts where it has a direction."""
+
+        def change(frame: Frame) -> Frame:
+            function, *arguments = self.change(name, strength, sign, *frame.shape[:2])
+            return FUNCTIONS[function](frame, *arguments)
+
+        return change
+
+    def change(self, name: str, strength: float, sign: float, height: int, width: int) -> tuple[Any, ...]:
+        """The operation on a frame of this size as the name of a function in `FUNCTIONS` and its arguments."""
         factor = 1 + sign * 0.9 * strength
         shear = sign * 0.3 * strength
         shift = sign * 0.45 * strength
         cubic = self.fill, cv2.INTER_CUBIC
         return {
-            "autocontrast": autocontrast,
-            "equalize": equalize,
-            "invert": invert,
-            "posterize": lambda frame: posterize(frame, 4 - int(4 * strength)),
-            "solarize": lambda frame: solarize(frame, 256 - int(256 * strength)),
-            "solarize_add": lambda frame: solarize_add(frame, int(110 * strength)),
-            "rotate": lambda frame: rotate(frame, sign * 30 * strength, *cubic),
-            "saturation": lambda frame: adjust_saturation(frame, factor),
-            "contrast": lambda frame: adjust_contrast(frame, factor),
-            "brightness": lambda frame: adjust_brightness(frame, factor),
-            "sharpness": lambda frame: adjust_sharpness(frame, factor),
-            "shear_x": lambda frame: warp(frame, ((1, shear, 0), (0, 1, 0)), *cubic),
-            "shear_y": lambda frame: warp(frame, ((1, 0, 0), (shear, 1, 0)), *cubic),
-            "translate_x": lambda frame: warp(frame, ((1, 0, shift * frame.shape[1]), (0, 1, 0)), *cubic),
-            "translate_y": lambda frame: warp(frame, ((1, 0, 0), (0, 1, shift * frame.shape[0])), *cubic),
+            "autocontrast": ("autocontrast",),
+            "equalize": ("equalize",),
+            "invert": ("invert",),
+            "posterize": ("posterize", 4 - int(4 * strength)),
+            "solarize": ("solarize", 256 - int(256 * strength)),
+            "solarize_add": ("solarize_add", int(110 * strength)),
+            "rotate": ("warp", rotation(sign * 30 * strength, height, width), *cubic),
+            "saturation": ("adjust_saturation", factor),
+            "contrast": ("adjust_contrast", factor),
+            "brightness": ("adjust_brightness", factor),
+            "sharpness": ("adjust_sharpness", factor),
+            "shear_x": ("warp", ((1, shear, 0), (0, 1, 0)), *cubic),
+            "shear_y": ("warp", ((1, 0, 0), (shear, 1, 0)), *cubic),
+            "translate_x": ("warp", ((1, 0, shift * width), (0, 1, 0)), *cubic),
+            "translate_y": ("warp", ((1, 0, 0), (0, 1, shift * height)), *cubic),
         }[name]
 
 
@@ -215,9 +266,21 @@ class ClipErasing:
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Erase, or not."""
-        if np.random.random() < self.prob and (box := self._box(*results["imgs"][0].shape[:2])):
-            results["imgs"] = [self._erased(frame, box) for frame in results["imgs"]]
+        frames = results["imgs"]
+        if drawn := self.draw(len(frames), *frames[0].shape[:2]):
+            (rows, columns), noise = drawn
+            results["imgs"] = [frame.copy() for frame in frames]
+            for frame, pixels in zip(results["imgs"], noise, strict=True):
+                frame[rows, columns] = pixels
         return results
+
+    def draw(self, frames: int, height: int, width: int) -> tuple[tuple[slice, slice], np.ndarray] | None:
+        """Rows and columns to erase in frames of this size, and their pixels (T, h, w, 3), uint8; None: no erasing."""
+        if not (np.random.random() < self.prob and (box := self._box(height, width))):
+            return None
+        shape = box[0].stop - box[0].start, box[1].stop - box[1].start, 3
+        noise = (self.mean + self.std * np.random.standard_normal(shape) for _ in range(frames))
+        return box, np.stack([np.clip(each.round(), 0, 255).astype(np.uint8) for each in noise])
 
     def _box(self, height: int, width: int) -> tuple[slice, slice] | None:
         """Rows and columns to erase; None if ten draws gave no box that fits."""
@@ -229,12 +292,6 @@ class ClipErasing:
                 top, left = np.random.randint(height - rows + 1), np.random.randint(width - columns + 1)
                 return slice(top, top + rows), slice(left, left + columns)
         return None
-
-    def _erased(self, frame: Frame, box: tuple[slice, slice]) -> Frame:
-        erased = frame.copy()
-        noise = self.mean + self.std * np.random.standard_normal(erased[box].shape)
-        erased[box] = np.clip(noise.round(), 0, 255)
-        return erased
 
 
 @TRANSFORMS.register_module()

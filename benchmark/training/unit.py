@@ -41,6 +41,7 @@ from mmaction.registry import MODELS  # noqa: E402
 from benchmark.training.checkpoints import LoadReport  # noqa: E402
 from benchmark.training.corrupting import corrupt_loader  # noqa: E402
 from benchmark.training.data import plain_clip_errors  # noqa: E402
+from benchmark.training.device_transforms import leave_to_accelerator  # noqa: E402
 from benchmark.training.hooks import (  # noqa: E402
     BEST,
     LAST,
@@ -61,6 +62,7 @@ from benchmark.training.initial_weights import load_initial  # noqa: E402
 from benchmark.training.loop import cut_of, initialise, make_runner, predicting, samples_of  # noqa: E402
 from benchmark.training.memory import find_micro_batch, memory_told  # noqa: E402
 from benchmark.training.operations import count_operations  # noqa: E402
+from benchmark.training.reduction import reduce_checkpoints  # noqa: E402
 from benchmark.training.shapes import shapes_told  # noqa: E402
 from benchmark.training.shares import bare  # noqa: E402
 from benchmark.training.statistics import FEWER_CLIPS, fewer_clips, statistics_hook  # noqa: E402
@@ -91,6 +93,7 @@ class Job:
         config = build_config(self.unit, self.folder, self.dataset_root, self.test_root, self.cache, self.workers)
         if self.corruption:
             corrupt_loader(config.test_dataloader, *self.corruption)
+        leave_to_accelerator(config)
         init_default_scope("mmaction")
         return config
 
@@ -171,6 +174,8 @@ def train(
             runner.train()
     finally:
         close_logger(runner)
+    if rank() == 0:
+        reduce_checkpoints(checkpoints)
     epoch = best_epoch(keeper.history, select)
     row = keeper.history[epoch - 1]
     value = row["val"].get(unit.protocol.selection.metric)

@@ -105,13 +105,15 @@ def test_the_same_command_again_trains_nothing(finished, synthetic_root):
     assert checkpoint.stat().st_mtime_ns == before
 
 
-def test_an_interrupted_one_ends_with_the_same_weights(finished, synthetic_root, tmp_path):
+def test_an_interrupted_one_ends_with_the_same_weights(finished, synthetic_root, tmp_path, monkeypatch):
     out, done = finished
     folder = folder_of(done)
     copy = tmp_path / folder.relative_to(out)
     shutil.copytree(folder, copy)
     # As a kill after the first epoch leaves it: no weights, and the checkpoint of that epoch.
-    first = pretrain(tmp_path / "first", "--videos", synthetic_root, "--set", "train_cfg.max_epochs=1")
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("benchmark.training.pretraining.reduce_checkpoints", lambda folder: None)
+        first = pretrain(tmp_path / "first", "--videos", synthetic_root, "--set", "train_cfg.max_epochs=1")
     shutil.copyfile(folder_of(first) / "checkpoints" / "last.pth", copy / "checkpoints" / "last.pth")
     state = json.loads((copy / "pretraining.json").read_text())
     (copy / "pretraining.json").write_text(json.dumps({**state, "weights": None, "epoch": 1}))
@@ -123,6 +125,11 @@ def test_an_interrupted_one_ends_with_the_same_weights(finished, synthetic_root,
     weights, expected = (load_file(path / "weights.safetensors") for path in (folder_of(resumed), folder))
     assert "epoch 1/3" not in resumed.stderr
     assert all(torch.equal(weights[key], expected[key]) for key in expected)
+
+
+def test_a_finished_one_keeps_no_optimiser(finished):
+    checkpoint = torch.load(folder_of(finished[1]) / "checkpoints" / "last.pth", weights_only=True)
+    assert checkpoint.keys() == {"state_dict", "meta"}
 
 
 def test_changed_weights_exit_4(finished, synthetic_root, tmp_path):

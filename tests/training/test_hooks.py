@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from benchmark.training.hooks import BEST, LAST, KeepCheckpoints, best_epoch
+from benchmark.training.hooks import BEST, LAST, KeepCheckpoints, best_epoch, link_best
 
 
 def history(*values):
@@ -44,9 +44,8 @@ def test_resuming_after_a_worse_epoch_keeps_the_best(tmp_path):
 def test_the_best_outlives_the_next_last(tmp_path, monkeypatch, links):
     if not links:
         monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError("no hard links here")))
-    hook = keeper(tmp_path)
     (tmp_path / LAST).write_text("epoch 1")
-    hook._link_best()
+    link_best(tmp_path)
     (tmp_path / "next").write_text("epoch 2")
     os.replace(tmp_path / "next", tmp_path / LAST)
     assert (tmp_path / BEST).read_text() == "epoch 1"

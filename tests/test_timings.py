@@ -1,0 +1,112 @@
+"""The timings of methods: counted memory, and official codes that the caller names."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from benchmark.registry import registry
+from timings import methods
+from timings.memory import Memory, _kept, memory_of
+from timings.steps import Step, Training, as_clips, batch
+
+ADAPTER = """
+from torch.nn.functional import cross_entropy
+
+def build(preset, num_classes):
+    from standing_in import Net
+    return Net(num_classes)
+
+def loss(model, clips, targets):
+    assert clips.shape[1] == 3
+    return cross_entropy(model(clips), targets)
+"""
+CHECKOUT = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.fc = nn.Linear(3, classes)
+
+    def forward(self, clips):
+        return self.fc(clips.mean(dim=(2, 3, 4)))
+"""
+
+
+@pytest.fixture(scope="module")
+def training():
+    return Training("tsm", "", registry().methods["tsm"].presets["small"])
+
+
+@pytest.fixture(scope="module")
+def step(training):
+    return Step(training, "fp32", "cpu")
+
+
+def test_what_is_counted_from_shapes_is_what_a_real_step_keeps(training, step):
+    counted = memory_of(training, step)
+    for clips in (2, 5):
+        kept, operations = _kept(training, step, clips)
+        assert kept == pytest.approx(counted.fixed + clips * counted.clip, rel=1e-3)
+        assert operations == pytest.approx(clips * counted.operations)
+
+
+def test_the_optimisers_state_is_counted_as_it_is_kept(training, step):
+    inputs, samples = batch(training, step.recipe, 2, "cpu")
+    step.optimiser.update_params(step.loss(inputs, samples))
+    state = [value for kept in step.optimiser.optimizer.state.values() for value in kept.values()]
+    own = [*step.model.parameters(), *step.model.buffers()]
+    gradients = [each for each in step.model.parameters() if each.requires_grad]
+    tensors = [*own, *gradients, *(value for value in state if isinstance(value, torch.Tensor) and value.ndim)]
+    expected = sum(each.numel() * each.element_size() for each in tensors)
+    assert memory_of(training, step).model == pytest.approx(expected, rel=1e-3)
+
+
+def test_as_many_clips_fit_as_their_sum_says():
+    memory = Memory(model=2**30, fixed=0, clip=2**30, operations=1.0)
+    assert memory.of(4) == 5 * 2**30 and memory.most_clips == 21
+    assert Memory(model=2**40, fixed=0, clip=2**30, operations=1.0).most_clips == 0
+
+
+def test_clips_are_the_same_whichever_way_a_model_takes_them():
+    frames_first, channels_first = torch.zeros(2, 8, 3, 4, 4), torch.zeros(2, 1, 3, 8, 4, 4)
+    assert as_clips(frames_first).shape == as_clips(channels_first).shape == (2, 3, 8, 4, 4)
+
+
+def measure(training, step, official, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("timings.steps.matmul_peak", lambda precision, device: 1e12)
+    choices = methods.Choices("cpu", threads=1, clips=1, times=1, memory_only=False)
+    return methods.steps_of(training, step, "fp32", choices, official, 1e9)
+
+
+def test_there_is_a_ratio_to_an_official_code_that_takes_its_own_steps(training, step, tmp_path, monkeypatch):
+    checkout, adapter = tmp_path / "checkout", tmp_path / "tsm.py"
+    checkout.mkdir()
+    (checkout / "standing_in.py").write_text(CHECKOUT)
+    adapter.write_text(ADAPTER)
+    name, official = methods.official_of(f"tsm={checkout}:{adapter}")
+    assert name == "tsm"
+    cells = measure(training, step, official, monkeypatch, tmp_path)
+    seconds, theirs, ratio = float(cells[0]), float(cells[3]), float(cells[4])
+    # The stand-in is one small layer.
+    assert len(cells) == 5 and theirs < seconds and ratio < 1
+
+
+def test_there_is_no_ratio_without_an_official_code(training, step, tmp_path, monkeypatch):
+    cells = measure(training, step, None, monkeypatch, tmp_path)
+    assert len(cells) == 3 and re.fullmatch(r"\d+%", cells[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("tsm=nowhere", "nowhere is no folder"), ("tsm=.", "there is no adapter"), ("tsm=.:other.py", "other.py")],
+)
+def test_a_missing_checkout_or_adapter_is_named(text, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        methods.official_of(text)

@@ -1,0 +1,21 @@
+"""The official VideoMAE (github.com/MCG-NJU/VideoMAE): its ViT-B, as fine-tuning builds it. Needs timm, as it does."""
+
+from torch.nn.functional import cross_entropy
+
+
+def build(preset, num_classes):
+    """The official model."""
+    from modeling_finetune import vit_base_patch16_224
+
+    return vit_base_patch16_224(
+        num_classes=num_classes,
+        img_size=preset.size,
+        all_frames=preset.sampling.frames,
+        drop_path_rate=0.1,
+        init_scale=0.001,
+    )
+
+
+def loss(model, clips, targets):
+    """Its loss."""
+    return cross_entropy(model(clips), targets, label_smoothing=0.1)
