@@ -15,7 +15,7 @@ from benchmark import Request, Resources, Variant
 from benchmark.cli.main import main
 from benchmark.files import hash_file
 from benchmark.library.run import plan
-from benchmark.locks import LEASE, LOCK, exclusive
+from benchmark.locks import LEASE, exclusive
 from benchmark.units import pretraining
 from benchmark.units.identity import set_aside
 from benchmark.units.pretraining import PretrainingState, PretrainingUnit
@@ -64,7 +64,7 @@ def prune(*arguments) -> tuple[str, str]:
 
 
 def tree() -> dict[str, bytes]:
-    files = (path for path in Path().rglob("*") if path.is_file() and path.name not in (LOCK, LEASE))
+    files = (path for path in Path().rglob("*") if path.is_file() and not path.name.startswith(LEASE))
     return {str(path): path.read_bytes() for path in files}
 
 
