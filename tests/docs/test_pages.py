@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,14 +79,16 @@ def test_a_link_to_a_file_that_is_gone_is_told(tmp_path):
         def get_file_from_path(self, path):
             return None
 
+    page: Any = Page()
+    files: Any = Files()
     told = []
     hook.log.logger.addFilter(lambda line: told.append(line.getMessage()))
     text = "[a](../README.md#install) and [b](../no-such-file.txt)"
     config = {"extra": {"repository": "https://example.org/it"}}
-    shown = hook.on_page_markdown(text, Page(), config, Files())
+    shown = hook.on_page_markdown(text, page, config, files)
     assert "https://example.org/it/blob/main/README.md#install" in shown
     assert [line for line in told if "no-such-file.txt" in line]
-    assert hook.on_page_markdown("[a](../README.md)", Page(), {"extra": {"repository": ""}}, Files()) == "a"
+    assert hook.on_page_markdown("[a](../README.md)", page, {"extra": {"repository": ""}}, files) == "a"
 
 
 # Complete.
