@@ -79,6 +79,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark predict --method s2d --weights model=s2d.pth --weights landmark=mobilefacenet.pth faces/",
     ),
     "status": ("benchmark status", "benchmark status runs/dfew-5fold --json"),
+    "prune": (
+        "benchmark prune --dry-run                                   # what would go",
+        "benchmark prune runs/dfew-5fold",
+    ),
     "score": (
         "benchmark score runs/dfew-5fold/tsm/hard --data-root /data",
         "benchmark score runs/dfew-5fold/tsm/hard --metric ece --grouping my.yaml --data-root /data",
@@ -100,6 +104,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "leaderboard build": ("benchmark leaderboard build --html site",),
     "leaderboard check": ("benchmark leaderboard check", "benchmark leaderboard check --data-root /data --workers 8"),
     "leaderboard review": ("benchmark leaderboard review --base origin/main",),
+    "leaderboard export": ("benchmark leaderboard export --hf leaderboard/records/ID > README.md",),
     "leaderboard attest": (
         "benchmark leaderboard attest leaderboard/records/ID --data-root /data    # only look: nothing is signed",
         "benchmark leaderboard attest leaderboard/records/ID --data-root /data --key ~/.ssh/id_ed25519 --by ada",

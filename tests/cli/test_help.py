@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import platform
 import shlex
 
@@ -26,7 +27,7 @@ def test_an_example_parses_and_is_of_its_command(command):
     for line in EXAMPLES[command]:
         # What a shell evaluates is itself a command.
         words = shlex.split(line.removeprefix('eval "$(').partition(")")[0], comments=True)
-        program, *arguments = words[: words.index(">>")] if ">>" in words else words
+        program, *arguments = list(itertools.takewhile(lambda word: word not in (">", ">>"), words))
         assert program == "benchmark"
         assert " ".join(arguments).startswith(command)
         build_parser().parse_args(arguments)
