@@ -88,6 +88,7 @@ def _of_method(method: MethodChecks) -> Iterator[Named]:
     yield "deterministic", method.deterministic, "model"
     yield "batch-independent", method.batch_independent, "model"
     yield "save-load", method.save_load, "model"
+    yield "micro-batches", method.micro_batches, "model"
     yield "initial-weights", method.initial_weights, "model"
     yield "no-network", method.offline, "model"
     for name in method.method.presets:
@@ -100,6 +101,7 @@ def _of_method(method: MethodChecks) -> Iterator[Named]:
     yield "seed", units.seed, "unit"
     yield "resume", units.resume, "unit"
     yield "class-order", units.class_order, "unit"
+    yield "two-processes", units.two_processes, "unit"
 
 
 def _of_augmentation(augmentation: AugmentationChecks) -> Iterator[Named]:

@@ -22,7 +22,7 @@ CLASS_COUNTS = (3, 7, 8, 11)
 CLASSES = 7
 STEPS, FALL = 100, 0.8
 SOFT = 0.2
-TOLERANCE = 1e-5
+TOLERANCE, CUT_TOLERANCE = 1e-5, 1e-3
 
 
 class MethodChecks:
@@ -188,6 +188,17 @@ class MethodChecks:
             np.allclose(scores, loaded, atol=TOLERANCE),
             "a model loaded from saved weights predicts otherwise: some of its state is neither a parameter nor a "
             "buffer (register_buffer)",
+        )
+
+    def micro_batches(self) -> None:
+        """A batch that is cut to fit into memory teaches what the whole one does, dropout and batch norms aside."""
+        trial = self.trial()
+        gap = trial.cut_gap(trial.clips(5, self.softness), micro_batch=2)
+        require(
+            gap <= CUT_TOLERANCE,
+            f"five clips, two at a time, give gradients that differ by {gap:.2g} of the largest from those of all at "
+            "once: some loss is not a mean over clips, or something is drawn for a batch. What to say of such a loss "
+            "is in benchmark/training/shares.py (summed_losses, clip_weights, draw_for_batch, end_batch)",
         )
 
     def initial_weights(self) -> None:

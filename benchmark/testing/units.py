@@ -7,7 +7,7 @@ import functools
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,16 @@ import numpy as np
 
 from benchmark.errors import BenchmarkError
 from benchmark.failures import Interrupted, one_line
+from benchmark.planning.data import Data
 from benchmark.planning.request import Request, Variant, check_request, plan_run, resolve_protocol
 from benchmark.running.machine import Machine
+from benchmark.running.run import run_units
 from benchmark.running.steps import run_unit
 from benchmark.scoring.predictions import read_predictions
 from benchmark.specs import MethodSpec
 from benchmark.testing.check import CheckFailed, Skipped, require
 from benchmark.testing.made_up import PROTOCOL, classes, write_clips, write_protocol
+from benchmark.units.computing import Computing
 from benchmark.units.guard import TRACE
 from benchmark.units.state import CHECKPOINTS, METRICS, predictions_name
 from benchmark.units.unit import Unit
@@ -29,6 +32,8 @@ from benchmark.watcher import Watcher
 
 EPOCHS, BATCH = 2, 4
 TOLERANCE = 1e-4
+# What dropout may change in the loss of an epoch, as a share of it.
+ALIKE = 0.25
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class UnitChecks:
         (unit,) = group.units
         cache = self.place / "cache"
         machine = Machine(self.place / name, group.data.root, group.data.test_root, cache, "cpu", init=request.init)
-        return Planned(unit, group.data.folds[unit.fold], machine)
+        return Planned(unit, group.data, machine)
 
     @functools.cached_property
     def _reference(self) -> Ran | BenchmarkError:
@@ -155,6 +160,22 @@ class UnitChecks:
             "changes is neither a parameter nor a buffer (register_buffer), so that no checkpoint holds it",
         )
 
+    def two_processes(self) -> None:
+        """Two processes that share each batch learn what one does, but for what dropout draws in each of them."""
+        reference = self.reference
+        planned = self.planned("together")
+        machine = replace(planned.machine, computing=Computing(processes=2))
+        found = replace(planned, machine=machine).run_by_several()
+        require(
+            abs(found.losses[0] - reference.losses[0]) <= ALIKE * reference.losses[0],
+            f"trained by two processes that share each batch, the first epoch's loss is {found.losses[0]:.4f}, by one "
+            f"it is {reference.losses[0]:.4f}: see the check `micro-batches`",
+        )
+        require(
+            set(found.scores) == set(reference.scores),
+            f"two processes predict {len(found.scores)} test clips, one predicts {len(reference.scores)}",
+        )
+
     def class_order(self) -> None:
         """Under a protocol with the classes in another order the same weights say the same of every class."""
         reference, order = self.reference, classes()
@@ -181,12 +202,22 @@ class Planned:
     """A unit with its clips and its machine."""
 
     unit: Unit
-    fold: Any
+    data: Data
     machine: Machine
 
     def run(self, watcher: Watcher | None = None) -> Ran:
         """Run it, or what is left of it."""
-        run_unit(self.unit, self.fold, self.machine, watcher or Watcher())
+        run_unit(self.unit, self.data.folds[self.unit.fold], self.machine, watcher or Watcher())
+        return self._left()
+
+    def run_by_several(self) -> Ran:
+        """Run it by as many processes as its machine says; CheckFailed with the reason if they cannot."""
+        outcome = run_units([self.unit], self.data, self.machine, Watcher())
+        for _, reason in outcome.failed:
+            raise CheckFailed(f"run by {self.machine.computing.processes} processes: {reason}")
+        return self._left()
+
+    def _left(self) -> Ran:
         folder = self.machine.runs / self.unit.folder
         found = read_predictions(folder / predictions_name("test"), self.unit.protocol.classes)
         lines = (folder / METRICS).read_text(encoding="utf-8").splitlines() if (folder / METRICS).is_file() else []

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
 from mmengine.optim.scheduler import _ParamScheduler
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from torch import Tensor
@@ -22,6 +23,7 @@ from benchmark.specs import Preset, Recipe
 from benchmark.training.adapter import quiet_logger
 from benchmark.training.model import build_recipe
 from benchmark.training.randomness import clip_stream
+from benchmark.training.shares import Cut, Step
 
 Batch = dict[str, Any]
 
@@ -101,6 +103,31 @@ class Trial:
                     break
         return losses
 
+    def cut_gap(self, batch: Batch, micro_batch: int) -> float:
+        """The largest difference of a gradient of the batch, computed `micro_batch` clips at a time, from its own.
+
+        As a share of the largest gradient. Nothing is random, and batch norms use their running statistics: over parts
+        of a batch they would have others.
+        """
+        whole, cut = self._gradients(batch, None), self._gradients(batch, micro_batch)
+        largest = max(float(gradient.abs().max()) for gradient in whole.values())
+        if whole.keys() != cut.keys():
+            return float("inf")
+        return max(float((cut[name] - gradient).abs().max()) for name, gradient in whole.items()) / largest
+
+    def _gradients(self, batch: Batch, micro_batch: int | None) -> dict[str, Tensor]:
+        self.model.eval()
+        head = getattr(self.model, "cls_head", None)
+        if head is not None:
+            # Its parts stay as they are: dropout among them.
+            head.training = True
+        holding = _Holding(self.model)
+        count = len(batch["inputs"])
+        with DefaultScope.overwrite_default_scope("mmaction"), clip_stream(3):
+            Step(Cut.of(count, micro_batch), "trial")(self.model, _own(batch), holding, epoch=0, step=0)
+        self.model.zero_grad()
+        return holding.gradients
+
     def untouched(self, batch: Batch) -> list[str]:
         """Weights that are said to learn, and that the loss does not reach."""
         with clip_stream(3):
@@ -142,6 +169,19 @@ class Trial:
         theirs = other.model.state_dict()
         different = [name for name, tensor in self.model.state_dict().items() if not torch.equal(tensor, theirs[name])]
         return different, self.scores(batch), other.scores(batch)
+
+
+class _Holding(OptimWrapper):
+    """An optimiser that keeps the gradients of its step, and changes nothing."""
+
+    def __init__(self, model: BaseModel) -> None:
+        super().__init__(torch.optim.SGD(model.parameters(), lr=0.0))
+        self._model = model
+        self.gradients: dict[str, Tensor] = {}
+
+    def step(self, **_: Any) -> None:
+        """Keep them."""
+        self.gradients = {name: p.grad.clone() for name, p in self._model.named_parameters() if p.grad is not None}
 
 
 def schedule_fault(recipe: Recipe) -> str | None:

@@ -117,6 +117,11 @@ BAD_METHODS: dict[str, tuple[MethodSpec, str, str]] = {
     "counts its calls": (model("CountsCalls"), "deterministic", "get other scores when they are evaluated again"),
     "batch statistics": (model("BatchStatistics"), "batch-independent", "alone gets other scores"),
     "its neighbours": (model("LooksAtNeighbours"), "batch-independent", "nothing may be computed over the batch"),
+    "its neighbours in a part": (
+        model("LooksAtNeighbours"),
+        "micro-batches",
+        "two at a time, give gradients that differ",
+    ),
     "state beside the weights": (model("KeepsStateAside"), "save-load", "neither a parameter nor a buffer"),
     "its own generator": (model("OwnInitialisation"), "initial-weights", "otherwise each time from the same seed"),
     "seeds torch": (model("SeedsItself"), "initial-weights", "every seed gives the same"),

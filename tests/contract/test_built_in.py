@@ -14,7 +14,7 @@ from benchmark.testing import Check
 SPECS = {kind: sorted(getattr(registry(), kind)) for kind in ("methods", "augmentations", "metrics")}
 SLOW_SPECS = {kind: sorted(getattr(registry(), kind)) for kind in ("datasets", "protocols")}
 # What says nothing more of a built-in than its other checks, or a test of its own elsewhere, does.
-SLOW_CHECKS = {"classes", "soft-targets", "initial-weights", "no-network"}
+SLOW_CHECKS = {"classes", "soft-targets", "initial-weights", "no-network", "micro-batches"}
 
 
 def is_slow(check: Check) -> bool:
