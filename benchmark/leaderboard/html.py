@@ -24,10 +24,13 @@ from benchmark.leaderboard.entry_files import entry_id
 from benchmark.leaderboard.interval_scale import Interval, fit, interval_of
 from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import percent
+from benchmark.leaderboard.outside import ABOUT, TITLE, OutsideEntry, by_protocol, system_cells, system_header
 from benchmark.leaderboard.record_page import record_view
+from benchmark.leaderboard.references import AnnotatedProtocol, Reference, references
 from benchmark.leaderboard.reported import DISCLAIMER, SELECTIONS, ReportedTable
 from benchmark.leaderboard.sections import LACKING, RANKS, Section, sections
 from benchmark.leaderboard.ties import Ranks, Verdicts
+from benchmark.protocol import Protocol
 from benchmark.records import Record, class_clips
 from benchmark.records.names import row_name
 from benchmark.scoring.metrics import FEW_CLIPS
@@ -63,12 +66,14 @@ def write_site(
     ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
     verdicts: Verdicts | None = None,
+    annotated: Sequence[AnnotatedProtocol] = (),
+    systems: Sequence[OutsideEntry] = (),
 ) -> list[Path]:
     """Write `out/index.html` and each entry's `out/records/<id>.html`; equal arguments give equal bytes.
 
     The arguments are those of `render_index`. Returns the paths written; whatever else lies in `out` is left alone.
     """
-    pages = {"index.html": render_index(entries, titles, ranks, reported, verdicts)}
+    pages = {"index.html": render_index(entries, titles, ranks, reported, verdicts, annotated, systems)}
     script = _script("scroll.js")
     for entry in sorted(entries, key=lambda entry: entry.path):
         pages[_page_of(entry)] = _render(
@@ -90,12 +95,20 @@ def render_index(
     ranks: Ranks,
     reported: Sequence[ReportedTable] = (),
     verdicts: Verdicts | None = None,
+    annotated: Sequence[AnnotatedProtocol] = (),
+    systems: Sequence[OutsideEntry] = (),
 ) -> str:
     """The index as HTML; the same entries in any order give the same text.
 
     titles: metric titles by name. ranks: the best and the worst place of each ranked entry, by path. reported: tables
-    quoted from the literature. verdicts: how ranked entries differ, see `verdicts_of`.
+    quoted from the literature. verdicts: how ranked entries differ, see `verdicts_of`. annotated: what annotators
+    reach. systems: what gave answers and is no method here.
     """
+
+    def views(board: Sequence[Entry], quoted: Sequence[ReportedTable]) -> list[dict[str, Any]]:
+        shown = sections(board, titles, ranks, quoted)
+        return [_section_view(section, titles, verdicts or {}, annotated) for section in shown]
+
     script = _script("script.js", "compare.js", "scroll.js")
     real = [entry for entry in entries if not entry.record.marks.synthetic]
     synthetic = [entry for entry in entries if entry.record.marks.synthetic]
@@ -103,8 +116,11 @@ def render_index(
         "index.html",
         _policy(script),
         script=Markup(script),
-        real=[_section_view(section, titles, verdicts or {}) for section in sections(real, titles, ranks, reported)],
-        synthetic=[_section_view(section, titles, verdicts or {}) for section in sections(synthetic, titles, ranks)],
+        real=views(real, reported),
+        synthetic=views(synthetic, ()),
+        systems=[_systems_view(own, titles) for own in by_protocol(systems)],
+        about_systems=ABOUT,
+        systems_title=TITLE,
         about_ranks=RANKS,
         few=FEW_CLIPS,
         reported=reported,
@@ -124,7 +140,33 @@ def _anchor(record: Record) -> str:
     return f"{'synthetic-' if record.marks.synthetic else ''}{record.protocol.name}-v{record.protocol.version}"
 
 
-def _section_view(section: Section, titles: Mapping[str, str], verdicts: Verdicts) -> dict[str, Any]:
+def _systems_view(own: Sequence[OutsideEntry], titles: Mapping[str, str]) -> dict[str, Any]:
+    """The systems under one protocol, as text."""
+    return {
+        "name": own[0].answers.protocol.name,
+        "synthetic": own[0].answers.synthetic,
+        "header": system_header(own[0], titles)[:-1],
+        "rows": [[_plain(cell) for cell in system_cells(entry)[:-1]] for entry in own],
+    }
+
+
+def _references(rows: Sequence[Reference], protocol: Protocol) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": row.title,
+            "about": row.about,
+            "cells": [
+                *(percent(row.metrics.get(name)) for name in protocol.metrics),
+                *(percent(row.recall.get(name)) for name in protocol.classes),
+            ],
+        }
+        for row in rows
+    ]
+
+
+def _section_view(
+    section: Section, titles: Mapping[str, str], verdicts: Verdicts, annotated: Sequence[AnnotatedProtocol]
+) -> dict[str, Any]:
     protocol = section.protocol
     entries = section.entries
     scale = fit(interval_of(summary_of(entry.record, protocol.ranking)) for entry in entries)
@@ -141,6 +183,8 @@ def _section_view(section: Section, titles: Mapping[str, str], verdicts: Verdict
         "protocol": protocol,
         "ranking": titles.get(protocol.ranking, protocol.ranking),
         "facts": section.facts,
+        "references": _references(references(entries, annotated), protocol),
+        "held_by": [*(titles.get(name, name) for name in protocol.metrics), *protocol.classes],
         "scale": scale,
         "groups": groups,
         "numeric": {cell.column for rows in tables.values() for row in rows for cell in row["cells"] if cell.number},

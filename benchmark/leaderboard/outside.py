@@ -171,30 +171,20 @@ def check_outside(answers: OutsideAnswers, folder: Path) -> None:
             raise IntegrityError(f"{folder / OUTSIDE}: fold {fold.fold}: {found}")
 
 
-def render_outside(entries: Sequence[OutsideEntry], titles: Mapping[str, str]) -> str:
-    """Markdown: one table for each protocol; empty if there is nothing."""
-    if not entries:
-        return ""
-    parts = [f"## {TITLE}\n", f"{ABOUT}\n"]
-    for name in dict.fromkeys(entry.answers.protocol.name for entry in entries):
-        own = [entry for entry in entries if entry.answers.protocol.name == name]
-        protocol = stated_protocol(own[0].answers.protocol, str(own[0].path))
-        header = [
-            "System",
-            "Version",
-            "Given",
-            "Answers",
-            *(titles.get(m, m) for m in protocol.metrics),
-            "Answers kept",
-        ]
-        parts += [
-            f"### {escape(name)}\n",
-            render_table(list(map(escape, header)), [_row(entry) for entry in own]) + "\n",
-        ]
-    return "\n".join(parts)
+def by_protocol(entries: Sequence[OutsideEntry]) -> list[list[OutsideEntry]]:
+    """The entries under each protocol, real and synthetic apart."""
+    keys = dict.fromkeys((entry.answers.protocol.name, entry.answers.synthetic) for entry in entries)
+    return [[one for one in entries if (one.answers.protocol.name, one.answers.synthetic) == key] for key in keys]
 
 
-def _row(entry: OutsideEntry) -> list[str]:
+def system_header(entry: OutsideEntry, titles: Mapping[str, str]) -> list[str]:
+    """The headings of `system_cells`, as plain text."""
+    metrics = stated_protocol(entry.answers.protocol, str(entry.path)).metrics
+    return ["System", "Version", "Given", "Answers", *(titles.get(name, name) for name in metrics), "Answers kept"]
+
+
+def system_cells(entry: OutsideEntry) -> list[str]:
+    """A system and its scores, as escaped markdown; the last cell is a link."""
     system = entry.answers.system
     protocol = stated_protocol(entry.answers.protocol, str(entry.path))
     summaries = outside_summary(entry.answers, protocol).values()
@@ -205,6 +195,18 @@ def _row(entry: OutsideEntry) -> list[str]:
         *scores,
         f"[system]({entry.path}/{OUTSIDE})",
     ]
+
+
+def render_outside(entries: Sequence[OutsideEntry], titles: Mapping[str, str]) -> str:
+    """Markdown: one table for each protocol; empty if there is nothing."""
+    if not entries:
+        return ""
+    parts = [f"## {TITLE}\n", f"{ABOUT}\n"]
+    for own in by_protocol(entries):
+        header = list(map(escape, system_header(own[0], titles)))
+        table = render_table(header, [system_cells(entry) for entry in own])
+        parts += [f"### {escape(own[0].answers.protocol.name)}\n", f"{table}\n"]
+    return "\n".join(parts)
 
 
 def _declared(path: Path) -> Declared:

@@ -95,7 +95,8 @@ def write_html(folder: Path, out: Path) -> list[Path]:
         if rivals.paths in by_entries and len(rivals.paths) <= MOST_VERDICTS
         for path, found in verdicts_of(rivals, by_entries[rivals.paths]).items()
     }
-    return write_site(entries, metric_titles(), out, ranks, load_reported(folder / REPORTED), verdicts)
+    more = read_annotators(folder), read_outside_entries(folder)
+    return write_site(entries, metric_titles(), out, ranks, load_reported(folder / REPORTED), verdicts, *more)
 
 
 def ranks_of(entries: Sequence[Entry], comparisons: Sequence[Comparisons]) -> Ranks:

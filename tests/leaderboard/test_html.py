@@ -200,10 +200,20 @@ def test_the_tables_hold_what_the_markdown_page_holds(make_entry):
         make_entry(name="other", title="Other_1", accuracy=0.4, never="disgust", seeds=(0, 1)),
         make_entry(name="third", failed=((0, 3),), init={"w.pth": "0" * 64}),
     ]
-    expected = markdown_tables(render_page(entries, TITLES, False, ranks_by_score(entries), REPORTED))[:2]
+    tables = markdown_tables(render_page(entries, TITLES, False, ranks_by_score(entries), REPORTED))
+    expected = [table for table in tables if "Record" in table[0]][:2]
     links = [[row.pop("Record") for row in table] for table in expected]
     assert [len(table) for table in links] == [2, 1]
     assert boards(index_of(*entries, reported=REPORTED))[:2] == expected
+
+
+def test_what_rows_are_held_against_is_that_of_the_markdown_page(make_entry):
+    entries = [make_entry()]
+    tables = markdown_tables(render_page(entries, TITLES, False, ranks_by_score(entries)))
+    (expected,) = [table for table in tables if "Without a model" in table[0]]
+    (found,) = [table_of(table) for table in index_of(*entries).all("table", class_="references")]
+    assert found == expected
+    assert [row["Without a model"] for row in found] == ["Best constant answer", "Guessing"]
 
 
 def test_a_row_shows_the_places_that_it_may_have(make_entry):
@@ -219,8 +229,8 @@ def test_the_bar_in_a_score_cell_is_its_interval(make_entry):
     entry = make_entry()
     index = index_of(entry)
     low, high = (float(end.text) / 100 for end in index.all("span", class_="scale")[0].all("span"))
-    (bar,) = [line for line in index.all("table")[0].all("line") if line.attributes["class"] == "range"]
-    (dot,) = index.all("table")[0].all("circle")
+    (bar,) = [line for line in index.all("table", class_="board")[0].all("line") if line.attributes["class"] == "range"]
+    (dot,) = index.all("table", class_="board")[0].all("circle")
     drawn = [bar.attributes["x1"], dot.attributes["cx"], bar.attributes["x2"]]
     scores = [low + float(place.rstrip("%")) / 100 * (high - low) for place in drawn]
     uar = entry.record.aggregates.metrics["uar"]
