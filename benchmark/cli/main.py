@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import select
@@ -37,7 +38,7 @@ from benchmark.cli.output import note, printing_plainly
 from benchmark.cli.parser import Parser, ShowVersions, add_examples
 from benchmark.failures import DEBUG, Interrupted, explain, show_trace
 from benchmark.registry import registry
-from benchmark.running.team import torchrun_led
+from benchmark.running.torchrun import started_by_torchrun
 
 INTERRUPTED, TERMINATED = 130, 143
 # In the order in which `--help` lists them.
@@ -94,14 +95,25 @@ def _run(arguments: Sequence[str] | None) -> int:
         os.environ[DEBUG] = "1"
     with _signals_raised():
         try:
-            with torchrun_led(hasattr(options, "gpus"), getattr(options, "device", "")) as leads:
-                code = (options.function(options) or 0) if leads else 0
+            code = (_led_by_torchrun if started_by_torchrun() > 1 else _called)(options)
             sys.stdout.flush()
         except BaseException as error:
             code = _told(error)
     if options.function is not doctor.examine:
         _warn_of_plugins()
     return code
+
+
+def _called(options: argparse.Namespace) -> int:
+    return options.function(options) or 0
+
+
+def _led_by_torchrun(options: argparse.Namespace) -> int:
+    """As `_called`, by one of the processes that torchrun has started; the others help it, where they can."""
+    from benchmark.running.team import torchrun_led
+
+    with torchrun_led(hasattr(options, "gpus"), getattr(options, "device", "")) as leads:
+        return _called(options) if leads else 0
 
 
 def _told(error: BaseException) -> int:

@@ -18,7 +18,8 @@ from benchmark.planning.pretraining_sources import images, videos
 from benchmark.planning.settings import parse_settings
 from benchmark.registry import registry
 from benchmark.running.machine import Resources
-from benchmark.running.team import compute_together, device_for_each, started_by_torchrun, team_size
+from benchmark.running.team import compute_together, device_for_each
+from benchmark.running.torchrun import started_by_torchrun, team_size
 from benchmark.specs import NO_PRETRAINING, Pretraining
 from benchmark.units.computing import check_computing
 from benchmark.units.description import described_pretraining

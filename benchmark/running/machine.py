@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from benchmark.errors import UsageError
 from benchmark.resources import cores, memory
-from benchmark.running.team import team_size
+from benchmark.running.torchrun import team_size
 from benchmark.units.precision import Precision
 
 if TYPE_CHECKING:

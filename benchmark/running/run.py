@@ -28,7 +28,8 @@ from benchmark.resources import shared_out, show_devices
 from benchmark.running.machine import Machine
 from benchmark.running.relay import Receiver, Sender
 from benchmark.running.steps import note_failure, run_unit
-from benchmark.running.team import TeamFailed, compute_together, device_for_each, started_by_torchrun
+from benchmark.running.team import TeamFailed, compute_together, device_for_each
+from benchmark.running.torchrun import started_by_torchrun
 from benchmark.units.state import read_state
 from benchmark.units.unit import Unit
 from benchmark.watcher import Watcher
@@ -203,14 +204,25 @@ def _work(turn: _Turn) -> Result:
 def _listening(events: Any, watcher: Watcher) -> Iterator[None]:
     """Pass on what the workers send, in a thread, until the block ends."""
 
+    telling, over = threading.Lock(), threading.Event()
+
     def listen() -> None:
         receiver = Receiver(watcher)
         while (event := events.get()) is not None:
-            receiver.tell(*event)
+            with telling:
+                if over.is_set():
+                    return
+                receiver.tell(*event)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
-    yield
-    # Not after an error: a worker that was killed while it sent something has left the queue unusable.
+    try:
+        yield
+    except BaseException:
+        # The thread is not waited for: a worker that was killed while it sent something has left the queue unusable.
+        # What still arrives comes too late to be told, after what ended the run.
+        with telling:
+            over.set()
+        raise
     events.put(None)
     listener.join()

@@ -19,10 +19,9 @@ from benchmark.failures import reason_of
 from benchmark.processes import SIGNALS, follow_parent
 from benchmark.resources import show_devices
 from benchmark.running.relay import Receiver, Sender
+from benchmark.running.torchrun import TORCHRUN, started_by_torchrun
 from benchmark.watcher import Watcher
 
-# What torchrun tells each of the processes that it starts.
-TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 # Seconds in which it is seen that a process is dead, after another one has noticed.
 _SEEN = 2.0
 # The last thing that a process tells.
@@ -31,19 +30,6 @@ _DONE, _FAILED = "done", "failed"
 
 class TeamFailed(EnvironmentProblem):
     """One of the processes could not go on, so none could."""
-
-
-def started_by_torchrun() -> int:
-    """The number of processes that torchrun, or what does as it does, has started with this one; 1 without it."""
-    return int(os.environ["WORLD_SIZE"]) if all(name in os.environ for name in TORCHRUN) else 1
-
-
-def team_size(gpus: int | None) -> int:
-    """How many processes compute a unit. Raises UsageError where two answers are given."""
-    outer = started_by_torchrun()
-    if gpus is not None and outer > 1 and gpus != outer:
-        raise UsageError(f"--gpus {gpus}: torchrun has started {outer} processes; leave out --gpus, or give {outer}")
-    return gpus or outer
 
 
 @contextlib.contextmanager

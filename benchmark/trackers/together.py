@@ -62,6 +62,11 @@ class Together(Watcher):
         self._watcher.scored(unit, scores)
         self._tell("scored", unit, scores)
 
+    def finished_elsewhere(self, unit: Unit) -> None:
+        """See `Watcher`."""
+        self._watcher.finished_elsewhere(unit)
+        self._tell("finished_elsewhere", unit)
+
     def failed(self, unit: Unit, reason: str) -> None:
         """See `Watcher`."""
         self._watcher.failed(unit, reason)

@@ -9,7 +9,6 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.registry import FUNCTIONS
 from torch import Tensor
-from torch.utils.data import default_collate
 
 
 class Samples(list[ActionDataSample]):
@@ -46,9 +45,8 @@ def _samples(metainfo: Sequence[dict[str, Any]], fields: Mapping[str, Tensor]) -
 
 @FUNCTIONS.register_module()
 def collate_clips(clips: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Clips as `PackActionInputs` leaves them, `inputs` (...) and `data_samples`, as `inputs` (B, ...) and `Samples`.
-
-    In a process that reads for another, `inputs` is put together where the other can see it.
-    """
-    inputs = default_collate([clip["inputs"] for clip in clips])
+    """Clips as `PackActionInputs` leaves them, `inputs` (...) and `data_samples`: as (B, ...) and `Samples`."""
+    # Not torch's default_collate, which puts them together in another order of strides in a process that reads for
+    # another: a convolution's last digits depend on these.
+    inputs = torch.stack([clip["inputs"] for clip in clips])
     return {"inputs": inputs, "data_samples": Samples(clip["data_samples"] for clip in clips)}

@@ -28,6 +28,7 @@ def installed(tmp_path_factory) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(site), "PLACE": str(place)}
 
 
+@pytest.mark.slow
 def test_what_a_new_package_states_without_a_unit_being_run_holds(installed):
     """A method's and an augmentation's models, and the sizes that presets state."""
     for name in ("my-module", "my-augmentation"):

@@ -20,6 +20,7 @@ from typing import Any
 from benchmark import Watcher, locks
 from benchmark.failures import Interrupted
 from benchmark.running import run
+from benchmark.units.computing import Computing
 
 EPOCHS = 3
 
@@ -121,7 +122,7 @@ class Simulation:
     def _main(self) -> None:
         todo: list[Any] = [unit for unit in self.units if not self.ends[self.folder / unit.folder]]
         data: Any = SimpleNamespace(folds=[None])
-        machine: Any = SimpleNamespace(runs=self.folder)
+        machine: Any = SimpleNamespace(runs=self.folder, computing=Computing())
         run.run_units(todo, data, machine, Watcher(), wait=False)
 
     def start(self, work: Any, process: Process, main: bool, after: float = 0.0) -> None:

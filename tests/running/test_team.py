@@ -13,7 +13,7 @@ import torch
 import benchmark
 from benchmark import Request, Resources, Variant
 from benchmark.errors import EnvironmentProblem, UsageError
-from benchmark.running import team
+from benchmark.running import team, torchrun
 from benchmark.scoring.predictions import read_predictions
 from benchmark.training.weights import read_checkpoint
 from benchmark.units.state import read_state
@@ -127,6 +127,6 @@ def test_what_contradicts_itself_is_refused(monkeypatch):
         team.device_for_each(2, "auto")
     for name, value in zip(team.TORCHRUN, ("0", "4", "0", "localhost", "1"), strict=True):
         monkeypatch.setenv(name, value)
-    assert team.team_size(None) == 4
+    assert torchrun.team_size(None) == 4
     with pytest.raises(UsageError, match="torchrun has started 4 processes"):
-        team.team_size(2)
+        torchrun.team_size(2)

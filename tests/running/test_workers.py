@@ -16,6 +16,7 @@ from benchmark.running.groups import check_group, run_group, write_records
 from benchmark.running.machine import Resources
 from benchmark.running.run import Outcome, run_units
 from benchmark.running.steps import run_unit
+from benchmark.units.computing import Computing
 from benchmark.units.state import UnitState, read_state, save_state
 from tests.small_runs import Remembering, planned
 
@@ -50,7 +51,7 @@ def worker(monkeypatch, tmp_path):
         units: Any = [SimpleNamespace(number=n, fold=0, folder=Path(str(n))) for n in range(len(answers))]
         watcher = Noting()
         data: Any = SimpleNamespace(folds=[None])
-        machine: Any = SimpleNamespace(runs=tmp_path)
+        machine: Any = SimpleNamespace(runs=tmp_path, computing=Computing())
         outcome = run_units(units, data, machine, watcher, **options)
         done, left = ([cast(Any, unit).number for unit in part] for part in (outcome.done, outcome.left))
         return done, left, calls, watcher

@@ -96,6 +96,12 @@ def test_epochs_differ(loader_of):
     assert epoch_digest(loader, 0) != epoch_digest(loader, 1)
 
 
+def test_a_batch_is_laid_out_alike_whoever_reads_it(loader_of):
+    """The last digits of a convolution depend on the order of its input's strides."""
+    strides = [next(iter(loader_of(workers)))["inputs"].stride() for workers in (0, 1)]
+    assert strides[0] == strides[1]
+
+
 def test_frames_cross_process_borders_as_bytes(loader_of):
     batch = next(iter(loader_of(1)))
     assert batch["inputs"].dtype == torch.uint8 and batch["inputs"].shape == (4, 4, 3, 32, 32)

@@ -173,6 +173,8 @@ def test_a_unit_in_float16_goes_on_after_an_interruption_as_if_there_had_been_no
     [whole] = benchmark.run(request, runs=tmp_path / "whole", **options)
     with pytest.raises(KeyboardInterrupt):
         benchmark.run(request, runs=tmp_path / "halved", watcher=Stopping(), **options)
+    [last] = (tmp_path / "halved").rglob("last.pth")
+    assert "scale" in read_checkpoint(last)["optimizer"]["scaler"]
     command = [
         "run",
         "--protocol",
@@ -194,5 +196,3 @@ def test_a_unit_in_float16_goes_on_after_an_interruption_as_if_there_had_been_no
     [halved] = [benchmark.records.read_record(path) for path in (tmp_path / "halved").rglob("record.json")]
     assert halved.units[0].predictions == whole.units[0].predictions
     assert halved.units[0].cost.computing == Computing(precision="fp16")
-    [last] = (tmp_path / "halved").rglob("last.pth")
-    assert "scale" in read_checkpoint(last)["optimizer"]["scaler"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from benchmark.datasets.list_files import ClipLists, find_folder, read_table, read_votes_workbook, vote_row
@@ -52,8 +52,8 @@ def read_unlabelled(root: Path) -> list[Clip]:
     Raises as `read`.
     """
     listed = {clip.id for clip in read(root, votes=False)}
-    votes = _all_votes(root / VOTES)
-    return [Clip(name, "", _frames(root, name), {}, votes[name]) for name in sorted(votes) if name not in listed]
+    votes = _votes_where(root / VOTES, lambda clip_id: clip_id not in listed)
+    return [Clip(name, "", _frames(root, name), {}, votes[name]) for name in sorted(votes)]
 
 
 def _list_path(root: Path, part: str, fold: int) -> Path:
@@ -103,15 +103,15 @@ def _read_list(path: Path) -> Iterator[tuple[str, str, str]]:
 
 def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, float]]:
     """Votes of the clips in `wanted`."""
-    table = {clip_id: votes for clip_id, votes in _all_votes(path).items() if clip_id in wanted}
+    table = _votes_where(path, lambda clip_id: clip_id in wanted)
     without = sorted(set(wanted) - set(table))
     if without:
         raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
     return table
 
 
-def _all_votes(path: Path) -> dict[str, dict[str, float]]:
-    """Votes of every clip, by the column `order` (the rows of this file are in no list's order)."""
+def _votes_where(path: Path, wanted: Callable[[str], bool]) -> dict[str, dict[str, float]]:
+    """Votes of the clips that are wanted, by the column `order` (the rows of this file are in no list's order)."""
     table: dict[str, dict[str, float]] = {}
     for number, order, cells in read_votes_workbook(path, "dfew", "order", VOTE_COLUMNS):
         where = f"{path}: row {number}"
@@ -119,6 +119,8 @@ def _all_votes(path: Path) -> dict[str, dict[str, float]]:
         if not match:
             raise IntegrityError(f"{where}: '{order}' in the column 'order' is not a clip's number")
         clip_id = f"{int(match[1]):05d}"
+        if not wanted(clip_id):
+            continue
         if clip_id in table:
             raise IntegrityError(f"{where}: clip {clip_id} is there twice")
         table[clip_id] = vote_row(cells, f"{where}: clip {clip_id}")

@@ -61,8 +61,8 @@ def read(root: Path, votes: bool) -> list[Clip]:
 def read_unlabelled(root: Path) -> list[Clip]:
     """The clips that have votes and are not in the single-labelled set; raises as `read`."""
     lists = read_lists(root, "single", "mafw", lambda text, where: emotion(text, CLASSES, where))
-    votes = _all_votes(root / VOTES)
-    return [Clip(name, "", _frames(name), {}, votes[name]) for name in sorted(votes) if name not in lists.labels]
+    votes = _votes_where(root / VOTES, lambda clip_id: clip_id not in lists.labels)
+    return [Clip(name, "", _frames(name), {}, votes[name]) for name in sorted(votes)]
 
 
 def read_lists(root: Path, kind: str, dataset: str, name_of: Callable[[str, str], str]) -> ClipLists:
@@ -113,15 +113,15 @@ def _clip_id(number: str) -> str:
 
 def _read_votes(path: Path, wanted: Collection[str]) -> dict[str, dict[str, float]]:
     """Votes of the clips in `wanted`."""
-    table = {clip_id: votes for clip_id, votes in _all_votes(path).items() if clip_id in wanted}
+    table = _votes_where(path, lambda clip_id: clip_id in wanted)
     without = sorted(set(wanted) - set(table))
     if without:
         raise IntegrityError(f"{path}: no votes for clip {without[0]} and {len(without) - 1} more")
     return table
 
 
-def _all_votes(path: Path) -> dict[str, dict[str, float]]:
-    """Votes of every clip, by its name.
+def _votes_where(path: Path, wanted: Callable[[str], bool]) -> dict[str, dict[str, float]]:
+    """Votes of the clips that are wanted, by its name.
 
     Whether the numbers are votes or confidences is not documented, so any that are not negative will do.
     """
@@ -132,6 +132,8 @@ def _all_votes(path: Path) -> dict[str, dict[str, float]]:
         if not match:
             raise IntegrityError(f"{path}: row {number}: '{clip}' is not a clip such as 00025.mp4")
         clip_id = _clip_id(match[1])
+        if not wanted(clip_id):
+            continue
         if clip_id in table:
             raise IntegrityError(f"{path}: row {number}: clip {clip_id} is there twice")
         table[clip_id] = vote_row(cells, f"{path}: row {number}: clip {clip_id}")
