@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.output import add_json, print_json, print_table
+from benchmark.cli.output import print_json, print_table
+from benchmark.cli.run_options import add_run_to_ask
 
 if TYPE_CHECKING:
     from benchmark.library.robustness import Robust, Robustness
@@ -21,19 +21,8 @@ def add_commands(commands: Any) -> None:
         description="Predicts the test clips again by the run's checkpoints after they were spoiled: JPEG, rescaling, "
         "motion blur, low light, occlusion, frozen and dropped frames, a trembling crop, in five severities each.",
     )
-    robustness.add_argument("run", type=Path, metavar="RUN", help="a record.json, or the folder that holds it")
-    robustness.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
-    robustness.add_argument(
-        "--weights",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE|DIR",
-        help="the units' checkpoints, if they are not in the run's folder (repeatable)",
-    )
     robustness.add_argument("--lite", action="store_true", help="the middle severity alone: a fifth of the time")
-    robustness.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
-    add_json(robustness)
+    add_run_to_ask(robustness)
     robustness.set_defaults(function=score_spoiled)
 
 

@@ -33,6 +33,22 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def add_run_to_ask(parser: argparse.ArgumentParser) -> None:
+    """A finished run whose models are asked for further predictions."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a record.json, or the folder that holds it")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE|DIR",
+        help="the units' checkpoints, if they are not in the run's folder (repeatable)",
+    )
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
+    add_json(parser)
+
+
 def add_resources(parser: argparse.ArgumentParser) -> None:
     """The options about what computes."""
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from benchmark.cli.output import add_json, note, print_json, print_table
+from benchmark.cli.output import note, print_json, print_table
+from benchmark.cli.run_options import add_run_to_ask
 
 
 def add_commands(commands: Any) -> None:
@@ -17,18 +17,7 @@ def add_commands(commands: Any) -> None:
         description="Predicts, by each unit's model, the clips on which annotators did not agree, and which no list "
         "holds; scores are against their votes. Nothing is trained.",
     )
-    unlabelled.add_argument("run", type=Path, metavar="RUN", help="a record.json, or the folder that holds it")
-    unlabelled.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
-    unlabelled.add_argument(
-        "--weights",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE|DIR",
-        help="the units' checkpoints, if they are not in the run's folder (repeatable)",
-    )
-    unlabelled.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
-    add_json(unlabelled)
+    add_run_to_ask(unlabelled)
     unlabelled.set_defaults(function=score_unlabelled)
 
 
