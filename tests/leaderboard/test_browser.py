@@ -104,7 +104,7 @@ def browser(chromium, site):
 
 
 def ranked(browser):
-    return browser.find_element(By.CSS_SELECTOR, "#dfew-5fold-v1 table")
+    return browser.find_element(By.CSS_SELECTOR, "#dfew-5fold-v1 table.board")
 
 
 def header(browser, title):
@@ -124,7 +124,7 @@ def sort_state(button):
 
 
 def visible_methods(browser) -> list[str]:
-    cells = browser.find_elements(By.CSS_SELECTOR, "#results .protocol tbody th")
+    cells = browser.find_elements(By.CSS_SELECTOR, "#results .protocol .board tbody th")
     return [cell.text for cell in cells if cell.is_displayed()]
 
 
@@ -320,10 +320,10 @@ def test_the_keyboard_chooses_compares_and_closes_and_comes_back(browser):
 
 
 def test_columns_that_are_not_seen_are_named_until_they_are(browser):
-    hint = browser.find_element(By.CSS_SELECTOR, "#dfew-5fold-v1 .more")
+    hint = browser.find_element(By.CSS_SELECTOR, "#dfew-5fold-v1 .part .more")
     hidden = int(hint.text.split()[0])
     assert hidden > 5 and "more columns to the right" in hint.text
-    box = browser.find_element(By.CSS_SELECTOR, "#dfew-5fold-v1 .scroll")
+    box = browser.find_element(By.CSS_SELECTOR, "#dfew-5fold-v1 .part .scroll")
     browser.execute_script("arguments[0].scrollLeft = arguments[0].scrollWidth", box)
     WebDriverWait(browser, 30).until(lambda _: "scroll back" in hint.text)
 
