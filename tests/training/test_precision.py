@@ -165,6 +165,7 @@ class Stopping(Watcher):
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_unit_in_float16_goes_on_after_an_interruption_as_if_there_had_been_none(synthetic_root, tmp_path, capsys):
     settings = ("epochs=2", "batch_size=4")
     request = Request("dfew-5fold", (Variant("tsm"),), preset="small", folds=(1,), settings=settings, limit=8)
