@@ -86,8 +86,15 @@ def check(
         _check_protocol(entry.record, known_protocol(entry.record, where), where)
         check_facts(entry.record, where)
     outside = read_outside_entries(folder)
+    # A system is scored on the clips of the records under its protocol, whose labels were found with theirs.
+    joined = {
+        (entry.record.protocol.hash, entry.record.data.synthetic): known["test"]
+        for entry in entries
+        if (known := labels[entry.path]) is not None
+    }
     for system in outside:
-        check_outside(system.answers, folder / system.path)
+        answers = system.answers
+        check_outside(answers, folder / system.path, joined.get((answers.protocol.hash, answers.synthetic)))
         if system.path != place_of_outside(system.answers):
             raise IntegrityError(f"{folder / system.path}: the content belongs into {place_of_outside(system.answers)}")
     check_annotators(folder, entries, ceiling_of)

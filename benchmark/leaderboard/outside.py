@@ -159,9 +159,12 @@ def files_of_outside(answers: OutsideAnswers) -> list[str]:
     return [OUTSIDE, *dict.fromkeys(fold.predictions.path for fold in answers.folds)]
 
 
-def check_outside(answers: OutsideAnswers, folder: Path) -> None:
-    """Every score follows from the predictions, and the clips are those of the official lists where these are known."""
-    verify_outside(answers, folder)
+def check_outside(answers: OutsideAnswers, folder: Path, labels: Mapping[str, str] | None = None) -> None:
+    """Every score follows from the predictions, and the clips are those of the official lists where these are known.
+
+    labels: see `verify_outside`.
+    """
+    verify_outside(answers, folder, labels)
     protocol = stated_protocol(answers.protocol, folder / OUTSIDE)
     facts = {} if answers.synthetic else known_facts(protocol)
     for fold in answers.folds:

@@ -15,11 +15,12 @@ from sklearn.metrics import recall_score
 from benchmark.cli.main import main
 from benchmark.datasets.scored import scored_labels
 from benchmark.errors import IntegrityError
-from benchmark.leaderboard import build, check
-from benchmark.leaderboard.outside import add_outside, read_outside_entries
+from benchmark.leaderboard import add, build, check
+from benchmark.leaderboard.outside import add_outside, check_outside, read_outside_entries
 from benchmark.planning.data import load_data
 from benchmark.planning.request import find_protocol
 from benchmark.records import OUTSIDE
+from tests.finished_run import RunMaker
 
 PROTOCOL = find_protocol("dfew-5fold")
 SYSTEM = {
@@ -126,6 +127,25 @@ def test_a_changed_file_fails_the_check(board, change, message):
     (place / OUTSIDE).write_text(json.dumps(value))
     with pytest.raises(IntegrityError, match=message):
         check(board)
+
+
+def test_labels_that_are_at_hand_are_joined_again(board, labels):
+    (entry,) = read_outside_entries(board)
+    check_outside(entry.answers, board / entry.path, labels)
+    names = list(labels.values())
+    turned = dict(zip(labels, [*names[1:], names[0]], strict=True))
+    with pytest.raises(IntegrityError, match="scores"):
+        check_outside(entry.answers, board / entry.path, turned)
+
+
+def test_the_check_has_them_from_the_records_under_the_same_protocol(board, tmp_path_factory):
+    """These records are of other clips, so that their labels cannot be those of the system's."""
+    run = RunMaker(tmp_path_factory.mktemp)(synthetic=True)
+    add(run.folder, board)
+    build(board)
+    check(board)
+    with pytest.raises(IntegrityError, match="systems/.* have no label"):
+        check(board, lambda record: run.by_split)
 
 
 def test_changed_answers_and_stray_files_fail_the_check(board):
