@@ -61,4 +61,7 @@ def _curve(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, n
     thresholds, place = np.unique(-confidence, return_inverse=True)
     counts = np.bincount(place, minlength=len(thresholds))
     errors = np.bincount(place, weights=wrong, minlength=len(thresholds))
-    return tuple(np.concatenate([[0.0], values.cumsum() / max(len(labels), 1)]) for values in (counts, errors))  # type: ignore[return-value]
+    accepted, accepted_wrong = (
+        np.concatenate([[0.0], values.cumsum() / max(len(labels), 1)]) for values in (counts, errors)
+    )
+    return accepted, accepted_wrong
