@@ -10,7 +10,7 @@ import torch
 from benchmark.registry import registry
 from timings import methods
 from timings.memory import Memory, _kept, memory_of
-from timings.steps import Step, Training, as_clips, batch
+from timings.steps import Step, Training, as_clips, batch, trainings
 
 ADAPTER = """
 from torch.nn.functional import cross_entropy
@@ -52,6 +52,18 @@ def test_what_is_counted_from_shapes_is_what_a_real_step_keeps(training, step):
         kept, operations = _kept(training, step, clips)
         assert kept == pytest.approx(counted.fixed + clips * counted.clip, rel=1e-3)
         assert operations == pytest.approx(clips * counted.operations)
+
+
+def test_a_model_whose_shapes_depend_on_values_is_counted_by_real_steps(training, step, monkeypatch):
+    loss = step.loss
+    monkeypatch.setattr(step, "loss", lambda inputs, samples: loss(inputs, samples) + len(inputs.nonzero()))
+    assert memory_of(training, step).clip > 0
+
+
+@pytest.mark.slow
+def test_every_paper_preset_can_be_counted():
+    for training in trainings():
+        assert memory_of(training, Step(training, "fp32", "cpu")).clip > 0, training.name
 
 
 def test_the_optimisers_state_is_counted_as_it_is_kept(training, step):

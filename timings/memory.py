@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from timings.steps import Step, Training, batch
@@ -91,8 +91,8 @@ def _count(training: Training, step: Step, clips: int) -> tuple[int, int]:
     try:
         with FakeTensorMode(allow_non_fake_inputs=True) as mode, _seen_as(step.model, mode):
             return _kept(training, step, clips)
-    except DataDependentOutputException:
-        # A model that asks for a value cannot do with shapes.
+    except (DataDependentOutputException, DynamicOutputShapeException):
+        # A model that asks for a value, as S4D asks which tokens an expert serves, cannot do with shapes.
         return _kept(training, step, clips)
 
 
