@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy.stats import entropy
 from benchmark.scoring.annotators import by_agreement, ceiling_of, one_against_the_others, split_half_js
 
 VOTES = np.random.default_rng(3).multinomial(7, [0.3, 0.3, 0.2, 0.2], 80)
+FERPLUS = Path(__file__).parents[1] / "data" / "ferplus_votes.csv"
 
 
 def annotators(row):
@@ -46,16 +48,35 @@ def test_a_tie_of_the_others_is_shared():
     )
 
 
-def test_halves_are_compared_over_every_way_of_halving():
-    def of(row):
-        people = annotators(row)
-        values = []
-        for chosen in combinations(range(len(people)), len(people) // 2):
-            half = np.bincount([people[i] for i in chosen], minlength=4)
-            values.append(jensenshannon(half, row - half, base=2) ** 2)
-        return np.mean(values)
+def js_of_halves(row):
+    people = annotators(row)
+    values = []
+    for chosen in combinations(range(len(people)), len(people) // 2):
+        half = np.bincount([people[i] for i in chosen], minlength=len(row))
+        values.append(jensenshannon(half, row - half, base=2) ** 2)
+    return np.mean(values)
 
-    assert split_half_js(VOTES) == pytest.approx(np.mean([of(row) for row in VOTES]))
+
+def test_halves_are_compared_over_every_way_of_halving():
+    assert split_half_js(VOTES) == pytest.approx(np.mean([js_of_halves(row) for row in VOTES]))
+
+
+def test_real_votes_set_the_ceiling_that_one_annotator_after_the_other_gives():
+    votes = np.loadtxt(FERPLUS, delimiter=",", skiprows=1, dtype=int)
+    assert (votes.sum(axis=1) == 10).all()
+    emotions = votes[:, :8]
+    ceiling = ceiling_of(emotions)
+    judged = emotions[emotions.sum(axis=1) >= 2]
+    expected = by_hand(judged, 8)
+    assert (len(votes), ceiling.clips) == (306, len(judged))
+    assert ceiling.war == pytest.approx(np.trace(expected) / len(judged))
+    assert ceiling.recall == pytest.approx(np.diag(expected) / expected.sum(axis=1))
+    assert ceiling.cross_entropy == pytest.approx(entropy(judged, axis=1).mean())
+    some = judged[::20]
+    assert split_half_js(some) == pytest.approx(np.mean([js_of_halves(row) for row in some]))
+    # What docs/statistics.md states.
+    stated = (ceiling.clips, *(round(value, 3) for value in (ceiling.war, ceiling.uar, ceiling.cross_entropy, ceiling.js)))
+    assert stated == (302, 0.71, 0.54, 0.578, 0.153)
 
 
 def test_no_prediction_has_less_cross_entropy_than_the_votes_themselves():
