@@ -12,6 +12,7 @@ from typing import Any
 from benchmark.errors import IntegrityError
 from benchmark.files import read_bounded, read_text
 from benchmark.leaderboard.attestations import ATTESTATIONS, files_of_attestations
+from benchmark.leaderboard.comparisons import COMPARISONS, Comparisons, read_comparisons
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import (
     RECORDS,
@@ -31,17 +32,11 @@ from benchmark.leaderboard.outside import (
     place_of_outside,
     read_outside_entries,
 )
+from benchmark.leaderboard.pairing import check_comparisons
 from benchmark.leaderboard.references import CeilingOf, check_annotators
 from benchmark.leaderboard.rendering import PAGES, REPORTED, rendered
 from benchmark.leaderboard.reported import check_arithmetic, load_reported
-from benchmark.leaderboard.ties import (
-    COMPARISONS,
-    Comparisons,
-    Labels,
-    check_comparisons,
-    rankings,
-    read_comparisons,
-)
+from benchmark.leaderboard.rivals import Labels, rankings
 from benchmark.processes import follow_parent, worker_pool
 from benchmark.protocol import Protocol
 from benchmark.records import Record

@@ -15,7 +15,7 @@ from benchmark.files import hash_value, sync_folder
 from benchmark.leaderboard.attestations import read_level
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.facts import check_facts
-from benchmark.leaderboard.ties import Labels
+from benchmark.leaderboard.rivals import Labels
 from benchmark.protocol import Protocol, load_protocol
 from benchmark.records import RECORD, Record, protocol_of, read_record, record_path, verify_record, write_record
 from benchmark.registry import registry

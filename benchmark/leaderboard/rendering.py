@@ -7,22 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from benchmark.files import write_text
+from benchmark.leaderboard.comparisons import Comparisons, read_comparisons, write_comparisons
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import LabelsOf, read_entries
 from benchmark.leaderboard.markdown_pages import render_page, render_terminal
 from benchmark.leaderboard.outside import read_outside_entries
+from benchmark.leaderboard.pairing import compare_rivals
 from benchmark.leaderboard.references import CeilingOf, annotate, read_annotators, write_annotators
 from benchmark.leaderboard.reported import load_reported
-from benchmark.leaderboard.ties import (
-    Comparisons,
-    Ranks,
-    compare_rivals,
-    places,
-    rankings,
-    read_comparisons,
-    verdicts_of,
-    write_comparisons,
-)
+from benchmark.leaderboard.rivals import rankings
+from benchmark.leaderboard.ties import Ranks, places, verdicts_of
 from benchmark.records import RECORD, Record, read_record
 from benchmark.registry import registry
 

@@ -13,13 +13,15 @@ from benchmark.leaderboard.attestations import ATTESTATIONS
 from benchmark.leaderboard.changes import Changes, changes_since, check_changes, has_commit
 from benchmark.leaderboard.checking import check
 from benchmark.leaderboard.columns import marks, name_columns, started_from, summary_of
+from benchmark.leaderboard.comparisons import Comparisons, read_comparisons
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import LabelsOf, known_protocol
 from benchmark.leaderboard.markdown import escape, percent
 from benchmark.leaderboard.outside import SYSTEMS
 from benchmark.leaderboard.rendering import metric_titles, ranks_of
+from benchmark.leaderboard.rivals import rankings
 from benchmark.leaderboard.sections import LACKING, Section, ranking_score, sections
-from benchmark.leaderboard.ties import Comparisons, difference_of, rankings, read_comparisons
+from benchmark.leaderboard.ties import difference_of
 from benchmark.records import RECORD, Record, protocol_of
 from benchmark.registry import BUILT_IN, registry
 from benchmark.scoring.predictions import read_predictions

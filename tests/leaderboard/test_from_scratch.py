@@ -9,13 +9,14 @@ from finished_run import RunMaker
 
 from benchmark.leaderboard import add, build, check, read_entries
 from benchmark.leaderboard.changes import Changes
+from benchmark.leaderboard.comparisons import read_comparisons
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.html import render_index
 from benchmark.leaderboard.rendering import ranks_of
 from benchmark.leaderboard.reported import load_reported, shipped_tables
 from benchmark.leaderboard.review import _summary
+from benchmark.leaderboard.rivals import rankings
 from benchmark.leaderboard.sections import LACKING, sections
-from benchmark.leaderboard.ties import rankings, read_comparisons
 from benchmark.records import MethodUse
 from benchmark.units.history import InitialWeights, Training
 

@@ -11,7 +11,9 @@ from finished_run import DFEW, RunMaker
 
 from benchmark.errors import IntegrityError
 from benchmark.leaderboard import add, build, check, read_entries
-from benchmark.leaderboard.ties import COMPARISONS, compare_rivals, rankings, read_comparisons
+from benchmark.leaderboard.comparisons import COMPARISONS, read_comparisons
+from benchmark.leaderboard.pairing import compare_rivals
+from benchmark.leaderboard.rivals import rankings
 from benchmark.scoring.intervals import jackknife
 from benchmark.scoring.metrics import confusion_matrix, uar
 from benchmark.scoring.predictions import read_predictions

@@ -75,7 +75,10 @@ def test_real_votes_set_the_ceiling_that_one_annotator_after_the_other_gives():
     some = judged[::20]
     assert split_half_js(some) == pytest.approx(np.mean([js_of_halves(row) for row in some]))
     # What docs/statistics.md states.
-    stated = (ceiling.clips, *(round(value, 3) for value in (ceiling.war, ceiling.uar, ceiling.cross_entropy, ceiling.js)))
+    stated = (
+        ceiling.clips,
+        *(round(value, 3) for value in (ceiling.war, ceiling.uar, ceiling.cross_entropy, ceiling.js)),
+    )
     assert stated == (302, 0.71, 0.54, 0.578, 0.153)
 
 
