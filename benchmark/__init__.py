@@ -14,6 +14,7 @@ from benchmark.version import __version__
 if TYPE_CHECKING:
     from benchmark.library.compare import compare
     from benchmark.library.draw import draw
+    from benchmark.library.latency import latency
     from benchmark.library.load import load
     from benchmark.library.plot import plot, plot_methods
     from benchmark.library.predict import predict
@@ -44,6 +45,7 @@ _PLACES = {
     "build_model": "benchmark.training.model",
     "compare": "benchmark.library.compare",
     "draw": "benchmark.library.draw",
+    "latency": "benchmark.library.latency",
     "load": "benchmark.library.load",
     "logits": "benchmark.training.model",
     "plot": "benchmark.library.plot",
@@ -73,6 +75,7 @@ __all__ = [
     "compare",
     "draw",
     "hookimpl",
+    "latency",
     "load",
     "logits",
     "plot",

@@ -96,6 +96,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "benchmark robustness runs/dfew-5fold/tsm/hard --data-root /data --lite      # a fifth of the time",
     ),
     "unlabelled": ("benchmark unlabelled runs/dfew-5fold/tsm/hard --data-root /data",),
+    "latency": (
+        "benchmark latency runs/dfew-5fold/tsm/hard                  # on the accelerator, or else the processor",
+        "benchmark latency runs/dfew-5fold/tsm/hard --device cpu --threads 4",
+    ),
     "plot": (
         "benchmark plot runs/dfew-5fold/tsm/hard",
         "benchmark plot runs/dfew-5fold/tsm/hard --data-root /data --clip 00042 -o figures    # with the votes",

@@ -33,18 +33,19 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def add_run_to_ask(parser: argparse.ArgumentParser) -> None:
-    """A finished run whose models are asked for further predictions."""
+def add_run_to_ask(parser: argparse.ArgumentParser, models: bool) -> None:
+    """A finished run that is asked for further results; models: whether its checkpoints and its data are needed."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a record.json, or the folder that holds it")
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
-    parser.add_argument(
-        "--weights",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE|DIR",
-        help="the units' checkpoints, if they are not in the run's folder (repeatable)",
-    )
+    if models:
+        parser.add_argument("--data-root", type=Path, metavar="DIR", help="where the datasets are")
+        parser.add_argument(
+            "--weights",
+            action="append",
+            default=[],
+            type=Path,
+            metavar="FILE|DIR",
+            help="the units' checkpoints, if they are not in the run's folder (repeatable)",
+        )
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N")
     add_json(parser)
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.datasets.clips import read_unlabelled_clips
 from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
 from benchmark.datasets.splits import hash_ids
+from benchmark.datasets.votes import vote_shares
 from benchmark.errors import EnvironmentProblem, UsageError
-from benchmark.planning.data import default_root, load_data
+from benchmark.planning.data import Data, default_root, load_data
 from benchmark.planning.demo import demo_root
+from benchmark.protocol import Protocol
 from benchmark.records import Record, protocol_of
 from benchmark.registry import registry
 from benchmark.scoring.annotators import Ceiling, ceiling_of
@@ -65,6 +68,26 @@ def known_ceiling(record: Record, data_root: Path | None) -> Ceiling | None:
         return None
 
 
+def known_votes(record: Record, data_root: Path | None) -> dict[str, list[float]] | None:
+    """The votes of a record's test clips and of the clips without a label, from the user's own copy; see `votes_in`.
+
+    None where there are none, or where the data are not there.
+    """
+    protocol = protocol_of(record)
+    if protocol.test_on is not None or not registry().find("datasets", protocol.dataset).votes:
+        return None
+    try:
+        return votes_in(load_data(protocol, root_for([record], data_root), votes=True), protocol)
+    except (EnvironmentProblem, UsageError):
+        return None
+
+
+def votes_in(data: Data, protocol: Protocol) -> dict[str, list[float]]:
+    """The votes' shares among the protocol's classes, by clip id: of its test clips and of those without a label."""
+    clips = [*read_unlabelled_clips(data.layout, data.root), *(clip for f in data.folds.values() for clip in f.test)]
+    return {clip.id: shares for clip in clips if (shares := vote_shares(clip, protocol.classes))}
+
+
 def root_for(records: Sequence[Record], data_root: Path | None) -> Path | None:
     """The data root of finished runs: `--data-root`, the environment's, or the demo's for synthetic runs; or None."""
     root = default_root(data_root)
@@ -76,6 +99,11 @@ def root_for(records: Sequence[Record], data_root: Path | None) -> Path | None:
 def ceiling_from(data_root: Path | None) -> Callable[[Record], Ceiling | None]:
     """Gives what the annotators of a record's test clips reach, see `known_ceiling`."""
     return lambda record: known_ceiling(record, data_root)
+
+
+def votes_from(data_root: Path | None) -> Callable[[Record], dict[str, list[float]] | None]:
+    """Gives the votes of a record's clips, see `known_votes`."""
+    return lambda record: known_votes(record, data_root)
 
 
 def labels_from(data_root: Path | None) -> Callable[[Record], dict[str, dict[str, str]] | None]:

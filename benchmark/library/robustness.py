@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from benchmark.errors import IntegrityError
 from benchmark.finished.labels import root_for
-from benchmark.finished.rescoring import FinishedSplit, labels_of, read_finished
+from benchmark.finished.rescoring import labels_of, read_finished
 from benchmark.planning.data import load_data
-from benchmark.registry import registry
+from benchmark.records.further import ROBUSTNESS, Robustness
+from benchmark.records.verify_further import confusions_of, spoiled_scores
 from benchmark.running.again import checkpoints_among, predict_again
-from benchmark.running.further import further
-from benchmark.scoring.computing import compute_of
-from benchmark.scoring.metrics import confusion_matrix
-from benchmark.specs import MetricSpec
+from benchmark.running.further import further, keep_result
+from benchmark.scoring.predicted_classes import PredictedClasses
 from benchmark.video.cache import cache_folder
 from benchmark.video.corruptions import CORRUPTIONS, LITE, SEVERITIES
 from benchmark.watcher import Watcher
-
-
-@dataclass(frozen=True)
-class Robust:
-    """One metric on clean and on spoiled clips, each the mean over units, in the metric's own unit.
-
-    by_corruption: for each corruption the score at each severity.
-    """
-
-    metric: MetricSpec
-    clean: float
-    by_corruption: Mapping[str, tuple[float, ...]]
-
-    @property
-    def corrupted(self) -> float:
-        """The mean corrupted score: over severities, then over corruptions."""
-        return float(np.mean([np.mean(scores) for scores in self.by_corruption.values()]))
-
-    @property
-    def relative(self) -> float:
-        """The mean corrupted score as a share of the clean one; NaN where that is 0."""
-        return self.corrupted / self.clean if self.clean else float("nan")
-
-
-@dataclass(frozen=True)
-class Robustness:
-    """A run's robustness, by each metric of its protocol; of the units (seed, fold) whose checkpoints were here."""
-
-    run: FinishedSplit
-    severities: tuple[int, ...]
-    units: tuple[tuple[int, int], ...]
-    metrics: tuple[Robust, ...]
 
 
 def robustness(
@@ -68,67 +35,47 @@ def robustness(
 
     run: a record, or the folder that holds it; its checkpoints lie there, or among `weights` (files or folders), and
     are told by their SHA-256. What was predicted is kept below each unit's `further/`, so that an interrupted call goes
-    on. lite: the middle severity alone.
+    on, and the result beside the record. lite: the middle severity alone.
 
     Raises UsageError for a protocol without labelled clips of its own, EnvironmentProblem where the data are missing,
     IntegrityError for checkpoints or data that are not the record's.
     """
     watcher = watcher or Watcher()
     found = read_finished(Path(run), "test")
-    folder = found.path.parent
+    folder, protocol = found.path.parent, found.protocol
     root = root_for([found.record], Path(data_root) if data_root else None)
     labels = labels_of(found, root)
-    data = load_data(found.protocol, root, votes=False)
+    data = load_data(protocol, root, votes=False)
     severities = (LITE,) if lite else SEVERITIES
     wanted = [(name, severity) for name in CORRUPTIONS for severity in severities]
-    cache = cache_folder() / "frames"
+    ways = tuple(f"{name}-{severity}" for name, severity in wanted)
     clean: list[np.ndarray] = []
     spoiled: list[np.ndarray] = []
     units = []
-    checkpoints = checkpoints_among(found.record, list(map(Path, weights)) or [folder])
-    for unit, checkpoint in checkpoints:
+    for unit, checkpoint in checkpoints_among(found.record, list(map(Path, weights)) or [folder]):
         number = found.units.index(unit)
-        clips = data.folds[unit.fold].test
-        true = dict(zip(found.predictions[number].ids, labels[number].tolist(), strict=True))
-        confusions = []
+        ids = found.predictions[number].ids
+        again = partial(predict_again, found.record, unit, data, data.folds[unit.fold].test, checkpoint, device)
+        made = []
         with (
             watcher.counting(f"seed {unit.seed}, fold {unit.fold}: spoiled clips") as report,
-            further(
-                (folder / unit.predictions.test.path).parent, unit.checkpoint_sha256, found.protocol.classes
-            ) as kept,
+            further(folder, unit, protocol.classes) as kept,
         ):
-            for done, corruption in enumerate(wanted):
+            for done, (way, corruption) in enumerate(zip(ways, wanted, strict=True)):
                 report(done, len(wanted))
-                again = partial(
-                    predict_again,
-                    found.record,
-                    unit,
-                    data,
-                    clips,
-                    checkpoint,
-                    device,
-                    corruption=corruption,
-                    cache=cache,
-                )
-                made = kept.predictions("-".join(map(str, corruption)), again)
-                own = [true[clip_id] for clip_id in made.ids]
-                confusions.append(confusion_matrix(own, made.predicted, len(found.protocol.classes)))
+                make = partial(again, corruption=corruption, cache=cache_folder() / "frames")
+                predictions = kept.predictions(way, make)
+                if predictions.ids != ids:
+                    raise IntegrityError(f"{data.test_root}: has other test clips than the record (fold {unit.fold})")
+                made.append(predictions.predicted)
             report(len(wanted), len(wanted))
+            taken = PredictedClasses(ids, ways, np.stack(made, axis=1))
+            units.append(kept.classes_of(taken))
+        true = {name: protocol.classes[k] for name, k in zip(ids, labels[number].tolist(), strict=True)}
         clean.append(found.confusions[number])
-        spoiled.append(np.stack(confusions))
-        units.append((unit.seed, unit.fold))
-    metrics = [registry().find("metrics", name) for name in found.protocol.metrics]
-    return Robustness(
-        run=found,
-        severities=severities,
-        units=tuple(units),
-        metrics=tuple(_robust(metric, np.stack(clean), np.stack(spoiled), len(severities)) for metric in metrics),
+        spoiled.append(confusions_of(taken, true, protocol))
+    result = Robustness(
+        severities=severities, units=units, metrics=spoiled_scores(protocol, len(severities), clean, spoiled)
     )
-
-
-def _robust(metric: MetricSpec, clean: np.ndarray, spoiled: np.ndarray, severities: int) -> Robust:
-    """From confusions (U, K, K) on clean clips and (U, C x S, K, K) on spoiled ones."""
-    compute = compute_of(metric)
-    scores = np.asarray(compute(spoiled)).mean(axis=0).reshape(-1, severities)
-    by_corruption = {name: tuple(map(float, row)) for name, row in zip(CORRUPTIONS, scores, strict=True)}
-    return Robust(metric, float(np.mean(compute(clean))), by_corruption)
+    keep_result(folder / ROBUSTNESS, result)
+    return result

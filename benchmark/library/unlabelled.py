@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.datasets.clips import read_unlabelled_clips
+from benchmark.datasets.splits import hash_ids
 from benchmark.datasets.votes import vote_shares
 from benchmark.errors import EnvironmentProblem, UsageError
-from benchmark.finished.labels import root_for
-from benchmark.finished.rescoring import FinishedSplit, Tally, read_finished
+from benchmark.finished.labels import root_for, votes_in
+from benchmark.finished.rescoring import read_finished
 from benchmark.planning.data import load_data
+from benchmark.records import SplitUse
+from benchmark.records.further import UNLABELLED, Unlabelled
+from benchmark.records.verify_further import agreements, judged_by, vote_scores
 from benchmark.registry import registry
 from benchmark.running.again import checkpoints_among, predict_again
-from benchmark.running.further import further
-from benchmark.scoring.computing import compute_of_targets
-from benchmark.scoring.group_jackknife import spread_of_targets
-from benchmark.scoring.intervals import symmetric_interval, together
-from benchmark.specs import MetricSpec
+from benchmark.running.further import further, keep_result
 from benchmark.video.cache import cache_folder
 from benchmark.watcher import Watcher
 
 NAME = "unlabelled"
-
-
-@dataclass(frozen=True)
-class Unlabelled:
-    """A run's scores against the votes of clips without a label.
-
-    clips: how many there are. without_frames: how many more have votes and no frames here. units: those (seed, fold)
-    whose checkpoints were here. metrics: a metric of votes and what it gives, by its name; `pooled` is over all units.
-    """
-
-    run: FinishedSplit
-    clips: int
-    without_frames: int
-    units: tuple[tuple[int, int], ...]
-    metrics: Mapping[str, tuple[MetricSpec, Tally]]
 
 
 def unlabelled(
@@ -71,36 +55,32 @@ def unlabelled(
     clips = [clip for clip in known if (data.root / clip.frames[protocol.frames.source]).exists()]
     if not clips:
         raise EnvironmentProblem(f"{data.root}: has no clip with votes, without a label, and with frames")
-    shares = {clip.id: vote_shares(clip, protocol.classes) for clip in clips}
+    votes = votes_in(data, protocol)
     targets: list[np.ndarray] = []
     probabilities: list[np.ndarray] = []
+    judged: list[np.ndarray] = []
+    predicted: list[np.ndarray] = []
     units = []
     for unit, checkpoint in checkpoints_among(found.record, list(map(Path, weights)) or [folder]):
         again = partial(
             predict_again, found.record, unit, data, clips, checkpoint, device, cache=cache_folder() / "frames"
         )
         watcher.note(f"seed {unit.seed}, fold {unit.fold}: {len(clips)} clips without a label")
-        place = (folder / unit.predictions.test.path).parent
-        with further(place, unit.checkpoint_sha256, protocol.classes) as kept:
+        with further(folder, unit, protocol.classes) as kept:
             made = kept.predictions(NAME, again)
-        targets.append(np.array([shares[clip_id] for clip_id in made.ids]))
+            units.append(kept.asked(NAME))
+        targets.append(np.array([votes[clip_id] for clip_id in made.ids]))
         probabilities.append(made.probabilities)
-        units.append((unit.seed, unit.fold))
+        shares, own = judged_by(votes, found.predictions[found.units.index(unit)])
+        judged += [targets[-1], shares]
+        predicted += [made.predicted, own]
     metrics = [metric for metric in registry().metrics.values() if metric.input == "distributions"]
-    return Unlabelled(
-        run=found,
-        clips=len(clips),
+    result = Unlabelled(
+        clips=SplitUse(clips=len(clips), sha256=hash_ids([clip.id for clip in clips])),
         without_frames=len(known) - len(clips),
-        units=tuple(units),
-        metrics={metric.name: (metric, _tally(metric, targets, probabilities)) for metric in metrics},
+        units=units,
+        metrics=vote_scores(metrics, targets, probabilities),
+        agreement=agreements(judged, predicted),
     )
-
-
-def _tally(metric: MetricSpec, targets: Sequence[np.ndarray], probabilities: Sequence[np.ndarray]) -> Tally:
-    """All units were asked about the same clips, so that these count once for the interval."""
-    compute = compute_of_targets(metric)
-    pairs = list(zip(targets, probabilities, strict=True))
-    values = tuple(compute(*pair) for pair in pairs)
-    spread = together([spread_of_targets(compute, *pair) for pair in pairs])
-    pooled = compute(np.concatenate(targets), np.concatenate(probabilities))
-    return Tally(values, pooled, symmetric_interval(float(np.mean(values)), spread))
+    keep_result(folder / UNLABELLED, result)
+    return result

@@ -64,7 +64,7 @@ def predict_again(
     from benchmark.training.unit import predict
 
     protocol = protocol_of(record)
-    unit = _unit_of(record, stated)
+    unit = unit_of(record, stated)
     fold = Fold(stated.fold, (), (), tuple(sorted(clips, key=lambda clip: clip.id)))
     made = stated.cost.computing or Computing()
     computing = Computing(precision=made.precision, threads=made.threads)
@@ -83,7 +83,7 @@ def predict_again(
             return predict(job, checkpoint, [TEST], lambda done, total: None).predictions[TEST]
 
 
-def _unit_of(record: Record, stated: UnitRecord) -> Unit:
+def unit_of(record: Record, stated: UnitRecord) -> Unit:
     """The unit that a record describes, as far as its predictions depend on it."""
     used = [
         ChosenAugmentation(name=each.name, version=each.version, options=each.options) for each in record.augmentations

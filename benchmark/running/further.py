@@ -9,12 +9,16 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import IntegrityError
-from benchmark.files import hash_file, read_text, write_text
+from benchmark.files import hash_file, read_text, write_json, write_text
 from benchmark.locks import exclusive
+from benchmark.records import FileReference, UnitRecord
+from benchmark.records.further import AskedUnit
+from benchmark.scoring.predicted_classes import PredictedClasses, write_predicted_classes
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 from benchmark.validation import problem_of
 
 FOLDER, STATE = "further", "further.json"
+SPOILED = "spoiled.csv.gz"
 
 
 class _State(BaseModel):
@@ -29,9 +33,9 @@ class _State(BaseModel):
 class Further:
     """The further predictions of one unit; made once, and again where a file is lost or is not what was written."""
 
-    def __init__(self, place: Path, checkpoint: str, classes: Sequence[str]) -> None:
-        self._place, self._classes = place, classes
-        self._state = _read(place, checkpoint)
+    def __init__(self, run: Path, unit: UnitRecord, place: Path, classes: Sequence[str]) -> None:
+        self._run, self._unit, self._place, self._classes = run, unit, place, classes
+        self._state = _read(place, unit.checkpoint_sha256)
 
     def predictions(self, name: str, make: Callable[[], Predictions]) -> Predictions:
         """Those called `name`."""
@@ -42,15 +46,38 @@ class Further:
             write_text(self._place / STATE, self._state.model_dump_json(indent=2) + "\n")
         return read_predictions(path, self._classes)
 
+    def asked(self, name: str) -> AskedUnit:
+        """The unit with the predictions called `name`, which must be there, for a result."""
+        return self._asked(self._place / f"{name}.csv.gz")
+
+    def classes_of(self, spoiled: PredictedClasses) -> AskedUnit:
+        """The unit with what its test clips were taken for, for a result."""
+        write_predicted_classes(self._place / SPOILED, self._classes, spoiled)
+        return self._asked(self._place / SPOILED)
+
+    def _asked(self, path: Path) -> AskedUnit:
+        return AskedUnit(
+            seed=self._unit.seed,
+            fold=self._unit.fold,
+            checkpoint_sha256=self._unit.checkpoint_sha256,
+            predictions=FileReference(path=path.relative_to(self._run).as_posix(), sha256=hash_file(path)),
+        )
+
 
 @contextlib.contextmanager
-def further(unit_folder: Path, checkpoint: str, classes: Sequence[str]) -> Iterator[Further]:
-    """Hold a unit's further predictions, which lie in `unit_folder/further/`, against other processes.
+def further(run: Path, unit: UnitRecord, classes: Sequence[str]) -> Iterator[Further]:
+    """Hold a unit's further predictions, which lie in `further/` beside its own, against other processes.
 
-    checkpoint: the SHA-256 of what the unit's record names; those of another are made anew.
+    run: the folder of the record. Those of another checkpoint than the record names are made anew.
     """
-    with exclusive(unit_folder / FOLDER):
-        yield Further(unit_folder / FOLDER, checkpoint, classes)
+    place = (run / unit.predictions.test.path).parent / FOLDER
+    with exclusive(place):
+        yield Further(run, unit, place, classes)
+
+
+def keep_result(path: Path, result: BaseModel) -> None:
+    """Write a further result beside its record."""
+    write_json(path, result.model_dump(mode="json"))
 
 
 def _read(place: Path, checkpoint: str) -> _State:

@@ -76,14 +76,23 @@ def one_against_the_others(votes: np.ndarray) -> np.ndarray:
 def by_agreement(shares: np.ndarray, right: np.ndarray) -> list[tuple[float, int, float]]:
     """WAR as a function of agreement: (agreement, clips, share of right predictions), the least agreement first.
 
-    shares: of the votes (N, K). right: whether each prediction is (N,). A clip's agreement is the share of its most
-    voted class, rounded up to a tenth.
+    shares: of the votes (N, K). right: whether, or how far, each prediction is (N,). A clip's agreement is the share of
+    its most voted class, rounded up to a tenth.
     """
     levels = np.ceil(np.round(shares.max(axis=1) * 10, 6)) / 10
     return [
         (float(level), int((levels == level).sum()), float(right[levels == level].mean()))
         for level in np.unique(levels)
     ]
+
+
+def right_by_plurality(shares: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """How far each prediction (N,) is right by the votes' shares (N, K): 1 for their plurality, shared where it ties.
+
+    Clips without a label have no other truth; most of the others have the plurality for a label.
+    """
+    most = np.isclose(shares, shares.max(axis=1, keepdims=True))
+    return most[np.arange(len(predicted)), predicted] / most.sum(axis=1)
 
 
 def split_half_js(votes: np.ndarray) -> float:

@@ -94,7 +94,7 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     its header is not `clip_id`, perhaps `cluster`, and the classes in this order, when an id is repeated, or when a row
     is not a probability distribution (not a number, negative, or a sum further than 1e-3 from 1).
     """
-    text = _text(path)
+    text = unpacked(path)
     if text.count("\n") > MAX_ROWS:
         raise IntegrityError(f"{path}: has {text.count(chr(10))} lines; {MAX_ROWS} are the limit")
     lines = text.split("\n")
@@ -119,7 +119,8 @@ def _header(classes: Sequence[str], clustered: bool = False) -> str:
     return ",".join(["clip_id", *(["cluster"] if clustered else []), *(f"p_{name}" for name in classes)])
 
 
-def _text(path: Path) -> str:
+def unpacked(path: Path) -> str:
+    """The text in a gzip file from strangers; IntegrityError where there is none, or too much of it."""
     try:
         content = gzip.GzipFile(fileobj=io.BytesIO(read_bounded(path, MAX_BYTES))).read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
