@@ -55,8 +55,9 @@ def add_commands(commands: Any) -> None:
 
 def add_entry(options: argparse.Namespace) -> None:
     """`benchmark leaderboard add RUN`."""
-    from benchmark.finished.labels import ceiling_from, labels_from
-    from benchmark.leaderboard import add, build
+    from benchmark.finished.labels import ceiling_from, known_votes, labels_from
+    from benchmark.leaderboard import add, build, publish_further
+    from benchmark.records import record_path
 
     if options.predictions:
         _add_outside(options)
@@ -65,7 +66,14 @@ def add_entry(options: argparse.Namespace) -> None:
         raise UsageError("give a RUN, or --predictions with --system and --protocol")
     labels_of = labels_from(options.data_root)
     entry = add(options.run, options.dir, labels_of)
+    labels, votes = labels_of(entry.record), known_votes(entry.record, options.data_root)
+    run = record_path(options.run).parent
+    added, left_out = publish_further(run, options.dir, entry, labels["test"] if labels else None, votes)
     build(options.dir, labels_of, ceiling_from(options.data_root))
+    for name in added:
+        note(f"with {name}")
+    for reason in left_out:
+        note(f"not published: {reason}")
     note(f"added {options.dir / entry.path}: {entry.verified}; a maintainer's attestation raises the level")
 
 
@@ -100,11 +108,12 @@ def build_pages(options: argparse.Namespace) -> None:
 def check_entries(options: argparse.Namespace) -> None:
     """`benchmark leaderboard check`."""
     from benchmark.cli.progress import counting
-    from benchmark.finished.labels import ceiling_from, labels_from
+    from benchmark.finished.labels import ceiling_from, labels_from, votes_from
     from benchmark.leaderboard import check
 
+    root = options.data_root
     with counting("checking records") as report:
-        known = labels_from(options.data_root), options.workers, report, ceiling_from(options.data_root)
+        known = labels_from(root), options.workers, report, ceiling_from(root), votes_from(root)
         checked = check(options.dir, *known)
     note(
         f"{len(checked.entries)} records in {options.dir}: every score follows from its predictions "

@@ -3,6 +3,7 @@
 from benchmark.leaderboard.checking import check
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import add, entry_id, read_entries
+from benchmark.leaderboard.further import publish_further
 from benchmark.leaderboard.rendering import build, overview, page_of, terminal_table, write_html
 from benchmark.leaderboard.review import review
 
@@ -14,6 +15,7 @@ __all__ = [
     "entry_id",
     "overview",
     "page_of",
+    "publish_further",
     "read_entries",
     "review",
     "terminal_table",

@@ -10,12 +10,13 @@ from benchmark.errors import IntegrityError, UsageError
 from benchmark.leaderboard.attestations import ATTESTATIONS
 from benchmark.leaderboard.comparisons import COMPARISONS, Comparisons, parse_comparisons, read_comparisons
 from benchmark.leaderboard.entry_files import RECORDS
+from benchmark.leaderboard.further import FURTHER
 from benchmark.leaderboard.outside import SYSTEMS
 from benchmark.leaderboard.references import ANNOTATORS, parse_annotators, read_annotators
 from benchmark.leaderboard.rendering import PAGES, SCHEMA
 
 # What is published for good, and what `build` writes from it; everything else in a repository is code.
-DATA = (RECORDS, ATTESTATIONS, SYSTEMS)
+DATA = (RECORDS, ATTESTATIONS, SYSTEMS, FURTHER)
 GENERATED = (*PAGES, SCHEMA, COMPARISONS, ANNOTATORS)
 
 

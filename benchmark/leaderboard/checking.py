@@ -24,6 +24,7 @@ from benchmark.leaderboard.entry_files import (
     verify,
 )
 from benchmark.leaderboard.facts import check_facts
+from benchmark.leaderboard.further import FURTHER, check_further, files_of_further
 from benchmark.leaderboard.outside import (
     SYSTEMS,
     OutsideEntry,
@@ -42,7 +43,9 @@ from benchmark.protocol import Protocol
 from benchmark.records import Record
 from benchmark.specs import ReportProgress
 
-PUBLISHED = (RECORDS, ATTESTATIONS, SYSTEMS)
+PUBLISHED = (RECORDS, ATTESTATIONS, SYSTEMS, FURTHER)
+# The votes of a record's clips, where the user has them.
+VotesOf = Callable[[Record], Mapping[str, Sequence[float]] | None]
 # With fewer records, starting processes takes longer than the work.
 FEW = 8
 DIED = "a worker process died while it checked records, perhaps for lack of memory; try again with a smaller --workers"
@@ -62,12 +65,14 @@ def check(
     workers: int = 1,
     report: ReportProgress = lambda done, total: None,
     ceiling_of: CeilingOf | None = None,
+    votes_of: VotesOf | None = None,
 ) -> Checked:
     """Verify every record against its predictions, the comparisons and pages against the records.
 
     labels_of: gives a record's labels where the user has that dataset, else None; with labels every score is recomputed
     from the predictions, without them from the stored confusions (see `verify_record`). ceiling_of: gives what
-    annotators reach, where the user has their votes. Raises IntegrityError naming the first file that is wrong.
+    annotators reach, where the user has their votes; votes_of: the votes themselves. Raises IntegrityError naming the
+    first file that is wrong.
     """
     _check_no_links(folder)
     entries = read_entries(folder)
@@ -101,11 +106,12 @@ def check(
         _check_links(folder / name)
     jobs: list[_Job] = [(verify, (entry.record, folder / entry.path, labels[entry.path])) for entry in entries]
     comparing, comparisons = _comparison_jobs(folder, entries, labels)
+    more = [*comparing, *_further_jobs(folder, entries, labels, votes_of)]
     digests: dict[int, list[str]] = {}
-    for done, (number, result) in enumerate(_run([*jobs, *comparing], workers), start=1):
+    for done, (number, result) in enumerate(_run([*jobs, *more], workers), start=1):
         if number < len(jobs):
             digests[number] = result
-        report(done, len(jobs) + len(comparing))
+        report(done, len(jobs) + len(more))
     _check_no_copies(folder, entries, [digests[number] for number in range(len(jobs))])
     for name, text in rendered(folder, entries, comparisons).items():
         _check_page(folder / name, text)
@@ -159,6 +165,22 @@ def _comparison_jobs(
     return jobs, tuple(stored[key] for key in expected)
 
 
+def _further_jobs(
+    folder: Path,
+    entries: Sequence[Entry],
+    labels: Mapping[PurePosixPath, Labels | None],
+    votes_of: VotesOf | None,
+) -> list[_Job]:
+    """What checks the further results of each entry that has some."""
+    jobs: list[_Job] = []
+    for entry in entries:
+        if entry.further.files:
+            known = labels[entry.path]
+            votes = votes_of(entry.record) if votes_of and entry.further.unlabelled else None
+            jobs.append((check_further, (entry, folder, known["test"] if known else None, votes)))
+    return jobs
+
+
 def _check_protocol(record: Record, known: Protocol, where: Path) -> None:
     """An official record's protocol is the installed one, or an earlier version that was installed when it came."""
     stated = record.protocol
@@ -170,9 +192,10 @@ def _check_protocol(record: Record, known: Protocol, where: Path) -> None:
 
 
 def _check_no_strays(folder: Path, entries: Sequence[Entry], outside: Sequence[OutsideEntry]) -> None:
-    """Only records, predictions and attestations may be published: anything else could be a gated dataset's labels."""
+    """Only what the files below are may be published: anything else could be a gated dataset's labels."""
     expected = {folder / entry.path / name for entry in entries for name in files_of(entry.record)}
     expected |= {path for entry in entries for path in files_of_attestations(folder, entry.path)}
+    expected |= {path for entry in entries for path in files_of_further(folder, entry)}
     expected |= {folder / system.path / name for system in outside for name in files_of_outside(system.answers)}
     for path in sorted(path for place in PUBLISHED for path in (folder / place).rglob("*")):
         if not path.is_dir() and path not in expected:

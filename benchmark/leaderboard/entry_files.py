@@ -15,6 +15,7 @@ from benchmark.files import hash_value, sync_folder
 from benchmark.leaderboard.attestations import read_level
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.facts import check_facts
+from benchmark.leaderboard.further import read_published
 from benchmark.leaderboard.rivals import Labels
 from benchmark.protocol import Protocol, load_protocol
 from benchmark.records import RECORD, Record, protocol_of, read_record, record_path, verify_record, write_record
@@ -116,7 +117,7 @@ def files_of(record: Record) -> list[str]:
 def _read_entry(folder: Path, place: Path) -> Entry:
     path = PurePosixPath(place.relative_to(folder))
     record = read_record(place / RECORD)
-    return Entry(path, record, read_level(folder, path, record))
+    return Entry(path, record, read_level(folder, path, record), read_published(folder, path))
 
 
 def _prediction_paths(record: Record) -> list[str]:

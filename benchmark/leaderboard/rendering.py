@@ -18,6 +18,7 @@ from benchmark.leaderboard.reported import load_reported
 from benchmark.leaderboard.rivals import rankings
 from benchmark.leaderboard.ties import Ranks, places, verdicts_of
 from benchmark.records import RECORD, Record, read_record
+from benchmark.records.further import read_further
 from benchmark.registry import registry
 
 PAGES = {"README.md": False, "SYNTHETIC.md": True}
@@ -50,7 +51,10 @@ def overview(runs: Path) -> list[Path]:
     Nothing is verified: the runs' scores were computed here, from predictions and labels.
     """
     places = sorted(path.parent for path in runs.rglob(RECORD))
-    entries = [Entry(PurePosixPath(place.relative_to(runs)), read_record(place / RECORD)) for place in places]
+    entries = [
+        Entry(PurePosixPath(place.relative_to(runs)), read_record(place / RECORD), further=read_further(place))
+        for place in places
+    ]
     comparisons = [compare_rivals(runs, rivals, labels_of=None) for rivals in rankings(entries)]
     pages = rendered(runs, entries, comparisons)
     return _write(runs, {name: text for name, text in pages.items() if name in PAGES})

@@ -16,6 +16,7 @@ from benchmark.leaderboard.columns import marks, name_columns, started_from, sum
 from benchmark.leaderboard.comparisons import Comparisons, read_comparisons
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import LabelsOf, known_protocol
+from benchmark.leaderboard.further import FURTHER
 from benchmark.leaderboard.markdown import escape, percent
 from benchmark.leaderboard.outside import SYSTEMS
 from benchmark.leaderboard.rendering import metric_titles, ranks_of
@@ -77,6 +78,10 @@ def _summary(folder: Path, entries: Sequence[Entry], changes: Changes, added: se
     new = [path for path, _ in changes.data if path.endswith(".json")]
     attested = [path for path in new if path.startswith(f"{ATTESTATIONS}/")]
     lines += [f"Attested and signed: {', '.join(map(escape, attested))}."] if attested else []
+    asked = [path for path in new if path.startswith(f"{FURTHER}/")]
+    lines += (
+        [f"Further results: {', '.join(map(escape, asked))}; latencies are their publisher's word."] if asked else []
+    )
     systems = [path for path in new if path.startswith(f"{SYSTEMS}/")]
     lines += [f"Systems that were not trained here: {', '.join(map(escape, systems))}."] if systems else []
     for synthetic in (False, True):

@@ -1,16 +1,6 @@
-"""How long a finished run's model takes for a prediction, on this device.
-
-From decoded frames in the machine's memory to probabilities: copying them to the device, normalising and the model;
-reading a video is left out. The frames are made up, and the weights are random: neither changes the time. One clip at a
-time, and a batch at a time, are the scenarios `SingleStream` and `Offline` of Reddi et al., MLPerf Inference Benchmark,
-ISCA 2020.
-"""
+"""The latency of a finished run's model, on this device."""
 
 from __future__ import annotations
-
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,14 +11,9 @@ from benchmark.records.further import Latency
 from benchmark.registry import registry
 from benchmark.running.again import unit_of
 from benchmark.running.machine import Resources
+from benchmark.running.provenance import package_versions
 from benchmark.specs import ReportProgress
 from benchmark.units.presets import preset_of_unit
-
-if TYPE_CHECKING:
-    from benchmark.training.trial import Trial
-
-WARM_UP, REPEATS = 5, 30
-BATCH_WARM_UP, BATCH_REPEATS = 1, 5
 
 
 def measure_latency(record: Record, resources: Resources, report: ReportProgress) -> Latency:
@@ -37,11 +22,8 @@ def measure_latency(record: Record, resources: Resources, report: ReportProgress
     Raises UsageError for a record that predicts a clip by several looks at it, IntegrityError where the method that is
     installed builds another model than the record's.
     """
-    import torch
-
-    from benchmark.training.computing import compute_in
     from benchmark.training.devices import compute_by, hardware, has_bf16, use_device
-    from benchmark.training.trial import Trial
+    from benchmark.training.latency import REPEATS, WARM_UP, predicting_times
 
     if record.method.views:
         raise UsageError(f"tested over {record.method.views}: one clip is no single prediction there")
@@ -50,56 +32,31 @@ def measure_latency(record: Record, resources: Resources, report: ReportProgress
     compute_by(computing)
     unit = unit_of(record, record.units[0])
     preset, classes = preset_of_unit(unit), len(protocol_of(record).classes)
-    trial = Trial(make_recipe(registry().find("methods", unit.method).recipe, preset, classes), preset, classes)
-    _check_model(trial, record)
-    trial.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    compute_in(trial.model, computing)
-    total, done = WARM_UP + REPEATS + BATCH_WARM_UP + BATCH_REPEATS, 0
-
-    def seconds(clips: int, warm_up: int, repeats: int) -> np.ndarray:
-        nonlocal done
-        batch = trial.clips(clips)
-        taken = []
-        for _ in range(warm_up + repeats):
-            report(done, total)
-            taken.append(_timed(lambda: trial.scores(batch)))
-            done += 1
-        return np.array(taken[warm_up:])
-
-    single = 1000 * seconds(1, WARM_UP, REPEATS)
-    batch = preset.batch_size
-    together = seconds(batch, BATCH_WARM_UP, BATCH_REPEATS)
-    report(total, total)
+    recipe = make_recipe(registry().find("methods", unit.method).recipe, preset, classes)
+    times = predicting_times(recipe, preset, classes, computing, report)
+    _check_model(times.parameters, times.gflops, record)
     machine = hardware()
-    low, median, high = (round(float(value), 4) for value in np.quantile(single, (0.25, 0.5, 0.75)))
+    low, median, high = (round(1000 * float(value), 4) for value in np.quantile(times.single, (0.25, 0.5, 0.75)))
     return Latency(
         identity=record.units[0].identity,
         device=machine["processor"] if found == "cpu" else found,
         hardware=machine,
         computing=computing,
-        torch=torch.__version__,
+        torch=package_versions()["torch"],
         warm_up=WARM_UP,
         repeats=REPEATS,
         milliseconds=median,
         low=low,
         high=high,
-        batch=batch,
-        clips_per_second=round(batch / float(np.median(together)), 4),
+        batch=preset.batch_size,
+        clips_per_second=round(preset.batch_size / float(np.median(times.batch)), 4),
     )
 
 
-def _timed(predict: Callable[[], Any]) -> float:
-    """Seconds; what is predicted comes back to the machine's memory, so that the device has finished."""
-    start = time.perf_counter()
-    predict()
-    return time.perf_counter() - start
-
-
-def _check_model(trial: Trial, record: Record) -> None:
-    stated = record.method.parameters, record.method.gflops
-    built = trial.parameters(), round(trial.gflops(), 6)
-    if stated[0] != built[0] or (stated[1] is not None and abs(stated[1] - built[1]) > 1e-6 * max(1, stated[1])):
+def _check_model(parameters: int, gflops: float, record: Record) -> None:
+    stated = record.method
+    if stated.parameters != parameters or (stated.gflops is not None and abs(stated.gflops - gflops) > 2e-6):
         raise IntegrityError(
-            f"{record.method.name}: the model that is built here has {built[0]:,} parameters and {built[1]:g} GFLOPs, "
-            f"the record's {stated[0]:,} and {stated[1]}: install the version that made the record"
+            f"{stated.name}: the model that is built here has {parameters:,} parameters and {gflops:g} GFLOPs, the "
+            f"record's {stated.parameters:,} and {stated.gflops}: install the version that made the record"
         )
