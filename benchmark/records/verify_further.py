@@ -192,7 +192,8 @@ def _verify_unlabelled(
         known = registry().metrics.get(name)
         if known is None or known.input != "distributions":
             raise IntegrityError(f"{where}: metrics.{name}: is no metric against votes that is known here")
-        if (score.low is None) != (score.high is None) or not (score.low or score.mean) <= score.mean:
+        low, high = (score.mean if end is None else end for end in (score.low, score.high))
+        if (score.low is None) != (score.high is None) or not low <= score.mean <= high:
             raise IntegrityError(f"{where}: metrics.{name}: is outside of its interval")
     if votes is None or not all(set(made.ids) <= set(votes) for made in predictions):
         return
