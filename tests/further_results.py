@@ -19,7 +19,7 @@ from benchmark.records.further import (
     Spoiled,
     Unlabelled,
 )
-from benchmark.records.verify_further import vote_scores
+from benchmark.records.further_scores import vote_scores
 from benchmark.registry import registry
 from benchmark.running.further import keep_result
 from benchmark.scoring.predicted_classes import PredictedClasses, write_predicted_classes

@@ -13,11 +13,11 @@ from benchmark.leaderboard.entry_files import RECORDS
 from benchmark.leaderboard.further import FURTHER
 from benchmark.leaderboard.outside import SYSTEMS
 from benchmark.leaderboard.references import ANNOTATORS, parse_annotators, read_annotators
-from benchmark.leaderboard.rendering import PAGES, SCHEMA
+from benchmark.leaderboard.rendering import RENDERED, SCHEMA
 
 # What is published for good, and what `build` writes from it; everything else in a repository is code.
 DATA = (RECORDS, ATTESTATIONS, SYSTEMS, FURTHER)
-GENERATED = (*PAGES, SCHEMA, COMPARISONS, ANNOTATORS)
+GENERATED = (*RENDERED, SCHEMA, COMPARISONS, ANNOTATORS)
 
 
 @dataclass(frozen=True)

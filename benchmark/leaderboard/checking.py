@@ -35,7 +35,7 @@ from benchmark.leaderboard.outside import (
 )
 from benchmark.leaderboard.pairing import check_comparisons
 from benchmark.leaderboard.references import CeilingOf, check_annotators
-from benchmark.leaderboard.rendering import PAGES, REPORTED, rendered
+from benchmark.leaderboard.rendering import RENDERED, REPORTED, rendered
 from benchmark.leaderboard.reported import check_arithmetic, load_reported
 from benchmark.leaderboard.rivals import Labels, rankings
 from benchmark.processes import follow_parent, worker_pool
@@ -102,7 +102,7 @@ def check(
     problems = [problem for table in load_reported(folder / REPORTED) for problem in check_arithmetic(table)]
     if problems:
         raise IntegrityError(f"{folder / REPORTED}: {problems[0]}")
-    for name in PAGES:
+    for name in RENDERED:
         _check_links(folder / name)
     jobs: list[_Job] = [(verify, (entry.record, folder / entry.path, labels[entry.path])) for entry in entries]
     comparing, comparisons = _comparison_jobs(folder, entries, labels)

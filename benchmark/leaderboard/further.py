@@ -6,9 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from benchmark.files import replacing
-from benchmark.records.further import ROBUSTNESS, UNLABELLED, FurtherResults, lacking_units, read_further
+from benchmark.files import replacing, write_json
+from benchmark.records import Record, protocol_of
+from benchmark.records.further import (
+    CONFIDENCE,
+    ROBUSTNESS,
+    UNLABELLED,
+    Confidence,
+    FurtherResults,
+    lacking_units,
+    read_further,
+)
+from benchmark.records.further_scores import confidence_of
 from benchmark.records.verify_further import verify_further
+from benchmark.scoring.predictions import read_predictions
 
 if TYPE_CHECKING:
     from benchmark.leaderboard.entry import Entry
@@ -37,7 +48,9 @@ def publish_further(
 ) -> tuple[list[str], list[str]]:
     """Copy the further results beside a run's record that an entry does not have yet, each with its predictions.
 
-    run: the folder of the entry's record. Returns the names of the files that were added, and why others were not.
+    run: the folder of the entry's record. Where the test clips' labels are given, what the model's confidence is worth
+    is computed from its predictions and added too. Returns the names of the files that were added, and why others were
+    not.
     Raises IntegrityError for a result that does not agree with the record or its predictions; see `verify_further`.
     """
     found = read_further(run)
@@ -62,7 +75,18 @@ def publish_further(
             with replacing(place / path) as temporary:
                 temporary.write_bytes((run / path).read_bytes())
         added.append(name)
+    if labels is not None and not (place / CONFIDENCE).exists():
+        place.mkdir(parents=True, exist_ok=True)
+        write_json(place / CONFIDENCE, _confidence(run, entry.record, labels).model_dump(mode="json"))
+        added.append(CONFIDENCE)
     return added, left_out
+
+
+def _confidence(run: Path, record: Record, labels: Mapping[str, str]) -> Confidence:
+    protocol = protocol_of(record)
+    files = [run / unit.predictions.test.path for unit in record.units]
+    predictions = [read_predictions(file, protocol.classes) for file in files]
+    return confidence_of(record.units, protocol, predictions, labels)
 
 
 def read_published(folder: Path, entry: PurePosixPath) -> FurtherResults:

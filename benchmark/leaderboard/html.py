@@ -29,6 +29,8 @@ from benchmark.leaderboard.record_page import record_view
 from benchmark.leaderboard.references import AnnotatedProtocol, Reference, references
 from benchmark.leaderboard.reported import DISCLAIMER, SELECTIONS, ReportedTable
 from benchmark.leaderboard.sections import LACKING, RANKS, Section, sections
+from benchmark.leaderboard.tab import Tab, TabTable, name_of
+from benchmark.leaderboard.tabs import TABS, sections_of, tables_of
 from benchmark.leaderboard.ties import Ranks, Verdicts
 from benchmark.protocol import Protocol
 from benchmark.records import Record, class_clips
@@ -69,11 +71,13 @@ def write_site(
     annotated: Sequence[AnnotatedProtocol] = (),
     systems: Sequence[OutsideEntry] = (),
 ) -> list[Path]:
-    """Write `out/index.html` and each entry's `out/records/<id>.html`; equal arguments give equal bytes.
+    """Write `out/index.html`, a page for each tab and `out/records/<id>.html` for each entry.
 
-    The arguments are those of `render_index`. Returns the paths written; whatever else lies in `out` is left alone.
+    Equal arguments give equal bytes. They are those of `render_index`. Returns the paths written; whatever else lies in
+    `out` is left alone.
     """
     pages = {"index.html": render_index(entries, titles, ranks, reported, verdicts, annotated, systems)}
+    pages |= {f"{tab.name}.html": render_tab_page(tab, entries, titles, ranks) for tab in TABS}
     script = _script("scroll.js")
     for entry in sorted(entries, key=lambda entry: entry.path):
         pages[_page_of(entry)] = _render(
@@ -109,13 +113,14 @@ def render_index(
         shown = sections(board, titles, ranks, quoted)
         return [_section_view(section, titles, verdicts or {}, annotated) for section in shown]
 
-    script = _script("script.js", "compare.js", "scroll.js")
+    script = _script("sort.js", "filter.js", "compare.js", "scroll.js")
     real = [entry for entry in entries if not entry.record.marks.synthetic]
     synthetic = [entry for entry in entries if entry.record.marks.synthetic]
     return _render(
         "index.html",
         _policy(script),
         script=Markup(script),
+        tabs=TABS,
         real=views(real, reported),
         synthetic=views(synthetic, ()),
         systems=[_systems_view(own, titles) for own in by_protocol(systems)],
@@ -129,6 +134,55 @@ def render_index(
         disclaimer=DISCLAIMER,
         selections=SELECTIONS,
     )
+
+
+def render_tab_page(tab: Tab, entries: Sequence[Entry], titles: Mapping[str, str], ranks: Ranks) -> str:
+    """A tab as HTML; the arguments are those of `render_index`."""
+    script = _script("sort.js", "scroll.js")
+    shown = {
+        synthetic: [_tab_view(tab, *one, synthetic) for one in tables_of(tab, found, titles)]
+        for synthetic, found in sections_of(entries, titles, ranks).items()
+    }
+    return _render(
+        "tab.html",
+        _policy(script),
+        script=Markup(script),
+        tab=tab,
+        tabs=TABS,
+        real=shown[False],
+        synthetic=shown[True],
+    )
+
+
+def _tab_view(tab: Tab, section: Section, tables: Sequence[TabTable], synthetic: bool) -> dict[str, Any]:
+    return {
+        "protocol": section.protocol,
+        "synthetic": synthetic,
+        "tables": [_table_view(table) for table in tables],
+        "figure": Markup(figure) if (figure := tab.figure(section)) else "",
+    }
+
+
+def _table_view(table: TabTable) -> dict[str, Any]:
+    before = table.before[1] if table.before else [""] * len(table.rows)
+    rows = [
+        {"before": lead, "name": name_of(entry.record), "page": _page_of(entry), "cells": cells}
+        for lead, (entry, cells) in zip(before, table.rows, strict=True)
+    ]
+    numeric = {
+        title
+        for number, title in enumerate(table.header)
+        if any(_NUMBER.match(cells[number].text) for _, cells in table.rows)
+    }
+    lead = table.before and table.before[0]
+    return {
+        "heading": table.heading,
+        "about": table.about,
+        "header": table.header,
+        "numeric": numeric,
+        "rows": rows,
+        "before": [lead] if lead else [],
+    }
 
 
 def _page_of(entry: Entry) -> str:

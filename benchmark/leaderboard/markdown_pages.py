@@ -23,13 +23,15 @@ REAL = """\
 
 Every ranked row was run by this benchmark under one fixed protocol, its checkpoints selected on validation data, and
 every number can be recomputed from the predictions beside its record. Rows on synthetic data are on
-[a page of their own](SYNTHETIC.md).
+[a page of their own](SYNTHETIC.md). Of all rows: [what they cost](COST.md), what they make of
+[spoiled clips](ROBUSTNESS.md) and of [clips without a label](UNLABELLED.md).
 """
 SYNTHETIC = """\
 # Synthetic data
 
 **These numbers say nothing about real faces.** They come from generated clips, and show only that the benchmark runs
-from end to end. Results on real data are on [the leaderboard](README.md).
+from end to end. Results on real data are on [the leaderboard](README.md). Of all rows: [what they cost](COST.md), what
+they make of [spoiled clips](ROBUSTNESS.md) and of [clips without a label](UNLABELLED.md).
 """
 GENERATED = "<!-- Written by `benchmark leaderboard build`; edits will be lost. -->\n"
 EMPTY = """\

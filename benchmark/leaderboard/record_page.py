@@ -15,8 +15,12 @@ from benchmark.leaderboard.columns import marks, started_from, summary_of
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.interval_scale import Interval, fit, interval_of
 from benchmark.protocol import Protocol
-from benchmark.records import Record, Summary, class_clips, protocol_of
+from benchmark.records import Record, Summary, class_clips, clip_sets, protocol_of
+from benchmark.records.further_scores import COVERAGES
+from benchmark.registry import registry
+from benchmark.scoring.components import Components, components
 from benchmark.scoring.metrics import FEW_CLIPS, per_class_f1, per_class_precision, per_class_recall
+from benchmark.scoring.scores import metric_functions
 
 
 def record_view(entry: Entry, titles: Mapping[str, str]) -> dict[str, Any]:
@@ -41,6 +45,9 @@ def record_view(entry: Entry, titles: Mapping[str, str]) -> dict[str, Any]:
         "classes": _class_rows(record, protocol),
         "few": FEW_CLIPS,
         "figures": _figures(record, protocol),
+        "spread": _spread(record, protocol, titles),
+        "confidence": entry.further.confidence,
+        "curve": _curve(entry),
         "definition": yaml.safe_dump(record.protocol.definition, sort_keys=False, width=100),
         "json": json.dumps(record.canonical(), indent=2),
     }
@@ -83,6 +90,27 @@ def _class_rows(record: Record, protocol: Protocol) -> list[dict[str, Any]]:
         }
         for k, name in enumerate(protocol.classes)
     ]
+
+
+def _spread(record: Record, protocol: Protocol, titles: Mapping[str, str]) -> list[tuple[str, Components]]:
+    """What each metric's spread over units comes from; nothing for a single unit, which has none."""
+    if len(record.units) < 2:
+        return []
+    tested = clip_sets(record.units)
+    computes = metric_functions(protocol, list(registry().metrics.values()))
+    return [(titles.get(name, name), components(compute, tested)) for name, compute in computes.items()]
+
+
+def _curve(entry: Entry) -> Markup | None:
+    """The risk-coverage curve as an SVG element; None without one."""
+    from benchmark.plots import svg_text
+    from benchmark.plots.coverage import coverage_figure
+    from benchmark.plots.figures import heading
+
+    found = entry.further.confidence
+    if found is None:
+        return None
+    return Markup(svg_text(coverage_figure(COVERAGES, found.curve, heading(entry.record, "Risk and coverage on test"))))
 
 
 def _defined(value: float) -> float | None:

@@ -16,12 +16,14 @@ from benchmark.leaderboard.pairing import compare_rivals
 from benchmark.leaderboard.references import CeilingOf, annotate, read_annotators, write_annotators
 from benchmark.leaderboard.reported import load_reported
 from benchmark.leaderboard.rivals import rankings
+from benchmark.leaderboard.tabs import TABS, render_tab
 from benchmark.leaderboard.ties import Ranks, places, verdicts_of
 from benchmark.records import RECORD, Record, read_record
 from benchmark.records.further import read_further
 from benchmark.registry import registry
 
 PAGES = {"README.md": False, "SYNTHETIC.md": True}
+RENDERED = (*PAGES, *(tab.page for tab in TABS))
 SCHEMA = "record.schema.json"
 REPORTED = "reported"
 # A page holds the comparisons of every two rows of a ranking up to this size; `benchmark compare` makes any.
@@ -57,7 +59,7 @@ def overview(runs: Path) -> list[Path]:
     ]
     comparisons = [compare_rivals(runs, rivals, labels_of=None) for rivals in rankings(entries)]
     pages = rendered(runs, entries, comparisons)
-    return _write(runs, {name: text for name, text in pages.items() if name in PAGES})
+    return _write(runs, {name: text for name, text in pages.items() if name != SCHEMA})
 
 
 def rendered(folder: Path, entries: Sequence[Entry], comparisons: Sequence[Comparisons]) -> dict[str, str]:
@@ -77,7 +79,8 @@ def rendered(folder: Path, entries: Sequence[Entry], comparisons: Sequence[Compa
         )
         for name, synthetic in PAGES.items()
     }
-    return {**pages, SCHEMA: json.dumps(Record.model_json_schema(), indent=2, sort_keys=True) + "\n"}
+    tabs = {tab.page: render_tab(tab, entries, metric_titles(), ranks) for tab in TABS}
+    return {**pages, **tabs, SCHEMA: json.dumps(Record.model_json_schema(), indent=2, sort_keys=True) + "\n"}
 
 
 def write_html(folder: Path, out: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from benchmark.finished.labels import root_for
 from benchmark.finished.rescoring import labels_of, read_finished
 from benchmark.planning.data import load_data
 from benchmark.records.further import ROBUSTNESS, Robustness
-from benchmark.records.verify_further import confusions_of, spoiled_scores
+from benchmark.records.further_scores import confusions_of, spoiled_scores
 from benchmark.running.again import checkpoints_among, predict_again
 from benchmark.running.further import further, keep_result
 from benchmark.scoring.predicted_classes import PredictedClasses

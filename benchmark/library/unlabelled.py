@@ -17,7 +17,7 @@ from benchmark.finished.rescoring import read_finished
 from benchmark.planning.data import load_data
 from benchmark.records import SplitUse
 from benchmark.records.further import UNLABELLED, Unlabelled
-from benchmark.records.verify_further import agreements, judged_by, vote_scores
+from benchmark.records.further_scores import agreements, judged_by, vote_scores
 from benchmark.registry import registry
 from benchmark.running.again import checkpoints_among, predict_again
 from benchmark.running.further import further, keep_result

@@ -15,6 +15,8 @@ from benchmark.plots.style import COLOURS, SMALL, finish, label_inches, new_figu
 # Rows' names are longer than those of classes.
 LONGEST_ROW = 64
 MOST_TICKS = 6
+# How near two ticks may be, as a share of the axis.
+CLOSEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def cost_figure(rows: Sequence[ScoredRow], metric: str, title: str) -> Figure:
         zorder=1,
     )
     axes.set_xscale("log")
-    ticks = sorted({float(f"{cost:.2g}") for cost in costs})
+    ticks = _apart(sorted({float(f"{cost:.2g}") for cost in costs}))
     if len(ticks) <= MOST_TICKS:
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
@@ -123,6 +125,16 @@ def cost_figure(rows: Sequence[ScoredRow], metric: str, title: str) -> Figure:
     nothing = [Line2D([], [], linestyle="") for _ in names]
     figure.legend(nothing, names, loc="outside right upper", frameon=False, handlelength=0, handletextpad=0)
     return finish(figure)
+
+
+def _apart(ticks: Sequence[float]) -> list[float]:
+    """Those of ascending ticks whose labels do not touch on a logarithmic axis."""
+    room = CLOSEST * np.log(ticks[-1] / ticks[0])
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or np.log(tick / kept[-1]) > room:
+            kept.append(tick)
+    return kept
 
 
 def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:

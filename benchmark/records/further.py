@@ -1,8 +1,9 @@
 """Further results: what a finished run's models were asked afterwards, beside a record that they never change.
 
-On spoiled clips (`robustness.json`), on clips without a label (`unlabelled.json`), and how long a prediction takes
-(`latency-<device>.json`). Scores are kept to four decimals, and no confusions: forty of them over the same clips would
-give the labels of gated datasets away.
+On spoiled clips (`robustness.json`), on clips without a label (`unlabelled.json`), how long a prediction takes
+(`latency-<device>.json`), and what the models' confidence is worth (`confidence.json`), which takes the labels. Scores
+are kept to four decimals, and no confusions: forty of them over the same clips would give the labels of gated datasets
+away.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmark.validation import problem_of
 from benchmark.video.corruptions import CORRUPTIONS
 
 ROBUSTNESS, UNLABELLED, LATENCY = "robustness.json", "unlabelled.json", "latency-*.json"
+CONFIDENCE = "confidence.json"
 DECIMALS = 4
 MOST_BYTES = 2**22
 
@@ -84,8 +86,8 @@ class Robustness(FileModel):
         return tuple(f"{name}-{severity}" for name in CORRUPTIONS for severity in self.severities)
 
 
-class VoteScore(FileModel):
-    """A metric against votes: the mean over units, and its 95 % interval for the choice of clips; None of one clip."""
+class MeanScore(FileModel):
+    """A metric: the mean over units, and its 95 % interval for the choice of clips; None of one clip."""
 
     mean: float
     low: float | None
@@ -111,8 +113,20 @@ class Unlabelled(FileModel):
     clips: SplitUse
     without_frames: int = Field(ge=0)
     units: list[AskedUnit]
-    metrics: dict[Name, VoteScore]
+    metrics: dict[Name, MeanScore]
     agreement: list[Agreement]
+
+
+class Confidence(FileModel):
+    """What a model's confidence in its test predictions is worth: would it keep silent where it is wrong?
+
+    metrics: `augrc` and `risk_at_80`. curve: the share of wrong predictions among the surest 5, 10, 15 ... 100 % of the
+    clips, the mean over units.
+    """
+
+    schema_version: Literal[1] = 1
+    metrics: dict[Name, MeanScore]
+    curve: tuple[Share, ...]
 
 
 class Latency(FileModel):
@@ -161,11 +175,14 @@ class FurtherResults(FileModel):
     robustness: Robustness | None = None
     unlabelled: Unlabelled | None = None
     latencies: tuple[Latency, ...] = ()
+    confidence: Confidence | None = None
 
     @property
     def files(self) -> dict[str, list[FileReference]]:
         """The names of the results' files, each with the predictions that it refers to."""
         found: dict[str, list[FileReference]] = {one.file: [] for one in self.latencies}
+        if self.confidence is not None:
+            found[CONFIDENCE] = []
         for name, result in ((ROBUSTNESS, self.robustness), (UNLABELLED, self.unlabelled)):
             if result is not None:
                 found[name] = [unit.predictions for unit in result.units]
@@ -174,7 +191,7 @@ class FurtherResults(FileModel):
 
 def read_further(folder: Path) -> FurtherResults:
     """The further results in a folder; IntegrityError names the file, the key and what is wrong with it."""
-    robustness, unlabelled = folder / ROBUSTNESS, folder / UNLABELLED
+    robustness, unlabelled, confidence = folder / ROBUSTNESS, folder / UNLABELLED, folder / CONFIDENCE
     latencies = []
     for path in sorted(folder.glob(LATENCY)):
         latency = _read(path, Latency)
@@ -185,6 +202,7 @@ def read_further(folder: Path) -> FurtherResults:
         robustness=_read(robustness, Robustness) if robustness.exists() else None,
         unlabelled=_read(unlabelled, Unlabelled) if unlabelled.exists() else None,
         latencies=tuple(latencies),
+        confidence=_read(confidence, Confidence) if confidence.exists() else None,
     )
 
 

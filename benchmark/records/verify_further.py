@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,39 +11,42 @@ from benchmark.datasets.splits import hash_ids
 from benchmark.errors import IntegrityError
 from benchmark.protocol import Protocol
 from benchmark.records.further import (
+    CONFIDENCE,
     DECIMALS,
     ROBUSTNESS,
     UNLABELLED,
-    Agreement,
     AskedUnit,
+    Confidence,
     FurtherResults,
     Latency,
+    MeanScore,
     Robustness,
-    Spoiled,
     Unlabelled,
-    VoteScore,
     lacking_units,
+)
+from benchmark.records.further_scores import (
+    COVERAGES,
+    SELECTIVE,
+    Labels,
+    Votes,
+    agreements,
+    confidence_of,
+    confusions_of,
+    judged_by,
+    spoiled_scores,
+    true_classes,
+    vote_scores,
 )
 from benchmark.records.model import Record
 from benchmark.records.verify import protocol_of, referenced_file, same
 from benchmark.registry import registry
-from benchmark.scoring.annotators import by_agreement, right_by_plurality
-from benchmark.scoring.computing import compute_of_targets
-from benchmark.scoring.group_jackknife import spread_of_targets
-from benchmark.scoring.intervals import symmetric_interval, together
 from benchmark.scoring.metrics import confusion_matrix
-from benchmark.scoring.predicted_classes import PredictedClasses, read_predicted_classes
+from benchmark.scoring.predicted_classes import read_predicted_classes
 from benchmark.scoring.predictions import Predictions, read_predictions
-from benchmark.scoring.scores import metric_functions
-from benchmark.specs import MetricSpec
 from benchmark.video.corruptions import CORRUPTIONS, SEVERITIES
 
 # Two correctly rounded scores differ by at most this where the last bit fell to either side.
 SLACK = 1.01 * 10**-DECIMALS
-
-# The class of each test clip, and the votes' shares of each clip, by their ids.
-Labels = Mapping[str, str]
-Votes = Mapping[str, Sequence[float]]
 
 
 def verify_further(
@@ -72,53 +74,8 @@ def verify_further(
         _verify_unlabelled(results.unlabelled, record, protocol, beside, clean, votes)
     for latency in results.latencies:
         _verify_latency(latency, record, beside)
-
-
-def spoiled_scores(
-    protocol: Protocol, severities: int, clean: Sequence[np.ndarray], spoiled: Sequence[np.ndarray]
-) -> dict[str, Spoiled]:
-    """The protocol's metrics, from each unit's confusion (K, K) on clean clips and those (M, K, K) on spoiled ones.
-
-    M: every corruption with every one of the severities.
-    """
-    found = {}
-    for name, compute in metric_functions(protocol, list(registry().metrics.values())).items():
-        scores = np.asarray(compute(np.stack(spoiled))).mean(axis=0).reshape(len(CORRUPTIONS), severities)
-        found[name] = Spoiled(
-            clean=_rounded(float(np.mean(compute(np.stack(clean))))),
-            by_corruption={
-                corruption: tuple(map(_rounded, row)) for corruption, row in zip(CORRUPTIONS, scores, strict=True)
-            },
-        )
-    return found
-
-
-def vote_scores(
-    metrics: Sequence[MetricSpec], targets: Sequence[np.ndarray], probabilities: Sequence[np.ndarray]
-) -> dict[str, VoteScore]:
-    """Metrics against votes (N, K), the mean over units, which were all asked about the same clips.
-
-    So that these count once for the interval.
-    """
-    found = {}
-    for metric in metrics:
-        compute = compute_of_targets(metric)
-        pairs = list(zip(targets, probabilities, strict=True))
-        mean = float(np.mean([compute(*pair) for pair in pairs]))
-        ends = symmetric_interval(mean, together([spread_of_targets(compute, *pair) for pair in pairs]))
-        low, high = (_rounded(end) if math.isfinite(end) else None for end in ends)
-        found[metric.name] = VoteScore(mean=_rounded(mean), low=low, high=high)
-    return found
-
-
-def agreements(targets: Sequence[np.ndarray], predicted: Sequence[np.ndarray]) -> list[Agreement]:
-    """Right predictions by how many annotators agree, over votes' shares (N, K) and predicted classes (N,)."""
-    shares = np.concatenate(targets)
-    right = right_by_plurality(shares, np.concatenate(predicted))
-    return [
-        Agreement(agreement=round(level, 1), predictions=count, right=_rounded(share))
-        for level, count, share in by_agreement(shares, right)
-    ]
+    if results.confidence:
+        _verify_confidence(results.confidence, record, protocol, beside, clean, labels)
 
 
 def _verify_robustness(
@@ -146,7 +103,9 @@ def _verify_robustness(
         changed.append((taken.predicted != own.predicted[:, None]).mean(axis=0))
         if labels is not None:
             confusions = confusions_of(taken, labels, protocol)
-            on_clean.append(confusion_matrix(_true(own.ids, labels, protocol), own.predicted, len(protocol.classes)))
+            on_clean.append(
+                confusion_matrix(true_classes(own.ids, labels, protocol), own.predicted, len(protocol.classes))
+            )
             on_spoiled.append(confusions)
     if "war" in result.metrics:
         war = result.metrics["war"]
@@ -161,12 +120,6 @@ def _verify_robustness(
             for corruption, scores in spoiled.by_corruption.items():
                 for stored, score in zip(scores, computed[name].by_corruption[corruption], strict=True):
                     _close(stored, score, f"{where}: metrics.{name}.{corruption}")
-
-
-def confusions_of(taken: PredictedClasses, labels: Labels, protocol: Protocol) -> np.ndarray:
-    """The confusion of each way, (M, K, K)."""
-    true = _true(taken.ids, labels, protocol)
-    return np.stack([confusion_matrix(true, column, len(protocol.classes)) for column in taken.predicted.T])
 
 
 def _verify_unlabelled(
@@ -205,12 +158,7 @@ def _verify_unlabelled(
         judged += [targets[-1], shares]
         predicted += [made.predicted, own]
     metrics = [registry().find("metrics", name) for name in result.metrics]
-    for name, computed in vote_scores(metrics, targets, probabilities).items():
-        for (key, stored), (_, score) in zip(result.metrics[name], computed, strict=True):
-            if stored is None or score is None:
-                same(stored, score, f"{where}: metrics.{name}.{key}")
-            else:
-                _close(stored, score, f"{where}: metrics.{name}.{key}")
+    _same_scores(result.metrics, vote_scores(metrics, targets, probabilities), where)
     levels = agreements(judged, predicted)
     same(len(result.agreement), len(levels), f"{where}: agreement: number of levels")
     for stored_level, level in zip(result.agreement, levels, strict=True):
@@ -220,16 +168,38 @@ def _verify_unlabelled(
         _close(stored_level.right, level.right, f"{here}: right")
 
 
-def judged_by(votes: Votes, predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    """Votes' shares (N, K) and predicted classes (N,) of those clips that have votes."""
-    known = [number for number, name in enumerate(predictions.ids) if name in votes]
-    shares = np.array([votes[predictions.ids[number]] for number in known])
-    return shares.reshape(len(known), predictions.probabilities.shape[1]), predictions.predicted[known]
-
-
 def _verify_latency(latency: Latency, record: Record, beside: Path) -> None:
     if latency.identity not in {unit.identity for unit in record.units}:
         raise IntegrityError(f"{beside / latency.file}: identity: is of no unit of the record")
+
+
+def _verify_confidence(
+    result: Confidence,
+    record: Record,
+    protocol: Protocol,
+    beside: Path,
+    clean: Mapping[tuple[int, int], Predictions],
+    labels: Labels | None,
+) -> None:
+    where = beside / CONFIDENCE
+    same(sorted(result.metrics), sorted(SELECTIVE), f"{where}: metrics")
+    same(len(result.curve), len(COVERAGES), f"{where}: points of the curve")
+    wrong = np.mean([1 - np.trace(c) / c.sum() for c in (np.array(u.scores.test.confusion) for u in record.units)])
+    _close(result.curve[-1], float(wrong), f"{where}: curve: share of wrong predictions among all")
+    if labels is not None:
+        computed = confidence_of(record.units, protocol, list(clean.values()), labels)
+        _same_scores(result.metrics, computed.metrics, where)
+        for coverage, stored, value in zip(COVERAGES, result.curve, computed.curve, strict=True):
+            _close(stored, value, f"{where}: curve at {coverage:.0%}")
+
+
+def _same_scores(stored: Mapping[str, MeanScore], computed: Mapping[str, MeanScore], where: Path) -> None:
+    for name, score in computed.items():
+        for (key, one), (_, other) in zip(stored[name], score, strict=True):
+            if one is None or other is None:
+                same(one, other, f"{where}: metrics.{name}.{key}")
+            else:
+                _close(one, other, f"{where}: metrics.{name}.{key}")
 
 
 def _check_units(units: Sequence[AskedUnit], record: Record, where: Path) -> None:
@@ -238,15 +208,6 @@ def _check_units(units: Sequence[AskedUnit], record: Record, where: Path) -> Non
         raise IntegrityError(f"{where}: {problem}")
 
 
-def _true(ids: Sequence[str], labels: Labels, protocol: Protocol) -> np.ndarray:
-    place = {name: number for number, name in enumerate(protocol.classes)}
-    return np.array([place[labels[name]] for name in ids], dtype=np.int64)
-
-
 def _close(stored: float, computed: float, where: str) -> None:
     if abs(stored - computed) > SLACK:
         raise IntegrityError(f"{where} is {stored}, recomputed {computed:.{DECIMALS}f}")
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), DECIMALS) + 0.0

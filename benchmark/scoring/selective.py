@@ -7,6 +7,8 @@ it. Without any clip every score is NaN.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from benchmark.scoring.distributions import normalised
@@ -33,6 +35,15 @@ def risk_at_80(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """
     accepted, wrong = _curve(labels, probabilities)
     return float(np.interp(COVERAGE, accepted, wrong)) / COVERAGE if len(accepted) > 1 else float("nan")
+
+
+def risk_coverage(labels: np.ndarray, probabilities: np.ndarray, coverages: Sequence[float]) -> np.ndarray:
+    """Share of wrong predictions, 0..1, among the surest clips, at each of some shares of all clips, which are above 0.
+
+    Source: El-Yaniv and Wiener, On the Foundations of Noise-free Selective Classification, JMLR 2010.
+    """
+    accepted, wrong = _curve(labels, probabilities)
+    return np.interp(coverages, accepted, wrong) / np.asarray(coverages)
 
 
 def shared_doubt(votes: np.ndarray, probabilities: np.ndarray) -> float:

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from finished_run import RunMaker
 from further_results import ask_unlabelled, spoil, time
@@ -16,6 +17,7 @@ from benchmark.leaderboard import add, build, check, publish_further
 from benchmark.leaderboard.further import place_of_further
 from benchmark.records import protocol_of
 from benchmark.scoring.predicted_classes import PredictedClasses, read_predicted_classes, write_predicted_classes
+from benchmark.scoring.predictions import read_predictions, unpacked
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,8 @@ def published(made, tmp_path_factory):
     board = tmp_path_factory.mktemp("published") / "board"
     entry = add(run.folder, board)
     added, left_out = publish_further(run.folder, board, entry, run.labels, votes)
-    assert (sorted(added), left_out) == (["latency-a-device-fp32.json", "robustness.json", "unlabelled.json"], [])
+    assert sorted(added) == ["confidence.json", "latency-a-device-fp32.json", "robustness.json", "unlabelled.json"]
+    assert not left_out
     build(board)
     return board, board / place_of_further(entry.path)
 
@@ -99,8 +102,6 @@ def test_predictions_of_other_clips_are_refused(board, made):
 
 
 def read_ways(path: Path) -> tuple[str, ...]:
-    from benchmark.scoring.predictions import unpacked
-
     return tuple(unpacked(path).split("\n")[0].split(",")[1:])
 
 
@@ -113,6 +114,7 @@ def test_a_changed_file_of_predictions_is_refused(board, made):
 
 def test_scores_against_votes_are_recomputed_where_votes_are(board, made):
     edit(board[1] / "unlabelled.json", lambda c: c["metrics"]["kl"].update(mean=c["metrics"]["kl"]["low"]))
+    build(board[0])
     checked(board[0], made, labels=False)
     with pytest.raises(IntegrityError, match=r"metrics\.kl\.mean is 0\.\d+, recomputed"):
         checked(board[0], made, labels="votes")
@@ -121,6 +123,35 @@ def test_scores_against_votes_are_recomputed_where_votes_are(board, made):
 def test_a_latency_is_of_a_unit_of_the_record(board, made):
     edit(board[1] / "latency-a-device-fp32.json", lambda c: c.update(identity="another"))
     with pytest.raises(IntegrityError, match="identity: is of no unit of the record"):
+        checked(board[0], made, labels=False)
+
+
+def test_what_confidence_is_worth_is_computed_where_labels_are(board, made):
+    run, _ = made
+    protocol = protocol_of(run.record)
+    errors, areas = [], []
+    for unit in run.record.units:
+        own = read_predictions(run.folder / unit.predictions.test.path, protocol.classes)
+        wrong = own.predicted != [protocol.classes.index(run.labels[name]) for name in own.ids]
+        # All predictions of the made-up runs are equally sure: which are accepted is chance.
+        errors.append(wrong.mean())
+        areas.append(wrong.mean() / 2)
+    found = json.loads((board[1] / "confidence.json").read_text())
+    assert found["metrics"]["risk_at_80"]["mean"] == pytest.approx(np.mean(errors), abs=5e-5)
+    assert found["metrics"]["augrc"]["mean"] == pytest.approx(np.mean(areas), abs=5e-5)
+    assert found["curve"] == pytest.approx([np.mean(errors)] * 20, abs=5e-5)
+
+
+def test_confidence_that_does_not_follow_is_refused(board, made):
+    edit(board[1] / "confidence.json", lambda c: c["metrics"]["augrc"].update(mean=c["metrics"]["augrc"]["low"]))
+    checked(board[0], made, labels=False)
+    with pytest.raises(IntegrityError, match=r"metrics\.augrc\.mean is 0\.\d+, recomputed"):
+        checked(board[0], made)
+
+
+def test_all_answered_the_curve_is_at_the_records_share_of_errors(board, made):
+    edit(board[1] / "confidence.json", lambda c: c["curve"].__setitem__(-1, 0.0))
+    with pytest.raises(IntegrityError, match="share of wrong predictions among all is 0.0, recomputed"):
         checked(board[0], made, labels=False)
 
 
