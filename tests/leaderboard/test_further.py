@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from finished_run import RunMaker
 from further_results import ask_unlabelled, spoil, time
 
+from benchmark.cli.main import main
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
-from benchmark.leaderboard import add, build, check, publish_further
+from benchmark.leaderboard import add, build, check, publish_further, review
 from benchmark.leaderboard.further import place_of_further
 from benchmark.records import protocol_of
 from benchmark.scoring.predicted_classes import PredictedClasses, read_predicted_classes, write_predicted_classes
@@ -177,3 +179,28 @@ def test_a_result_of_some_units_is_not_published(made, tmp_path):
     added, left_out = publish_further(tmp_path / "run", tmp_path / "board", entry)
     assert "robustness.json" not in added
     assert left_out == ["robustness.json is of 4 of 5 units"]
+
+
+def test_the_command_publishes_them_with_the_record_and_says_so(made, tmp_path, capsys):
+    run, _ = made
+    shutil.copytree(run.folder, tmp_path / "run")
+    edit(tmp_path / "run/unlabelled.json", lambda c: c["units"].pop())
+    assert main(["leaderboard", "add", str(tmp_path / "run"), "--dir", str(tmp_path / "board")]) == 0
+    said = capsys.readouterr().err
+    assert "with robustness.json" in said
+    assert "not published: unlabelled.json is of 4 of 5 units" in said
+    assert "Former-DFER" in (tmp_path / "board/ROBUSTNESS.md").read_text()
+    assert main(["leaderboard", "check", "--dir", str(tmp_path / "board"), "--workers", "1"]) == 0
+
+
+def test_what_is_published_may_not_be_changed_by_a_request(board, made, tmp_path):
+    repository = tmp_path / "repository"
+    shutil.copytree(board[0], repository / "leaderboard")
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    for command in (("init", "-q"), ("add", "-A"), (*who, "commit", "-q", "-m", "x")):
+        subprocess.run(["git", "-C", str(repository), *command], check=True, capture_output=True)
+    place = repository / "leaderboard" / board[1].relative_to(board[0])
+    edit(place / "latency-a-device-fp32.json", lambda c: c.update(clips_per_second=9.0))
+    build(repository / "leaderboard")
+    with pytest.raises(IntegrityError, match="is published and may not be changed"):
+        review(repository / "leaderboard", "HEAD")

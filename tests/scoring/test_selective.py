@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from benchmark.scoring.selective import augrc, risk_at_80, shared_doubt
+from benchmark.scoring.selective import augrc, risk_at_80, risk_coverage, shared_doubt
 
 RANDOM = np.random.default_rng(5)
 LABELS = RANDOM.integers(0, 4, 300)
@@ -59,3 +59,14 @@ def test_a_model_that_is_always_equally_sure_shares_no_doubt():
 @pytest.mark.parametrize("metric", [augrc, risk_at_80])
 def test_no_clip_has_no_score(metric):
     assert np.isnan(metric(np.zeros(0, dtype=int), np.zeros((0, 4))))
+
+
+def test_the_curve_is_the_share_of_errors_among_the_surest_clips():
+    rng = np.random.default_rng(8)
+    probabilities, labels = rng.dirichlet(np.ones(5), 60), rng.integers(5, size=60)
+    order = np.argsort(-probabilities.max(axis=1))
+    wrong = (probabilities.argmax(axis=1) != labels)[order]
+    # 60 clips, so that each of these shares is a whole number of them.
+    coverages = [0.05, 0.1, 0.5, 0.8, 1.0]
+    expected = [wrong[: round(60 * share)].mean() for share in coverages]
+    assert risk_coverage(labels, probabilities, coverages) == pytest.approx(expected)
