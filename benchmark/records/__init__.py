@@ -2,8 +2,8 @@
 
 from benchmark.records.aggregates import aggregate, class_clips, clip_sets
 from benchmark.records.assemble import assemble_record, incomplete_reasons, unofficial_reasons
+from benchmark.records.file import RECORD, read_record, record_path, write_record
 from benchmark.records.model import (
-    RECORD,
     SCORED_SPLITS,
     Aggregates,
     AugmentationUse,
@@ -26,9 +26,6 @@ from benchmark.records.model import (
     Summary,
     UnitRecord,
     UnitScores,
-    read_record,
-    record_path,
-    write_record,
 )
 from benchmark.records.outside import (
     OUTSIDE,

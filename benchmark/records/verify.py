@@ -16,7 +16,8 @@ from benchmark.files import hash_file, hash_value
 from benchmark.protocol import Protocol
 from benchmark.records.aggregates import aggregate
 from benchmark.records.assemble import incomplete_reasons, is_eligible, unofficial_reasons
-from benchmark.records.model import RECORD, SCORED_SPLITS, FileReference, ProtocolUse, Record, UnitRecord
+from benchmark.records.file import RECORD
+from benchmark.records.model import SCORED_SPLITS, FileReference, ProtocolUse, Record, UnitRecord
 from benchmark.records.seen import TestIds, seen_reasons
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions

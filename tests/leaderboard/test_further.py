@@ -52,10 +52,9 @@ def board(published, tmp_path):
     return tmp_path / "board", tmp_path / "board" / place.relative_to(board)
 
 
-def checked(board: Path, made, labels: bool = True) -> None:
-    run, votes = made
-    known = (lambda record: run.by_split) if labels else None
-    check(board, known, votes_of=(lambda record: votes) if labels == "votes" else None)
+def checked(board: Path, made, labels: bool = True, votes: bool = False) -> None:
+    run, known = made
+    check(board, (lambda record: run.by_split) if labels else None, votes_of=(lambda record: known) if votes else None)
 
 
 def edit(path: Path, change) -> None:
@@ -119,7 +118,7 @@ def test_scores_against_votes_are_recomputed_where_votes_are(board, made):
     build(board[0])
     checked(board[0], made, labels=False)
     with pytest.raises(IntegrityError, match=r"metrics\.kl\.mean is 0\.\d+, recomputed"):
-        checked(board[0], made, labels="votes")
+        checked(board[0], made, votes=True)
 
 
 def test_a_latency_is_of_a_unit_of_the_record(board, made):
