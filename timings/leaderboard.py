@@ -76,11 +76,14 @@ def measure(place: Path, records: int, workers: int) -> None:
     _timed(lambda: build(few))
     compared = _timed(lambda: build(many))
     rendered = _timed(lambda: build(many))
+    busy = time.process_time()
     one = _timed(lambda: check(few, workers=1)) / min(BASELINE, records)
+    busy = (time.process_time() - busy) / min(BASELINE, records)
     all_of_them = _timed(lambda: check(many, workers=workers))
     print(f"{records} records of {sum(TEST_CLIPS):,} test clips")
     print(f"first build, every two neighbours compared: {compared:.1f} s; rendered again: {rendered:.1f} s")
     print(f"check, {workers} workers: {all_of_them:.1f} s; one after the other: {one * records:.1f} s (extrapolated)")
+    print(f"processor time of one record: {busy:.2f} s")
     print(f"ratio: {one * records / all_of_them:.2f}")
 
 

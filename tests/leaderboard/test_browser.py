@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from finished_run import RunMaker, ranks_by_score
+from further_results import spoil, time
 from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.chrome.service import Service
@@ -20,6 +21,7 @@ from benchmark.leaderboard.entry_files import place_of
 from benchmark.leaderboard.html import write_site
 from benchmark.leaderboard.reported import load_reported
 from benchmark.records import MethodUse
+from benchmark.records.further import read_further
 from benchmark.scoring.comparison import Difference
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -32,6 +34,7 @@ FLAGS = (
     "--disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1400,1000"
 )
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> | pipe |"
+TABS = ("Cost", "Spoiled clips", "Clips without a label")
 TITLES = {"uar": "UAR", "war": "WAR", "macro_f1": "macro-F1"}
 
 
@@ -61,7 +64,10 @@ def entries(tmp_path_factory) -> list[Entry]:
         make(accuracy=0.8, method=method("Delta", 1.0), failed=((0, 3),)),
         make(accuracy=0.8, method=method("Epsilon", 1.0, "VoxCeleb2"), synthetic=True),
     ]
-    return [Entry(place_of(run.record), run.record) for run in runs]
+    spoil(runs[0])
+    for run, milliseconds in zip(runs[:2], (3.5, 12.0), strict=True):
+        time(run, milliseconds)
+    return [Entry(place_of(run.record), run.record, further=read_further(run.folder)) for run in runs]
 
 
 def verdicts(entries) -> dict[str, dict[str, Difference]]:
@@ -222,6 +228,24 @@ def test_the_record_page_is_reached_by_its_link_and_leads_back(browser):
     assert browser.current_url.endswith("index.html#dfew-5fold-v1")
 
 
+def test_tabs_lead_to_pages_about_the_same_rows_and_back(browser):
+    for name in (*TABS, "Results"):
+        browser.find_element(By.LINK_TEXT, name).click()
+        (here,) = browser.find_elements(By.CSS_SELECTOR, "nav.pages [aria-current]")
+        assert here.text == name
+    assert browser.current_url.endswith("index.html")
+
+
+def test_a_table_of_costs_is_sorted_by_a_click_on_its_header(browser):
+    browser.find_element(By.LINK_TEXT, "Cost").click()
+    table = browser.find_element(By.XPATH, "//h4[text()='Latency: A Device, fp32']/following::table[1]")
+    (button,) = [b for b in table.find_elements(By.TAG_NAME, "button") if b.text.startswith("Milliseconds")]
+    button.click()
+    assert next(cell.text for cell in table.find_elements(By.CSS_SELECTOR, "tbody th")).startswith("Gamma")
+    button.click()
+    assert next(cell.text for cell in table.find_elements(By.CSS_SELECTOR, "tbody th")) == "Alpha"
+
+
 def test_a_hostile_name_is_text_and_runs_nothing(browser):
     browser.find_element(By.LINK_TEXT, f"{HOSTILE}").click()
     assert browser.find_element(By.TAG_NAME, "h1").text == f"{HOSTILE}"
@@ -378,8 +402,12 @@ def scheme(request, browser):
     emulate("")
 
 
-@pytest.mark.parametrize("page", ["index", "record", "comparison"])
-def test_every_text_is_legible_in_both_colour_schemes(browser, scheme, page):
+@pytest.mark.parametrize(
+    ("page", "texts"), [("index", 100), ("record", 100), ("comparison", 100), ("Cost", 50), ("Spoiled clips", 20)]
+)
+def test_every_text_is_legible_in_both_colour_schemes(browser, scheme, page, texts):
+    if page in TABS:
+        browser.find_element(By.LINK_TEXT, page).click()
     if page == "record":
         browser.find_element(By.LINK_TEXT, "Delta").click()
     elif page == "comparison":
@@ -387,12 +415,14 @@ def test_every_text_is_legible_in_both_colour_schemes(browser, scheme, page):
     contrasts = browser.execute_script(CONTRASTS)
     dark = browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
     assert dark == (scheme == "dark")
-    assert len(contrasts) > 100
+    assert len(contrasts) > texts
     assert [found for found in contrasts if found[0] < 4.5] == []
 
 
-@pytest.mark.parametrize("page", ["index", "record"])
+@pytest.mark.parametrize("page", ["index", "record", "Cost", "Spoiled clips"])
 def test_on_a_phone_only_tables_scroll_sideways(browser, page):
+    if page in TABS:
+        browser.find_element(By.LINK_TEXT, page).click()
     if page == "record":
         ranked(browser).find_element(By.LINK_TEXT, "Alpha").click()
     size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
