@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.cli import prepare
 from benchmark.cli.output import add_json, note, positive, print_json, print_some, print_table
+from benchmark.datasets.splits import SPLITS
 from benchmark.errors import UsageError
 from benchmark.plugin_functions import synthesize_dataset
+from benchmark.protocol import ALL
 from benchmark.registry import registry
 from benchmark.resources import cores
 from benchmark.specs import DatasetLayout
@@ -190,7 +192,7 @@ def _print_counts(folds: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> None:
     columns = {
         f"fold {fold}\n{part}": parts[part]
         for fold, parts in folds.items()
-        for part in ("train", "val", "test")
+        for part in (*SPLITS, ALL)
         if part in parts
     }
     names = list(dict.fromkeys(name for facts in columns.values() for name in facts.get("per_class", ())))
