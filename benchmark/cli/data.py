@@ -48,7 +48,7 @@ def add_commands(commands: Any) -> None:
     add_json(check)
     check.set_defaults(function=check_data)
 
-    audit = actions.add_parser("audit", help="look for the same content across train, val and test and across datasets")
+    audit = actions.add_parser("audit", help="look for people and for the same content across train, val and test, and across datasets")
     audit.add_argument(
         "datasets", nargs="*", metavar="NAME[=DIR]", help="datasets to compare, in --data-root or in DIR"
     )
