@@ -219,7 +219,9 @@ def test_where_votes_do_not_decide_the_label_a_disagreement_is_only_noted(tmp_pa
     layout = replace(DFEW, frame_sources=("faces",), expected={}, lists=(), votes_decide=False)
     report = check(layout, tmp_path)
     assert report.problems == ()
-    assert report.notes == ("votes: 1 clips have another label than their most voted emotion",)
+    assert report.notes == (
+        "votes: 1 clips have another label than their most voted emotion; 40.0 % of all votes are for the clip's label",
+    )
 
 
 def test_votes_that_cannot_be_read_are_the_problem(made_up, monkeypatch, tmp_path):

@@ -13,9 +13,8 @@ import numpy as np
 from benchmark.datasets.synthetic.emotions import perform
 from benchmark.datasets.synthetic.labels import draw_votes
 from benchmark.datasets.synthetic.scenes import film
-from benchmark.datasets.synthetic.studio import draw_length, generator, make_all, new_tree
+from benchmark.datasets.synthetic.studio import check_number, draw_length, generator, make_all, new_tree
 from benchmark.datasets.synthetic.writing import write_frames, write_prepared_mark, write_table, write_video
-from benchmark.errors import UsageError
 from benchmark.specs import ReportProgress
 
 # In the order of the columns of votes, whose names are the initials.
@@ -49,8 +48,7 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
     """
     takes = _takes()
     least, most = _FEWEST_ACTORS * len(EMOTIONS), ACTORS * len(takes) - len(BROKEN)
-    if not least <= clips <= most:
-        raise UsageError(f"{clips} synthetic clips: ask for {least:,} to {most:,}.")
+    check_number(clips, least, most)
     with new_tree(out, "crema-d", clips, seed) as tree:
         actors = range(1001, 1001 + min(ACTORS, clips // len(EMOTIONS)))
         plans = [_ClipPlan(number, name, seed) for number, name in enumerate(_names(actors, takes, clips), start=1)]

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from benchmark.datasets.synthetic.emotions import perform
 from benchmark.datasets.synthetic.scenes import film
-from benchmark.datasets.synthetic.studio import draw_length, generator, make_all, new_tree
+from benchmark.datasets.synthetic.studio import check_number, draw_length, generator, make_all, new_tree
 from benchmark.datasets.synthetic.writing import write_frames, write_prepared_mark, write_video
-from benchmark.errors import UsageError
 from benchmark.specs import ReportProgress
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
@@ -58,8 +57,7 @@ def write_takes(
     """Write a channel of RAVDESS: as many actors as can show every emotion, each in nearly the same number of takes."""
     takes = _takes(channel, emotions)
     least, most = _FEWEST_ACTORS * len(emotions), len(actors) * len(takes)
-    if not least <= clips <= most:
-        raise UsageError(f"{clips} synthetic clips: ask for {least:,} to {most:,}, the number of real ones.")
+    check_number(clips, least, most)
     with new_tree(out, dataset, clips, seed) as tree:
         chosen = actors[: clips // len(emotions)]
         names = [
