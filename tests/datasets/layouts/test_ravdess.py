@@ -1,11 +1,13 @@
 """RAVDESS: the documented 7,356 files, and copies of it as people have them."""
 
+import re
 from collections import Counter
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from benchmark.datasets.check import check_dataset
 from benchmark.datasets.counts import part_counts, unexpected
 from benchmark.datasets.layouts import ravdess, ravdess_song
 from benchmark.datasets.layouts.ravdess import find, read
@@ -115,10 +117,25 @@ def test_speech_alone_has_no_songs(tmp_path):
         ravdess_song.read(tmp_path, votes=False)
 
 
-def test_several_archives_that_are_packed_are_told_in_one_line(tmp_path):
-    write(tmp_path, "Actor_05/02-01-03-01-01-01-05.mp4", *(f"Video_Speech_Actor_{n:02d}.zip" for n in (5, 6, 7, 8)))
-    with pytest.raises(EnvironmentProblem, match=r"Video_Speech_Actor_06\.zip and 2 more are not unpacked"):
-        read(tmp_path, votes=False)
+def check(root: Path) -> tuple[int, str]:
+    """The exit code of `data check`, and what it names."""
+    report = check_dataset(ravdess.LAYOUT, root, None, 1, lambda done, total: None)
+    return report.exit_code, " ".join(problem.message for problem in report.problems)
+
+
+def test_archives_that_are_still_packed_are_missing_data(tmp_path):
+    write(tmp_path, "Actor_05/02-01-03-01-01-01-05.mp4", *(f"Video_Speech_Actor_{n:02d}.zip" for n in (5, 6)))
+    assert check(tmp_path)[0] == 3
+    assert f"{tmp_path}/Video_Speech_Actor_06.zip is not unpacked" in check(tmp_path)[1]
+    write(tmp_path, "Video_Speech_Actor_07.zip", "Video_Speech_Actor_08.zip", "Video_Song_Actor_01.zip")
+    assert "Video_Speech_Actor_06.zip and 2 more are not unpacked" in check(tmp_path)[1]
+
+
+def test_sound_alone_is_missing_data(tmp_path):
+    write(tmp_path, "Actor_05/03-01-03-01-01-01-05.wav", "Actor_05/03-01-04-01-01-01-05.wav")
+    code, named = check(tmp_path)
+    assert code == 3
+    assert re.search(r"only 2 files with sound alone \(\.wav\) in .*unpack Video_Speech_Actor_01\.zip", named)
 
 
 def test_the_root_is_found_at_or_in_the_data_root(whole):
