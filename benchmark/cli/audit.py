@@ -1,10 +1,10 @@
-"""`benchmark data audit`: people, or the same content, on both sides of a split, and the same content in two datasets."""
+"""`benchmark data audit`: people on both sides of a split, and the same content there or in two datasets."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +132,7 @@ def _summary(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
 def _print_crossings(crossings: Sequence[Crossing], candidates: Sequence[Candidate]) -> None:
     """Who is in two parts of a fold; or that nobody is, as far as the clips say who is in them."""
     if crossings:
-        rows = [
-            [c.dataset, f"{c.attribute} {c.value}", c.fold, ", ".join(f"{n:,} in {part}" for part, n in c.clips.items())]
-            for c in crossings
-        ]
+        rows = [[each.dataset, f"{each.attribute} {each.value}", each.fold, _by_part(each.clips)] for each in crossings]
         print_table(rows[:SHOWN], ["LEAK", "of", "fold", "clips"])
         if len(rows) > SHOWN:
             print(f"and {len(rows) - SHOWN:,} more (--json lists them all)")
@@ -145,6 +142,10 @@ def _print_crossings(crossings: Sequence[Crossing], candidates: Sequence[Candida
         crossing = len({(c.dataset, c.value) for c in crossings if c.attribute == attribute})
         unknown = f"; {len(candidates) - len(stated):,} clips do not say" if len(stated) < len(candidates) else ""
         print(f"{attribute}: {values:,}, of which {crossing:,} are in two parts of a fold{unknown}")
+
+
+def _by_part(clips: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} in {part}" for part, count in clips.items())
 
 
 def _print_audit(result: Audit, candidates: Sequence[Candidate]) -> None:

@@ -48,7 +48,7 @@ def add_commands(commands: Any) -> None:
     add_json(check)
     check.set_defaults(function=check_data)
 
-    audit = actions.add_parser("audit", help="look for people and for the same content across train, val and test, and across datasets")
+    audit = actions.add_parser("audit", help="look for people and the same content across train, val and test")
     audit.add_argument(
         "datasets", nargs="*", metavar="NAME[=DIR]", help="datasets to compare, in --data-root or in DIR"
     )
@@ -190,10 +190,7 @@ def _print_report(result: Report) -> None:
 def _print_counts(folds: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> None:
     """One column for each part of each fold, one row for each class: MAFW has 43 of them."""
     columns = {
-        f"fold {fold}\n{part}": parts[part]
-        for fold, parts in folds.items()
-        for part in (*SPLITS, ALL)
-        if part in parts
+        f"fold {fold}\n{part}": parts[part] for fold, parts in folds.items() for part in (*SPLITS, ALL) if part in parts
     }
     names = list(dict.fromkeys(name for facts in columns.values() for name in facts.get("per_class", ())))
     rows = [["clips", *(facts.get("clips", "-") for facts in columns.values())]]

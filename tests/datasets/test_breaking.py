@@ -14,7 +14,16 @@ from benchmark.datasets.check import check_dataset
 from benchmark.registry import registry
 from benchmark.specs import load_object
 
-CLIPS = {"affwild2": 1, "mafw": 55, "mafw-compound": 60, "affectnet": 40, "ferplus": 40, "ravdess": 16, "ravdess-song": 12, "crema-d": 12}
+CLIPS = {
+    "affwild2": 1,
+    "mafw": 55,
+    "mafw-compound": 60,
+    "affectnet": 40,
+    "ferplus": 40,
+    "ravdess": 16,
+    "ravdess-song": 12,
+    "crema-d": 12,
+}
 
 
 @pytest.fixture(scope="session")
@@ -211,7 +220,12 @@ BREAKS = [
         copy("Actor_01/02-*.mp4", "Actor_01/03-01-01-01-01-01-01.mp4"),
         r"with sound alone \(03\)",
     ),
-    ("ravdess", "a silent copy missing", remove("Actor_01/02-*.mp4"), "clip 02-01-01-01-01-01-01: .*no such video file"),
+    (
+        "ravdess",
+        "a silent copy missing",
+        remove("Actor_01/02-*.mp4"),
+        "clip 02-01-01-01-01-01-01: .*no such video file",
+    ),
     (
         "ravdess-song",
         "a song of a spoken emotion",

@@ -80,6 +80,14 @@ def test_the_same_folds_by_subject_are_proven_to_be_apart(study, capsys):
     folds = {"from": "all", "fraction": 0.33, "rule": "sha256-folds", "group": "subject"}
     split = {"train": "all", "val": {**held_out, "fraction": 0.3}, "test": folds}
     (study / "my-study.yaml").write_text(yaml.safe_dump({**PROTOCOL, "split": split}))
-    command = ["data", "audit", "--protocol", str(study / "my-study.yaml"), "--data-root", str(study / "data"), "--json"]
+    command = [
+        "data",
+        "audit",
+        "--protocol",
+        str(study / "my-study.yaml"),
+        "--data-root",
+        str(study / "data"),
+        "--json",
+    ]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["crossings"] == []

@@ -1,11 +1,11 @@
 """CREMA-D as distributed: acted sentences as Flash videos, what their viewers chose, and the actors' demographics.
 
-A clip's label is the emotion that the actor was asked for, which is in the file's name. Its votes are those of the people
-who saw the face without hearing the voice: the ratings that a method without sound can be held against. Those of the voice
-alone and of both together are in the same table, and not read.
+A clip's label is the emotion that the actor was asked for, which is in the file's name. Its votes are those of the
+people who saw the face without hearing the voice: the ratings that a method without sound can be held against. Those
+of the voice alone and of both together are in the same table, and not read.
 
-Sources: the repository's README, lists and issues 6, 8 and 15; Cao et al., IEEE TAFFC 2014. Neither says which codec the
-videos have.
+Sources: the repository's README, licence, lists and issues 6, 8 and 15; Cao et al., IEEE TAFFC 2014. Which codec and
+frame rate the videos have was not found there.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ def _read_votes(path: Path, names: dict[int, str]) -> dict[str, dict[str, float]
 def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
     """Where each row stands, and its cells by column."""
     if not path.is_file():
-        raise EnvironmentProblem(f"crema-d: list missing: {path}; `benchmark data show crema-d` prints the expected tree")
+        raise EnvironmentProblem(
+            f"crema-d: list missing: {path}; `benchmark data show crema-d` prints the expected tree"
+        )
     header, rows = read_table(path)
     missing = [name for name in columns if header.count(name) != 1]
     if missing:
@@ -138,10 +140,10 @@ LAYOUT = DatasetLayout(
     licence="open: Open Database License (ODbL) 1.0, contents under the Database Contents License (DbCL) 1.0",
     obtain="Open to everyone, no form to sign. Install Git LFS (`git lfs install`), then clone "
     "github.com/CheyneyComputerScience/CREMA-D or, when its quota is used up, its authors' mirror "
-    "gitlab.com/cs-cooper-lab/crema-d-mirror; `git lfs pull --include VideoFlash` is enough of the media. The zip file and a "
-    "clone without Git LFS hold pointers of three lines in the place of videos. Then crop the faces: "
-    'benchmark data prepare "CREMA-D/VideoFlash/*.flv" --output CREMA-D/faces. Four clips whose videos '
-    f"are wrong at the source are left out: {', '.join(LEFT_OUT)}.",
+    "gitlab.com/cs-cooper-lab/crema-d-mirror; `git lfs pull --include VideoFlash` is enough of the media. The zip file "
+    "and a clone without Git LFS hold pointers of three lines in the place of videos. Then crop the faces: "
+    'benchmark data prepare "CREMA-D/VideoFlash/*.flv" --output CREMA-D/faces. Four clips whose videos are wrong at '
+    f"the source are left out: {', '.join(LEFT_OUT)}.",
     tree="""\
 CREMA-D/
   SentenceFilenames.csv                   the clips, numbered: <actor>_<sentence>_<emotion>_<intensity>

@@ -1,11 +1,11 @@
 """RAVDESS as distributed, the spoken takes: the seven numbers of a file's name say what is in it, there are no lists.
 
 Every take is there twice, as a video with sound (the first number is 01) and one without (02): one clip in two frame
-sources, called after the silent one. Files with sound alone (03) are no clips. The sung takes are a dataset of their own,
-`ravdess-song`, because they are downloaded by themselves and have other emotions.
+sources, called after the silent one. Files with sound alone (03) are no clips. The sung takes are a dataset of their
+own, `ravdess-song`, because they are downloaded by themselves and have other emotions.
 
-Sources: the description on the dataset's page (zenodo.org/records/1188976); Livingstone and Russo, PLoS ONE 2018. They do
-not say whether the two videos of a take have the same frames.
+Sources: the description on the dataset's page (zenodo.org/records/1188976); Livingstone and Russo, PLoS ONE 2018.
+Whether the two videos of a take have the same frames is not said there.
 """
 
 from __future__ import annotations
@@ -55,8 +55,10 @@ def read(root: Path, votes: bool) -> list[Clip]:
 
 
 def find_channel(data_root: Path, channel: Channel) -> Path | None:
-    """The folder in `data_root` that is named after the channel's dataset or RAVDESS (in any case), or `data_root` itself
-    where it holds folders of actors or archives."""
+    """The folder in `data_root` that is named after the channel's dataset or RAVDESS (in any case), or `data_root`.
+
+    The latter where it holds folders of actors or archives.
+    """
     for name in dict.fromkeys((channel.dataset, "ravdess")):
         named = [path for path in data_root.glob("*") if path.name.lower() == name and path.is_dir()]
         if named:
@@ -68,8 +70,8 @@ def find_channel(data_root: Path, channel: Channel) -> Path | None:
 def read_channel(root: Path, channel: Channel) -> list[Clip]:
     """The takes of a channel, ordered by id, which is the name of the silent video.
 
-    Raises EnvironmentProblem where an actor's archive is not unpacked, or nothing but sound is there; IntegrityError for a
-    video whose name is not an official one, is there twice, lies in another actor's folder, or is unknown to the channel.
+    Raises EnvironmentProblem where an actor's archive is not unpacked, or nothing but sound is there; IntegrityError
+    for a video whose name is not an official one, is there twice, or lies in another actor's folder.
     """
     takes: dict[str, dict[str, Path]] = {}
     sound = 0
@@ -171,12 +173,12 @@ EVERYBODY = tuple(f"{actor:02d}" for actor in range(1, ACTORS + 1))
 LAYOUT = DatasetLayout(
     name="ravdess",
     title="RAVDESS, the Ryerson audio-visual database of emotional speech and song: speech",
-    citation="Livingstone and Russo, The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS): A dynamic, "
-    "multimodal set of facial and vocal expressions in North American English, PLoS ONE 13(5): e0196391, 2018",
+    citation="Livingstone and Russo, The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS): A "
+    "dynamic, multimodal set of facial and vocal expressions in North American English, PLoS ONE 13(5): e0196391, 2018",
     licence="open: Creative Commons BY-NC-SA 4.0, non-commercial; the authors sell commercial licences",
-    obtain="Open to everyone, no form to sign: zenodo.org/records/1188976. For speech download Video_Speech_Actor_01.zip to "
-    "Video_Speech_Actor_24.zip (about 500 MB each, some 12 GB; the whole of RAVDESS has 24.8 GB) and unpack all of them into "
-    "one folder. Then crop the faces of the silent videos: "
+    obtain="Open to everyone, no form to sign: zenodo.org/records/1188976. For speech download "
+    "Video_Speech_Actor_01.zip to Video_Speech_Actor_24.zip (about 500 MB each, some 12 GB; the whole of RAVDESS has "
+    "24.8 GB) and unpack all of them into one folder. Then crop the faces of the silent videos: "
     'benchmark data prepare "RAVDESS/**/02-01-*.mp4" --output RAVDESS/faces',
     tree="""\
 RAVDESS/

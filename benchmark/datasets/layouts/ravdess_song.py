@@ -28,10 +28,10 @@ LAYOUT = replace(
     ravdess.LAYOUT,
     name=SONG.dataset,
     title="RAVDESS, the Ryerson audio-visual database of emotional speech and song: song",
-    obtain="Open to everyone, no form to sign: zenodo.org/records/1188976. For song download Video_Song_Actor_01.zip to "
-    "Video_Song_Actor_24.zip (about 500 MB each; there is none of actor 18) and unpack all of them into one folder, that of "
-    'speech if you like. Then crop the faces of the silent videos: benchmark data prepare "RAVDESS/**/02-0*.mp4" --output '
-    "RAVDESS/faces, those of speech among them if they are there",
+    obtain="Open to everyone, no form to sign: zenodo.org/records/1188976. For song download Video_Song_Actor_01.zip "
+    "to Video_Song_Actor_24.zip (about 500 MB each; there is none of actor 18) and unpack all of them into one folder, "
+    "that of speech if you like. Then crop the faces of the silent videos, those of speech with them if they are "
+    'there: benchmark data prepare "RAVDESS/**/02-0*.mp4" --output RAVDESS/faces',
     tree="""\
 RAVDESS/
   Actor_01/01-02-06-01-02-01-01.mp4          with sound; 23 folders, also inside Video_Song_Actor_01/ ...

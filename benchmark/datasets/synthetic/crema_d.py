@@ -1,4 +1,4 @@
-"""Write made-up clips in CREMA-D's tree: Flash videos of actors, votes by voice, face and both, and the faces' crops."""
+"""Write made-up clips in CREMA-D's tree: Flash videos of actors, votes by voice, face and both, and face crops."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ def synthesize(out: Path, clips: int, seed: int, report: ReportProgress, workers
 def _takes() -> list[str]:
     """An actor's 82 takes, such that the first six show every emotion."""
     plain = [f"{sentence}_{emotion}_XX" for sentence in SENTENCES[1:] for emotion in EMOTIONS]
-    levels = [
-        f"IEO_{emotion}_{level}" for level in ("LO", "MD", "HI") for emotion in EMOTIONS if emotion != "NEU"
-    ]
+    levels = [f"IEO_{emotion}_{level}" for level in ("LO", "MD", "HI") for emotion in EMOTIONS if emotion != "NEU"]
     return [*plain, "IEO_NEU_XX", *levels]
 
 

@@ -1,4 +1,4 @@
-"""Write made-up takes in RAVDESS's tree: actors' folders of videos with and without sound, and the crops of the faces."""
+"""Write made-up takes in RAVDESS's tree: actors' folders of videos with and without sound, and face crops."""
 
 from __future__ import annotations
 
