@@ -17,6 +17,7 @@ ALIASES = {
     "anxiety": ("anxious",),
     "helplessness": ("helpless",),
     "disappointment": ("disappointed",),
+    "calm": ("calmness",),
     "other": ("others",),
 }
 EMOTIONS = tuple(ALIASES)

@@ -257,7 +257,8 @@ class Clip:
 
     frames: for each frame source the clip's folder of images, video file or image, relative to the dataset's root.
     label: emotion name; of a video that is labelled frame by frame, its most frequent one.
-    parts: for each fold the official part (`train`, `val` or `test`) that lists the clip.
+    parts: for each fold the official part (`train`, `val` or `test`) that lists the clip; `all` in a dataset without
+        official parts.
     votes: annotators' votes by emotion name, or None.
     attributes: what else is known of the clip, for example `scene`, `subject` or `source`.
     frame_labels: emotion name by frame number, the number in the frame's file name; unlabelled frames are left out.
@@ -289,7 +290,7 @@ class DatasetLayout:
     votes: whether the dataset has annotators' votes, from which soft labels are made.
     votes_decide: whether a clip's label is its most voted emotion.
     videos_of: the dataset whose videos these are, where it only labels them otherwise; empty for videos of its own.
-    expected: known counts, fold by fold: `{fold: {part: {"clips": n, "per_class": {...}}}}`.
+    expected: known counts, fold by fold: `{fold: {part: {"clips": n, "per_class": {...}, "per_subject": {...}}}}`.
     """
 
     name: Name

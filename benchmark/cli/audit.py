@@ -1,10 +1,10 @@
-"""`benchmark data audit`: clips with the same content on both sides of a split, or in two datasets."""
+"""`benchmark data audit`: people on both sides of a split, and the same content there or in two datasets."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from benchmark.cli.output import SHOWN, note, print_json, print_some, print_tabl
 from benchmark.cli.progress import counting
 from benchmark.datasets.audit import Audit, Candidate, Pair, Side, audit
 from benchmark.datasets.clips import read_clips
+from benchmark.datasets.crossings import Crossing, Member, find_crossings, kept_together
 from benchmark.datasets.inspection import present_sources
 from benchmark.datasets.splits import SPLITS
 from benchmark.errors import EnvironmentProblem, IntegrityError, UsageError
@@ -24,13 +25,18 @@ from benchmark.specs import Clip, DatasetLayout
 def audit_data(options: argparse.Namespace) -> int:
     """`benchmark data audit NAME...`."""
     candidates = _candidates(options)
+    crossings = find_crossings(Member(each.side.dataset, each.groups, each.side.parts) for each in candidates)
+    if not options.json:
+        _print_crossings(crossings, candidates)
     result = audit(candidates, options.threshold, options.workers, counting)
     if options.json:
-        print_json({"datasets": _summary(candidates), **dataclasses.asdict(result)})
+        found = {"crossings": [dataclasses.asdict(each) for each in crossings], **dataclasses.asdict(result)}
+        print_json({"datasets": _summary(candidates), **found})
     else:
         _print_audit(result, candidates)
     # What merely looks alike may be two clips; the same bytes prove a leak.
-    return IntegrityError.exit_code if any(pair.exact for pair in result.leaks) else 0
+    proven = crossings or any(pair.exact for pair in result.leaks)
+    return IntegrityError.exit_code if proven else 0
 
 
 def _candidates(options: argparse.Namespace) -> list[Candidate]:
@@ -78,7 +84,12 @@ def _of_protocol(name: str, named: Sequence[str], data_root: Path | None) -> lis
                 parts.setdefault((dataset, clip.id), {})[number] = split
                 clips[dataset, clip.id] = (clip, root, clip.frames[protocol.frame_source(split)])
     return [
-        Candidate(Side(dataset, clip.id, clip.label, parts[dataset, clip.id], protocol.name), root, path)
+        Candidate(
+            Side(dataset, clip.id, clip.label, parts[dataset, clip.id], protocol.name),
+            root,
+            path,
+            _groups(clip, kept_together(protocol)),
+        )
         for (dataset, _), (clip, root, path) in clips.items()
     ]
 
@@ -96,9 +107,18 @@ def _of_dataset(layout: DatasetLayout, folder: Path | None, sources: Sequence[st
     source = chosen[0] if chosen else present[0]
     note(f"{layout.name}: comparing {source} in {root}")
     return [
-        Candidate(Side(layout.name, clip.id, clip.label, clip.parts, layout.name), root, clip.frames[source])
+        Candidate(
+            Side(layout.name, clip.id, clip.label, clip.parts, layout.name),
+            root,
+            clip.frames[source],
+            _groups(clip, kept_together(None)),
+        )
         for clip in clips
     ]
+
+
+def _groups(clip: Clip, attributes: Sequence[str]) -> dict[str, str]:
+    return {name: clip.attributes[name] for name in attributes if name in clip.attributes}
 
 
 def _summary(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
@@ -107,6 +127,25 @@ def _summary(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
         key = (candidate.side.dataset, str(candidate.root))
         counts[key] = counts.get(key, 0) + 1
     return [{"dataset": dataset, "root": root, "clips": count} for (dataset, root), count in counts.items()]
+
+
+def _print_crossings(crossings: Sequence[Crossing], candidates: Sequence[Candidate]) -> None:
+    """Who is in two parts of a fold; or that nobody is, as far as the clips say who is in them."""
+    if crossings:
+        rows = [[each.dataset, f"{each.attribute} {each.value}", each.fold, _by_part(each.clips)] for each in crossings]
+        print_table(rows[:SHOWN], ["LEAK", "of", "fold", "clips"])
+        if len(rows) > SHOWN:
+            print(f"and {len(rows) - SHOWN:,} more (--json lists them all)")
+    for attribute in dict.fromkeys(name for each in candidates for name in each.groups):
+        stated = [each for each in candidates if attribute in each.groups]
+        values = len({(each.side.dataset, each.groups[attribute]) for each in stated})
+        crossing = len({(c.dataset, c.value) for c in crossings if c.attribute == attribute})
+        unknown = f"; {len(candidates) - len(stated):,} clips do not say" if len(stated) < len(candidates) else ""
+        print(f"{attribute}: {values:,}, of which {crossing:,} are in two parts of a fold{unknown}")
+
+
+def _by_part(clips: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} in {part}" for part, count in clips.items())
 
 
 def _print_audit(result: Audit, candidates: Sequence[Candidate]) -> None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.cli import prepare
 from benchmark.cli.output import add_json, note, positive, print_json, print_some, print_table
+from benchmark.datasets.splits import SPLITS
 from benchmark.errors import UsageError
 from benchmark.plugin_functions import synthesize_dataset
+from benchmark.protocol import ALL
 from benchmark.registry import registry
 from benchmark.resources import cores
 from benchmark.specs import DatasetLayout
@@ -46,7 +48,7 @@ def add_commands(commands: Any) -> None:
     add_json(check)
     check.set_defaults(function=check_data)
 
-    audit = actions.add_parser("audit", help="look for the same content across train, val and test and across datasets")
+    audit = actions.add_parser("audit", help="look for people and the same content across train, val and test")
     audit.add_argument(
         "datasets", nargs="*", metavar="NAME[=DIR]", help="datasets to compare, in --data-root or in DIR"
     )
@@ -188,10 +190,7 @@ def _print_report(result: Report) -> None:
 def _print_counts(folds: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> None:
     """One column for each part of each fold, one row for each class: MAFW has 43 of them."""
     columns = {
-        f"fold {fold}\n{part}": parts[part]
-        for fold, parts in folds.items()
-        for part in ("train", "val", "test")
-        if part in parts
+        f"fold {fold}\n{part}": parts[part] for fold, parts in folds.items() for part in (*SPLITS, ALL) if part in parts
     }
     names = list(dict.fromkeys(name for facts in columns.values() for name in facts.get("per_class", ())))
     rows = [["clips", *(facts.get("clips", "-") for facts in columns.values())]]

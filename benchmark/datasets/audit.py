@@ -6,7 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.datasets.inspection import inspect_clips
@@ -30,11 +30,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A clip to be compared: what is told of it in a pair, and its path relative to its dataset's root."""
+    """A clip to be compared: what is told of it in a pair, and its path relative to its dataset's root.
+
+    groups: its values of the attributes that no fold may divide, see `benchmark.datasets.crossings`.
+    """
 
     side: Side
     root: Path
     path: str
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

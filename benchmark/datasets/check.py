@@ -14,6 +14,7 @@ from benchmark.datasets.clips import read_clips
 from benchmark.datasets.counts import Counts, part_counts, unexpected
 from benchmark.datasets.inspection import Finding, Inspect, inspect_clips, present_sources
 from benchmark.datasets.synthetic import is_synthetic
+from benchmark.datasets.votes import share_for_label
 from benchmark.emotions import meant
 from benchmark.errors import BenchmarkError, EnvironmentProblem, IntegrityError
 from benchmark.files import hash_file
@@ -85,11 +86,15 @@ def check_dataset(
     notes: list[str] = []
     if layout.votes:
         try:
-            disagreements = _votes(read_clips(layout, root, votes=True))
+            voted = read_clips(layout, root, votes=True)
+            disagreements = _votes(voted)
             if layout.votes_decide:
                 problems += disagreements
             elif disagreements:
-                notes.append(f"votes: {len(disagreements):,} clips have another label than their most voted emotion")
+                notes.append(
+                    f"votes: {len(disagreements):,} clips have another label than their most voted emotion; "
+                    f"{100 * share_for_label(voted):.1f} % of all votes are for the clip's label"
+                )
         except EnvironmentProblem as error:
             notes.append(f"votes: not checked: {error}")
         except BenchmarkError as error:

@@ -79,39 +79,44 @@ def _part(clips: Sequence[Clip], number: int, part: str) -> list[Clip]:
 def _held_out(clips: Sequence[Clip], rule: HeldOut, protocol: Protocol, number: int) -> list[str]:
     name = rule.like or f"{protocol.name}@{protocol.version}"
     if rule.rule == "sha256-folds":
-        return hold_out(clips, f"{name}/test", rule.fraction, rule.group, protocol.folds.index(number))
-    return hold_out(clips, f"{name}/{number}", rule.fraction, rule.group)
+        return hold_out(clips, f"{name}/test", rule.fraction, rule.group, protocol.folds.index(number), rule.stratify)
+    return hold_out(clips, f"{name}/{number}", rule.fraction, rule.group, stratify=rule.stratify)
 
 
 def hold_out(
-    clips: Sequence[Clip], prefix: str, fraction: float, group: str | None = None, position: int = 0
+    clips: Sequence[Clip],
+    prefix: str,
+    fraction: float,
+    group: str | None = None,
+    position: int = 0,
+    stratify: str | None = None,
 ) -> list[str]:
     """Ids of the part that is held out for validation or testing.
 
     Each class's clips are ordered by the SHA-256 of `"<prefix>/<clip-id>"`, and the first `fraction` of them (rounded
     half up) are taken: no random generator and no library version can move a clip. `position` k takes the k-th such
     part instead, counted from 0. With `group`, an attribute of clips, it is groups that are ordered and taken, under
-    the attribute's value and the class that most of the group's clips have.
+    the attribute's value and the class that most of the group's clips have. With `stratify`, another attribute, this is
+    done for each of its values by itself, that which most of the group's clips have.
     """
     groups: dict[str, list[Clip]] = defaultdict(list)
     for clip in clips:
         groups[clip.attributes.get(group, clip.id) if group else clip.id].append(clip)
-    by_class: dict[str, list[str]] = defaultdict(list)
+    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, members in groups.items():
-        by_class[_main_label(members)].append(name)
+        value = _most_frequent([clip.attributes.get(stratify, "") for clip in members]) if stratify else ""
+        strata[_most_frequent([clip.label for clip in members]), value].append(name)
     held_out = []
-    for names in by_class.values():
+    for names in strata.values():
         ordered = sorted(names, key=lambda name: hashlib.sha256(f"{prefix}/{name}".encode()).digest())
         first, last = (_share(len(names), fraction, parts) for parts in (position, position + 1))
         held_out += [clip.id for name in ordered[first:last] for clip in groups[name]]
     return held_out
 
 
-def _main_label(clips: Sequence[Clip]) -> str:
-    if len(clips) == 1:
-        return clips[0].label
-    counts = Counter(clip.label for clip in clips)
-    return min(counts, key=lambda label: (-counts[label], label))
+def _most_frequent(values: Sequence[str]) -> str:
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value))
 
 
 def _share(count: int, fraction: float, parts: int) -> int:

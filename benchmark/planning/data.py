@@ -175,9 +175,11 @@ def check_frames(data: Data, protocol: Protocol) -> None:
     clips = clip_paths(data, protocol)
     missing = sorted(path for path in clips if not path.exists())
     if missing:
+        name = data.layout.name
+        prepared = f" (`benchmark data show {name}` says how faces are cropped)" if protocol.frames.crops else ""
         raise EnvironmentProblem(
             f"{len(missing)} of {len(clips)} clips have no frames, the first is clip {clips[missing[0]]}: "
-            f"{missing[0]}; `benchmark data check {data.layout.name} --root {data.root}` lists them all"
+            f"{missing[0]}{prepared}; `benchmark data check {name} --root {data.root}` lists them all"
         )
 
 

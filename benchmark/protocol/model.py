@@ -38,6 +38,7 @@ class HeldOut(_Strict):
         takes the first `fraction`; `sha256-folds` orders them once, by `"<protocol>@<version>/test/<clip-id>"`, and
         gives each fold the next `fraction`, so that folds never share a clip.
     group: an attribute of clips, such as `subject`: clips that agree in it stay together.
+    stratify: an attribute of clips, such as `sex`, of each value of which the `fraction` is taken, as of each class.
     like: the `<protocol>@<version>` that stands in the hash instead of this one, to divide exactly as it does.
     """
 
@@ -45,6 +46,7 @@ class HeldOut(_Strict):
     fraction: float = Field(gt=0, lt=1)
     rule: Literal["sha256-stratified", "sha256-folds"]
     group: str | None = None
+    stratify: str | None = None
     like: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]*@[0-9]+$")
 
 

@@ -90,14 +90,20 @@ def unofficial_reasons(
     overrides: Overrides, views: str | None, crops: CropRecipe | None, protocol: Protocol
 ) -> list[str]:
     """Why a record with these overrides, views and crops is not official: by protocol key, training, views, crops."""
-    wanted = protocol.frames.crops
     return [
         *(f"protocol key {key} was set to {value!r}" for key, value in sorted(overrides.protocol.items())),
         *(["nothing was trained: the initial weights were tested"] if overrides.recipe.get("epochs") == 0 else []),
         *([f"tested as its official code does, over {views}"] if views else []),
-        *([f"faces cropped by the recipe {crops.title}"] if crops and crops.hash != wanted else []),
-        *([f"faces not cropped by the protocol's recipe {wanted[:8]}"] if wanted and not crops else []),
+        *crop_reasons(crops, protocol),
     ]
+
+
+def crop_reasons(crops: CropRecipe | None, protocol: Protocol) -> list[str]:
+    """Why faces cropped so are not those of the protocol."""
+    wanted = protocol.frames.crops
+    if crops is None:
+        return [f"faces not cropped by the protocol's recipe {wanted[:8]}"] if wanted else []
+    return [f"faces cropped by the recipe {crops.title}"] if crops.hash != wanted else []
 
 
 def incomplete_reasons(units: Sequence[UnitRecord], failed: Sequence[FailedUnit], protocol: Protocol) -> list[str]:

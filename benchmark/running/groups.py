@@ -12,6 +12,7 @@ from benchmark.planning.data import Data, check_frames, clip_paths
 from benchmark.planning.request import UnitGroup
 from benchmark.planning.starting_weights import unfilled
 from benchmark.records import RECORD, Record, write_record
+from benchmark.records.assemble import crop_reasons
 from benchmark.records.seen import seen_reasons
 from benchmark.records.swapped_classes import swapped_classes
 from benchmark.registry import registry
@@ -76,8 +77,8 @@ def run_group(
     """
     if group.data.synthetic:
         watcher.note(f"SYNTHETIC DATA in {group.data.root}: these numbers say nothing about real faces")
-    for deviation in group.data.deviations:
-        watcher.note(f"warning: {deviation}; the record will not be ranked")
+    for reason in (*group.data.deviations, *crop_reasons(group.data.crops, group.protocol)):
+        watcher.note(f"warning: {reason}; the record will not be ranked")
     untrained = {unit.identity for unit in left}
     blocked = [unit for unit in todo if unit.source in untrained]
     ready = [unit for unit in todo if unit.source not in untrained]

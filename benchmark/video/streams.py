@@ -24,6 +24,8 @@ CONTAINERS = (
 _SEEKABLE_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
 _SEEKABLE_CODECS = ("mpeg4", "h264", "hevc", "vp9", "mjpeg", "msmpeg4v1", "msmpeg4v2", "msmpeg4")
 _SEEKABLE_PIXELS = ("yuv420p", "yuvj420p")
+# How the text begins that stands in the place of a file where Git LFS is missing.
+_LFS_POINTER = b"version https://git-lfs"
 # A smaller MPEG-4 packet may stand for a frame that was left out.
 _LEAST_MPEG4 = 8
 
@@ -134,6 +136,7 @@ def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoSt
     try:
         container = av.open(f"file:{os.path.abspath(path)}", options=options, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
+        _refuse_pointer(path)
         raise UnreadableClip(f"{path}: not a video that can be read: {_reason(error)}") from None
     with container:
         videos = [video for video in container.streams.video if video.codec_context is not None]
@@ -148,6 +151,15 @@ def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoSt
             yield container, video
         except av.FFmpegError as error:
             raise UnreadableClip(f"{path}: not a video that can be read: {_reason(error)}") from None
+
+
+def _refuse_pointer(path: Path) -> None:
+    """UnreadableClip for what a clone without Git LFS has in the place of a file."""
+    with path.open("rb") as file:
+        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise UnreadableClip(
+                f"{path}: is a Git LFS pointer, not the video itself: install Git LFS and run `git lfs pull` there"
+            )
 
 
 def whole_packets(container: av.container.InputContainer, video: av.VideoStream) -> Iterator[av.Packet]:

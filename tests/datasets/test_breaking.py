@@ -14,7 +14,16 @@ from benchmark.datasets.check import check_dataset
 from benchmark.registry import registry
 from benchmark.specs import load_object
 
-CLIPS = {"affwild2": 1, "mafw": 55, "mafw-compound": 60, "affectnet": 40, "ferplus": 40}
+CLIPS = {
+    "affwild2": 1,
+    "mafw": 55,
+    "mafw-compound": 60,
+    "affectnet": 40,
+    "ferplus": 40,
+    "ravdess": 16,
+    "ravdess-song": 12,
+    "crema-d": 12,
+}
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +120,16 @@ def copy(source: str, target: str) -> Callable[[Path], None]:
     return apply
 
 
+def pointer(pattern: str) -> Callable[[Path], None]:
+    """What a clone without Git LFS has in the place of a file."""
+
+    def apply(root: Path) -> None:
+        for path in root.glob(pattern):
+            path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 265922\n")
+
+    return apply
+
+
 def list_twice(root: Path) -> None:
     """A test clip also among the train clips of its fold."""
     test = (root / "EmoLabel_DataSplit/test(single-labeled)/set_1.csv").read_text().splitlines()
@@ -182,6 +201,53 @@ BREAKS = [
     ("affectnet", "both forms", copy("Manually_Annotated_Images", "train_set/annotations"), "in two forms"),
     ("ferplus", "too many votes", edit(r",10,0,", ",10,9,", "fer2013new.csv"), "19 votes, expected 1..10"),
     ("ferplus", "an unknown usage", edit("^Training", "Learning", "fer2013new.csv"), "Usage is 'Learning'"),
+    (
+        "ravdess",
+        "downloaded twice",
+        copy("Actor_01/02-01-02-01-01-01-01.mp4", "Actor_01/02-01-02-01-01-01-01 (1).mp4"),
+        "not the name of a RAVDESS video, .*second copy",
+    ),
+    (
+        "ravdess",
+        "unpacked twice",
+        copy("Actor_01", "Video_Speech_Actor_01/Actor_01"),
+        "is also there as .*delete one of them",
+    ),
+    ("ravdess", "an actor in another's folder", copy("Actor_01/02-*.mp4", "Actor_02/{name}"), "is of actor 01"),
+    (
+        "ravdess",
+        "a sound called a video",
+        copy("Actor_01/02-*.mp4", "Actor_01/03-01-01-01-01-01-01.mp4"),
+        r"with sound alone \(03\)",
+    ),
+    (
+        "ravdess",
+        "a silent copy missing",
+        remove("Actor_01/02-*.mp4"),
+        "clip 02-01-01-01-01-01-01: .*no such video file",
+    ),
+    (
+        "ravdess-song",
+        "a song of a spoken emotion",
+        copy("Actor_01/02-*.mp4", "Actor_01/02-02-07-01-01-01-01.mp4"),
+        "nobody sings disgust",
+    ),
+    ("crema-d", "pointers of Git LFS", pointer("VideoFlash/*.flv"), "clip 1001.*Git LFS pointer.*git lfs pull"),
+    ("crema-d", "an unknown name", edit(r"_ANG_XX$", "_ANGER_XX", "SentenceFilenames.csv"), "is not a clip's name"),
+    ("crema-d", "a clip twice", edit(r"^2,.*$", "2,1001_TIE_ANG_XX", "SentenceFilenames.csv"), "is there twice"),
+    ("crema-d", "an actor missing", edit(r"^1002,.*\n", "", "VideoDemographics.csv"), "actor 1002 of the clip 1002_"),
+    (
+        "crema-d",
+        "votes in another order",
+        edit(r"1001_TIE_ANG_XX", "1001_TIE_DIS_XX", "processedResults/*.csv", 2),
+        "clip 1 is 1001_TIE_DIS_XX here",
+    ),
+    (
+        "crema-d",
+        "votes cut off",
+        edit(r"^200003,[\s\S]*\Z", "", "processedResults/*.csv"),
+        "no votes by the face for clip 1001_",
+    ),
     ("table", "labels as numbers", edit(r",(happy|sad|neutral),", ",3,", "clips.csv"), "write the emotion's name"),
     (
         "table",

@@ -14,6 +14,7 @@ import openpyxl
 import pytest
 
 from benchmark.datasets.check import Report, check_dataset
+from benchmark.datasets.counts import part_counts, unexpected
 from benchmark.datasets.layouts.dfew import LAYOUT as DFEW
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file
@@ -219,7 +220,9 @@ def test_where_votes_do_not_decide_the_label_a_disagreement_is_only_noted(tmp_pa
     layout = replace(DFEW, frame_sources=("faces",), expected={}, lists=(), votes_decide=False)
     report = check(layout, tmp_path)
     assert report.problems == ()
-    assert report.notes == ("votes: 1 clips have another label than their most voted emotion",)
+    assert report.notes == (
+        "votes: 1 clips have another label than their most voted emotion; 40.0 % of all votes are for the clip's label",
+    )
 
 
 def test_votes_that_cannot_be_read_are_the_problem(made_up, monkeypatch, tmp_path):
@@ -261,4 +264,23 @@ def test_a_slip_of_a_known_emotion_is_named_where_a_dataset_has_classes_of_its_o
     report = made_up([clip("a", label="happpy"), clip("b", label="bored"), clip("c", label="anger_level2")], classes=())
     assert [problem.message for problem in report.problems if problem.kind == "labels"] == [
         "clip a: 'happpy' is no known emotion; did you mean 'happy'?"
+    ]
+
+
+def test_what_is_known_by_name_differs_by_name():
+    layout = replace(
+        DFEW, expected={1: {"all": {"clips": 4, "per_subject": {"01": 2, "02": 2}, "per_class": {"sad": 4}}}}
+    )
+    clips = [
+        Clip(f"{number}", "sad", {}, {1: "all"}, attributes={"subject": subject})
+        for number, subject in enumerate(["01", "01", "01", "03"])
+    ]
+    assert unexpected(layout, part_counts(clips, ("sad",))) == [
+        "fold 1, all: subject 01 is 3, the official list has 2",
+        "fold 1, all: subject 02 is 0, the official list has 2",
+        "fold 1, all: subject 03 is 1, the official list has 0",
+    ]
+    nobody = [replace(clip, attributes={}) for clip in clips]
+    assert unexpected(layout, part_counts(nobody, ("sad",))) == [
+        "fold 1, all: per_subject is None, the official list has {'01': 2, '02': 2}"
     ]

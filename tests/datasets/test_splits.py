@@ -142,6 +142,24 @@ def test_clips_of_one_person_stay_together():
         assert not (people[0] & people[1] or people[0] & people[2] or people[1] & people[2])
 
 
+def test_each_value_of_an_attribute_gives_its_share_of_people():
+    """Twenty people, six of them women, in every fold and on every side."""
+    clips = [
+        replace(clip(n, ("happy", "sad")[n % 2]), attributes={"subject": str(n // 6), "sex": "mf"[n // 6 < 6]})
+        for n in range(120)
+    ]
+    split = {
+        "train": "all",
+        "val": {**HELD_OUT, "from": "all", "group": "subject", "stratify": "sex"},
+        "test": {**FOLDS, "group": "subject", "stratify": "sex"},
+    }
+    for fold in make_folds(clips, protocol_with(split, folds=[1, 2, 3])):
+        for name, women, men in (("train", 3, 8), ("val", 1, 2), ("test", 2, 4)):
+            people = {c.attributes["subject"]: c.attributes["sex"] for c in fold.split(name)}
+            assert abs(list(people.values()).count("f") - women) <= 1
+            assert abs(list(people.values()).count("m") - men) <= 1
+
+
 def test_a_split_that_comes_out_empty_is_refused():
     with pytest.raises(IntegrityError, match="fold 1 leaves no clip for val"):
         make_folds(

@@ -33,6 +33,9 @@ CLIPS = {
     "affectnet": 40,
     "ferplus": 40,
     "table": 35,
+    "ravdess": 16,
+    "ravdess_song": 12,
+    "crema_d": 12,
 }
 SEVEN = {"Happy", "Sad", "Neutral", "Angry", "Surprise", "Disgust", "Fear"}
 MAFW = [

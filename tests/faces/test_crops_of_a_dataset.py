@@ -15,15 +15,16 @@ import yaml
 
 import benchmark
 from benchmark.cli.main import main
-from benchmark.errors import IntegrityError
+from benchmark.errors import EnvironmentProblem, IntegrityError
 from benchmark.faces.crops import Crops, crops_of, read_crops_file, write_crops_file
 from benchmark.faces.recipe import RECIPES, CropRecipe
 from benchmark.files import hash_value
-from benchmark.planning.data import load_data
+from benchmark.planning.data import check_frames, load_data
 from benchmark.planning.pretraining_sources import videos
-from benchmark.planning.request import Request, Variant, make_units
+from benchmark.planning.request import Request, UnitGroup, Variant, make_units
 from benchmark.protocol import load_protocol
 from benchmark.records import DataUse, read_record, verify_record
+from benchmark.running.groups import run_group
 from benchmark.scoring.predictions import read_predictions
 from tests import finished_run
 from tests.cli.test_score import PROTOCOL
@@ -167,6 +168,44 @@ def test_a_protocol_that_names_its_recipe_ranks_the_crops_of_that_recipe_alone(s
         record = read_record(finish(study, crops) / "record.json")
         eligible.append(record.eligible)
     assert eligible == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "crops", "told"),
+    [
+        (HAAR, HAAR, []),
+        (None, None, []),
+        (HAAR, None, ["not cropped by the protocol"]),
+        (None, OTHER, ["by the recipe"]),
+    ],
+)
+def test_crops_that_are_not_the_protocols_are_told_before_anything_runs(study, wanted, crops, told):
+    frames = {**PROTOCOL["frames"], **({"crops": wanted.hash} if wanted else {})}
+    (study / "my-study.yaml").write_text(yaml.safe_dump({**PROTOCOL, "frames": frames}))
+    if crops:
+        write_crops_file(study / "data/crops", made(crops))
+    group = UnitGroup(load_protocol(study / "my-study.yaml"), data_of(study), (), {})
+    notes: list[str] = []
+
+    class Listening(benchmark.Watcher):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    resources: Any = None
+    assert run_group(group, [], study / "runs", resources, Listening()) == []
+    assert len(notes) == len(told)
+    assert all(text in note and "will not be ranked" in note for text, note in zip(told, notes, strict=True))
+
+
+def test_missing_crops_are_told_with_how_they_are_made(study):
+    protocol = load_protocol(study / "my-study.yaml")
+    cropped = protocol.model_copy(update={"frames": protocol.frames.model_copy(update={"crops": HAAR.hash})})
+    data = data_of(study)
+    shutil.rmtree(study / "data/crops/c7")
+    for asked, told in ((protocol, False), (cropped, True)):
+        with pytest.raises(EnvironmentProblem, match=r"1 of 60 clips have no frames") as caught:
+            check_frames(data, asked)
+        assert ("`benchmark data show table` says how faces are cropped" in str(caught.value)) == told
 
 
 def test_runs_on_different_crops_are_compared_with_a_note(study, capsys):

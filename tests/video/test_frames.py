@@ -92,6 +92,13 @@ def test_a_truncated_video_is_named_and_never_hangs(video, kept):
     assert f"{video}: not a video that can be read" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["a.flv", "a.mp4", "a"])
+def test_a_pointer_of_git_lfs_is_told_from_a_damaged_file(tmp_path, name):
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:10dc3fd1\nsize 265922\n")
+    with pytest.raises(UnreadableClip, match=f"{name}: is a Git LFS pointer, .*git lfs pull"):
+        open_clip(tmp_path / name)
+
+
 @pytest.mark.parametrize("name", ["missing", "missing.mp4"])
 def test_a_missing_clip_is_named(tmp_path, name):
     with pytest.raises(UnreadableClip, match=f"{name}: no such"):

@@ -1,4 +1,4 @@
-"""Procedurally drawn stand-ins for gated datasets, written in the datasets' own file trees."""
+"""Procedurally drawn stand-ins for real datasets, written in the datasets' own file trees."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 EMOTIONS = ("happy", "sad", "neutral", "angry", "surprise", "disgust", "fear")
-ALL_EMOTIONS = (*EMOTIONS, "contempt", "anxiety", "helplessness", "disappointment", "other")
+ALL_EMOTIONS = (*EMOTIONS, "contempt", "anxiety", "helplessness", "disappointment", "other", "calm")
 MIRRORED = {"sad": "happy", "fear": "surprise", "disgust": "angry"}
 
 PARAMETERS = ("brow_raise", "brow_frown", "eye_open", "mouth_curve", "mouth_open", "nose_wrinkle")
@@ -98,6 +98,12 @@ def _other(moments: np.ndarray) -> np.ndarray:
     return _offsets(moments, eye_open=-0.4 * level, mouth_open=level)
 
 
+def _calm(moments: np.ndarray) -> np.ndarray:
+    """Lids that sink a little and a faint smile, which come and go slowly."""
+    level = np.interp(moments, [0.0, 0.35, 0.65, 1.0], [0.0, 1.0, 1.0, 0.0])
+    return _offsets(moments, brow_raise=0.25 * level, eye_open=-0.2 * level, mouth_curve=0.35 * level)
+
+
 _MOVEMENTS = {
     "happy": _happy,
     "angry": _angry,
@@ -107,6 +113,7 @@ _MOVEMENTS = {
     "helplessness": _helplessness,
     "disappointment": _disappointment,
     "other": _other,
+    "calm": _calm,
 }
 
 # When a picture is taken: the moment at which an emotion looks most like itself.

@@ -57,6 +57,16 @@ def new_tree(out: Path, dataset: str, clips: int, seed: int, version: int = GENE
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def check_number(clips: int, least: int, most: int) -> None:
+    """UsageError for a number of clips with which actors cannot be given every emotion, or more than the real ones."""
+    if clips < least:
+        raise UsageError(
+            f"{clips} synthetic clips are too few for two actors in all emotions. Ask for {least} or more."
+        )
+    if clips > most:
+        raise UsageError(f"{clips} synthetic clips are more than the real dataset has. Ask for {most} or fewer.")
+
+
 def make_all(
     make: Callable[[Plan], Made], plans: Sequence[Plan], report: ReportProgress, workers: int | None
 ) -> list[Made]:

@@ -15,7 +15,12 @@ import cv2
 import numpy as np
 import openpyxl
 
+from benchmark.faces.crops import Crops, write_crops_file
+from benchmark.faces.recipe import DEFAULT, find_recipe
+
 _FRAMES_PER_SECOND = 25
+# What a container holds that OpenCV does not write reproducibly, or not at all.
+_ENCODERS = {".mkv": "mpeg4", ".flv": "flv"}
 _CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".avi": "XVID"}
 # One clip in so many is of each odd kind.
 _ODD_EVERY = 10
@@ -60,8 +65,8 @@ def write_video(path: Path, frames: Sequence[np.ndarray], clip: int = 0) -> None
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     odd = clip % _ODD_EVERY
-    if path.suffix == ".mkv":
-        _encode(path, frames, "mpeg4", b_frames=0)
+    if path.suffix in _ENCODERS:
+        _encode(path, frames, _ENCODERS[path.suffix], b_frames=0)
     elif odd == 2:
         _encode(path, frames, "libx264" if path.suffix != ".avi" else "mpeg4", b_frames=3)
     elif odd == 4:
@@ -139,3 +144,11 @@ def _without_dates(workbook: io.BytesIO) -> bytes:
                 data = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"1980-01-01T00:00:00Z", data)
             target.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), data, zipfile.ZIP_DEFLATED)
     return fixed.getvalue()
+
+
+def write_prepared_mark(prepared: Path, clips: Iterable[str]) -> None:
+    """Say of the drawn crops in `crops` below `prepared` what `benchmark data prepare` says of those that it cuts."""
+    recipe = find_recipe(DEFAULT)
+    shares = dict.fromkeys(sorted(clips), 1.0)
+    made = Crops(recipe=recipe, hash=recipe.hash, made_with={}, synthetic=True, complete=True, shares=shares)
+    write_crops_file(prepared / "crops", made)
