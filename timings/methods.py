@@ -92,7 +92,9 @@ def official_of(text: str) -> tuple[str, Official]:
     """`NAME=CHECKOUT[:ADAPTER.py]` as a name and where to find what it is compared with."""
     name, _, place = text.partition("=")
     checkout, _, adapter = place.partition(":")
-    found = Official(Path(checkout), Path(adapter) if adapter else OFFICIAL / f"{name.replace('/', '-')}.py")
+    # Whole paths: the checkout becomes the working directory.
+    own = OFFICIAL / f"{name.replace('/', '-')}.py"
+    found = Official(Path(checkout).resolve(), Path(adapter).resolve() if adapter else own)
     if not found.checkout.is_dir():
         sys.exit(f"--official {text}: {found.checkout} is no folder; give NAME=CHECKOUT[:ADAPTER.py]")
     if not found.adapter.is_file():
@@ -184,7 +186,7 @@ def resident() -> int:
 def load_adapter(official: Official) -> Any:
     """The adapter as a module, which finds the checkout's own modules before any others."""
     os.chdir(official.checkout)
-    sys.path.insert(0, str(official.checkout.resolve()))
+    sys.path.insert(0, str(official.checkout))
     spec = importlib.util.spec_from_file_location("official_adapter", official.adapter)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

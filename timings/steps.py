@@ -93,14 +93,20 @@ class Step:
 
 
 class OtherStep:
-    """Trains another implementation's model, autocast as a whole, with an optimiser of the same kind as `like`'s."""
+    """Trains another implementation's model, autocast as a whole, with an optimiser of the same kind as `like`'s.
+
+    Gradients are clipped where `like` clips them.
+    """
 
     def __init__(self, model: nn.Module, loss: Loss, precision: Precision, device: str, like: Step) -> None:
-        self.model = model.to(device).train()
+        self.model = model.to(device)
+        # Not chained: official models override it, and give nothing back.
+        self.model.train()
         self.loss = loss
         self.autocast = partial(torch.autocast, device, AUTOCAST.get(precision), enabled=precision in AUTOCAST)
         self.scaler = torch.amp.GradScaler(device, enabled=precision == "fp16")
         self.optimiser = type(like.optimiser.optimizer)(self.model.parameters(), lr=1e-6)
+        self.clipping = like.optimiser.clip_grad_kwargs
 
     def __call__(self, clips: Tensor, targets: Tensor) -> None:
         """One step. clips: (B, 3, T, H, W). targets: (B, K)."""
@@ -108,6 +114,9 @@ class OtherStep:
             loss = self.loss(self.model, clips, targets)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        if self.clipping:
+            self.scaler.unscale_(self.optimiser)
+            nn.utils.clip_grad_norm_(self.model.parameters(), **self.clipping)
         self.scaler.step(self.optimiser)
         self.scaler.update()
 

@@ -1,4 +1,4 @@
-"""The official VideoMAE (github.com/MCG-NJU/VideoMAE): its ViT-B, as fine-tuning builds it. Needs timm, as it does."""
+"""The official VideoMAE (github.com/MCG-NJU/VideoMAE): its ViT-B, as fine-tuning builds it. Needs timm."""
 
 from torch.nn.functional import cross_entropy
 
@@ -17,5 +17,5 @@ def build(preset, num_classes):
 
 
 def loss(model, clips, targets):
-    """Its loss."""
+    """Its loss, without mixing."""
     return cross_entropy(model(clips), targets, label_smoothing=0.1)
