@@ -10,7 +10,8 @@ precision, measured in the same process. Clips are noise; what a loader takes is
 
 There is no ratio to an official code without that code: with `--official` it is imported from a checkout of yours and
 takes steps in turn with ours, in one process, by the same batch, in the same precision, with an optimiser of the same
-kind. An adapter (default: `timings/official/NAME.py`) says how it is built; see `timings/official/README.md`.
+kind; the ratio is the median of what each two steps took, with the least and the most. An adapter (default:
+`timings/official/NAME.py`) says how it is built; see `timings/official/README.md`.
 
 The table is Markdown: `python timings/methods.py > timings/methods.md`.
 """
@@ -18,11 +19,13 @@ The table is Markdown: `python timings/methods.py > timings/methods.md`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib.util
 import multiprocessing
 import os
 import resource
+import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,7 +135,9 @@ def rows_of(name: str, precisions: Sequence[Precision], choices: Choices, offici
 
     torch.set_num_threads(choices.threads)
     [training] = [each for each in trainings([name]) if each.name == name]
-    rows = [row_of(training, Step(training, each, "cpu"), each, choices, official) for each in precisions]
+    # Official codes print while they are built; stdout is the table's.
+    with contextlib.redirect_stdout(sys.stderr):
+        rows = [row_of(training, Step(training, each, "cpu"), each, choices, official) for each in precisions]
     return [[name, *row, *[""] * (len(HEADERS) - 1 - len(row))] for row in rows]
 
 
@@ -171,11 +176,18 @@ def steps_of(
         model = adapter.build(training.preset, targets.shape[1])
         other = OtherStep(model, adapter.loss, precision, device, like=step)
         works.append(partial(other, as_clips(inputs), targets))
-    seconds = [each / choices.clips for each in seconds_of(works, choices.times, device)]
+    taken = seconds_of(works, choices.times, device)
+    seconds = [statistics.median(each) / choices.clips for each in taken]
     share = operations / seconds[0] / matmul_peak(precision, device)
     peak = torch.cuda.max_memory_allocated() if device != "cpu" else 1024 * resident()
-    compared = [f"{seconds[1]:.3f}", f"{seconds[1] / seconds[0]:.2f}"] if official else []
+    compared = [f"{seconds[1]:.3f}", ratio(*taken)] if official else []
     return [f"{seconds[0]:.3f}", f"{share:.0%}", gib(peak), *compared]
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """How many times as long theirs takes, step by step: the median, and the least and the most."""
+    found = [each / own for own, each in zip(ours, theirs, strict=True)]
+    return f"{statistics.median(found):.2f} ({min(found):.2f} .. {max(found):.2f})"
 
 
 def resident() -> int:

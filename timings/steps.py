@@ -135,15 +135,15 @@ def as_clips(inputs: Tensor) -> Tensor:
     return inputs[:, 0] if inputs.ndim == 6 else inputs.transpose(1, 2)
 
 
-def seconds_of(works: Sequence[Callable[[], Any]], times: int, device: str) -> list[float]:
-    """The median seconds of each, all of them in turn, `times` times after one to warm up."""
+def seconds_of(works: Sequence[Callable[[], Any]], times: int, device: str) -> list[list[float]]:
+    """The seconds of each, all of them in turn, `times` times after one to warm up."""
     taken: list[list[float]] = [[] for _ in works]
     for _ in range(1 + times):
         for seconds, work in zip(taken, works, strict=True):
             start = _now(device)
             work()
             seconds.append(_now(device) - start)
-    return [statistics.median(seconds[1:]) for seconds in taken]
+    return [seconds[1:] for seconds in taken]
 
 
 def _now(device: str) -> float:
@@ -159,4 +159,4 @@ def matmul_peak(precision: Precision, device: str) -> float:
         torch.rand(size, size, device=device, dtype=AUTOCAST.get(precision, torch.float32)) for _ in range(2)
     )
     (seconds,) = seconds_of([lambda: first @ second], 5, device)
-    return 2 * size**3 / seconds
+    return 2 * size**3 / statistics.median(seconds)
