@@ -10,7 +10,7 @@ import torch
 from benchmark.registry import registry
 from timings import methods
 from timings.memory import Memory, _kept, memory_of
-from timings.steps import Step, Training, as_clips, batch, trainings
+from timings.steps import Seconds, Step, Training, as_clips, batch, trainings
 
 ADAPTER = """
 from torch.nn.functional import cross_entropy
@@ -110,7 +110,8 @@ def test_there_is_a_ratio_to_an_official_code_that_takes_its_own_steps(training,
 
 
 def test_a_ratio_is_the_median_of_what_each_two_steps_took():
-    assert methods.ratio([1.0, 1.0, 2.0], [3.0, 2.0, 2.0]) == "2.00 (1.00 .. 3.00)"
+    ours, theirs = ([Seconds(clock=9.0, own=own) for own in each] for each in ([1.0, 1.0, 2.0], [3.0, 2.0, 2.0]))
+    assert methods.ratio(ours, theirs) == "2.00 (1.00 .. 3.00)"
 
 
 def test_there_is_no_ratio_without_an_official_code(training, step, tmp_path, monkeypatch):

@@ -10,8 +10,9 @@ precision, measured in the same process. Clips are noise; what a loader takes is
 
 There is no ratio to an official code without that code: with `--official` it is imported from a checkout of yours and
 takes steps in turn with ours, in one process, by the same batch, in the same precision, with an optimiser of the same
-kind; the ratio is the median of what each two steps took, with the least and the most. An adapter (default:
-`timings/official/NAME.py`) says how it is built; see `timings/official/README.md`.
+kind. The ratio is the median of what each two steps took, with the least and the most; on a CPU, of the processor's
+seconds, which others' work there changes less. An adapter (default: `timings/official/NAME.py`) says how it is built;
+see `timings/official/README.md`.
 
 The table is Markdown: `python timings/methods.py > timings/methods.md`.
 """
@@ -31,11 +32,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.registry import registry
 from benchmark.resources import memory
 from benchmark.units.computing import Precision
+
+if TYPE_CHECKING:
+    from timings.steps import Seconds
 
 GIB = 2**30
 OFFICIAL = Path(__file__).parent / "official"
@@ -164,7 +168,7 @@ def steps_of(
     """Seconds, share of the peak and memory of real steps, and the official ones' if there is something official."""
     import torch
 
-    from timings.steps import OtherStep, as_clips, batch, matmul_peak, seconds_of
+    from timings.steps import OtherStep, as_clips, batch, matmul_peak, median, seconds_of
 
     device = choices.device
     step.model.to(device)
@@ -177,16 +181,16 @@ def steps_of(
         other = OtherStep(model, adapter.loss, precision, device, like=step)
         works.append(partial(other, as_clips(inputs), targets))
     taken = seconds_of(works, choices.times, device)
-    seconds = [statistics.median(each) / choices.clips for each in taken]
+    seconds = [median(each) / choices.clips for each in taken]
     share = operations / seconds[0] / matmul_peak(precision, device)
     peak = torch.cuda.max_memory_allocated() if device != "cpu" else 1024 * resident()
     compared = [f"{seconds[1]:.3f}", ratio(*taken)] if official else []
     return [f"{seconds[0]:.3f}", f"{share:.0%}", gib(peak), *compared]
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
+def ratio(ours: Sequence[Seconds], theirs: Sequence[Seconds]) -> str:
     """How many times as long theirs takes, step by step: the median, and the least and the most."""
-    found = [each / own for own, each in zip(ours, theirs, strict=True)]
+    found = [each.own / own.own for own, each in zip(ours, theirs, strict=True)]
     return f"{statistics.median(found):.2f} ({min(found):.2f} .. {max(found):.2f})"
 
 

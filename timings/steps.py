@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -135,21 +135,34 @@ def as_clips(inputs: Tensor) -> Tensor:
     return inputs[:, 0] if inputs.ndim == 6 else inputs.transpose(1, 2)
 
 
-def seconds_of(works: Sequence[Callable[[], Any]], times: int, device: str) -> list[list[float]]:
-    """The seconds of each, all of them in turn, `times` times after one to warm up."""
-    taken: list[list[float]] = [[] for _ in works]
+class Seconds(NamedTuple):
+    """What a piece of work took by the clock; and of its own: on a CPU, the time that the processor spent on it."""
+
+    clock: float
+    own: float
+
+
+def seconds_of(works: Sequence[Callable[[], Any]], times: int, device: str) -> list[list[Seconds]]:
+    """What each took, all of them in turn, `times` times after one to warm up."""
+    taken: list[list[Seconds]] = [[] for _ in works]
     for _ in range(1 + times):
         for seconds, work in zip(taken, works, strict=True):
             start = _now(device)
             work()
-            seconds.append(_now(device) - start)
+            seconds.append(Seconds(*(after - before for after, before in zip(_now(device), start, strict=True))))
     return [seconds[1:] for seconds in taken]
 
 
-def _now(device: str) -> float:
-    if device != "cpu":
-        torch.cuda.synchronize()
-    return time.perf_counter()
+def median(taken: Iterable[Seconds]) -> float:
+    """Of seconds by the clock."""
+    return statistics.median(each.clock for each in taken)
+
+
+def _now(device: str) -> Seconds:
+    if device == "cpu":
+        return Seconds(time.perf_counter(), time.process_time())
+    torch.cuda.synchronize()
+    return Seconds(time.perf_counter(), time.perf_counter())
 
 
 def matmul_peak(precision: Precision, device: str) -> float:
@@ -159,4 +172,4 @@ def matmul_peak(precision: Precision, device: str) -> float:
         torch.rand(size, size, device=device, dtype=AUTOCAST.get(precision, torch.float32)) for _ in range(2)
     )
     (seconds,) = seconds_of([lambda: first @ second], 5, device)
-    return 2 * size**3 / statistics.median(seconds)
+    return 2 * size**3 / median(seconds)

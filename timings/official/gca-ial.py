@@ -1,7 +1,6 @@
 """The official GCA + IAL (github.com/muse1998/IAL-for-Facial-Expression-Recognition): 16 frames of 112 x 112."""
 
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy, one_hot
 
 
@@ -18,7 +17,7 @@ def build(preset, num_classes):
 
 
 def loss(model, clips, targets):
-    """Its loss: that of all classes, of the target and its strongest rival alone, and of the second stage's classifier."""
+    """Its loss: over all classes, over the target and its strongest rival alone, and the second stage's."""
     logits, _, _, auxiliary, _ = model(clips.transpose(1, 2))
     target = targets.argmax(dim=1)
     own = one_hot(target, targets.shape[1]).double()

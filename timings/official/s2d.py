@@ -1,4 +1,4 @@
-"""The official S2D (github.com/MSA-LMC/S2D) with its landmark network, as its DFEW script builds them. Needs timm 0.6."""
+"""The official S2D (github.com/MSA-LMC/S2D), as its DFEW script builds its two networks. Needs timm 0.6."""
 
 from torch import nn
 from torch.nn.functional import cross_entropy
