@@ -8,7 +8,6 @@ counted is what an operation needs while it runs.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from timings.steps import Step, Training, batch
+from timings.steps import Step, Training, alike, batch
 
 # Of a card of 24 GB, without what CUDA itself and an operation's work space take.
 CARD = 22 * 2**30
@@ -76,10 +75,9 @@ def _states(optimiser: torch.optim.Optimizer) -> int:
     """How many numbers the optimiser keeps for each parameter; what it keeps of one, it keeps of all."""
     probe = torch.nn.Parameter(torch.zeros(1000))
     probe.grad = torch.ones(1000)
-    taken = inspect.signature(type(optimiser).__init__).parameters
-    alike = type(optimiser)([probe], **{key: value for key, value in optimiser.defaults.items() if key in taken})
-    alike.step()
-    return sum(value.numel() for value in alike.state[probe].values() if isinstance(value, Tensor)) // 1000
+    probing = alike(optimiser, [probe])
+    probing.step()
+    return sum(value.numel() for value in probing.state[probe].values() if isinstance(value, Tensor)) // 1000
 
 
 def _bytes(tensor: Tensor) -> int:

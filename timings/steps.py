@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,6 +93,12 @@ class Step:
         self.optimiser.update_params(self.loss(inputs, samples))
 
 
+def alike(optimiser: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """One of the same kind, with the same settings, momentum and weight decay among them, for other parameters."""
+    taken = inspect.signature(type(optimiser).__init__).parameters
+    return type(optimiser)(parameters, **{key: value for key, value in optimiser.defaults.items() if key in taken})
+
+
 class OtherStep:
     """Trains another implementation's model, autocast as a whole, with an optimiser of the same kind as `like`'s.
 
@@ -105,7 +112,7 @@ class OtherStep:
         self.loss = loss
         self.autocast = partial(torch.autocast, device, AUTOCAST.get(precision), enabled=precision in AUTOCAST)
         self.scaler = torch.amp.GradScaler(device, enabled=precision == "fp16")
-        self.optimiser = type(like.optimiser.optimizer)(self.model.parameters(), lr=1e-6)
+        self.optimiser = alike(like.optimiser.optimizer, self.model.parameters())
         self.clipping = like.optimiser.clip_grad_kwargs
 
     def __call__(self, clips: Tensor, targets: Tensor) -> None:
