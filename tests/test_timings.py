@@ -10,7 +10,7 @@ import torch
 from benchmark.registry import registry
 from timings import methods
 from timings.memory import Memory, _kept, memory_of
-from timings.steps import Seconds, Step, Training, as_clips, batch, trainings
+from timings.steps import OtherStep, Seconds, Step, Training, as_clips, batch, trainings
 
 ADAPTER = """
 from torch.nn.functional import cross_entropy
@@ -107,6 +107,26 @@ def test_there_is_a_ratio_to_an_official_code_that_takes_its_own_steps(training,
     seconds, theirs, ratio = float(cells[0]), float(cells[3]), float(cells[4].split()[0])
     # The stand-in is one small layer.
     assert len(cells) == 5 and theirs < seconds and ratio < 1
+
+
+class Silent(torch.nn.Linear):
+    """A network whose `train` gives nothing back, as that of the official TSM."""
+
+    def train(self, mode=True):
+        super().train(mode)
+
+
+def test_an_official_codes_step_has_our_optimiser_and_clips_gradients_as_ours(step):
+    network = Silent(2, 2)
+    other = OtherStep(network, lambda model, clips, targets: 1e6 * model(clips).sum(), "fp32", "cpu", like=step)
+    assert network.training
+    settings = [each.defaults for each in (other.optimiser, step.optimiser.optimizer)]
+    assert [settings[0][name] for name in ("lr", "momentum", "weight_decay")] == [
+        settings[1][name] for name in ("lr", "momentum", "weight_decay")
+    ]
+    other(torch.ones(1, 2), torch.zeros(1, 2))
+    gradients = torch.cat([each.grad.flatten() for each in network.parameters()])
+    assert gradients.norm() == pytest.approx(20, rel=1e-3)
 
 
 def test_a_ratio_is_the_median_of_what_each_two_steps_took():
