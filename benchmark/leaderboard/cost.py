@@ -14,6 +14,7 @@ from benchmark.leaderboard.tab import NOTHING, Cell, Tab, TabTable, score_text
 from benchmark.planning.sweep_plan import PASSES
 from benchmark.records import Record
 from benchmark.records.further import Latency
+from benchmark.scoring.pareto import pareto_front
 
 ABOUT = (
     "Parameters and GFLOPs (operations for one clip, in 10^9, a multiplication and an addition being two) are counted "
@@ -44,16 +45,6 @@ def training_pflops(record: Record) -> float | None:
     return PASSES * record.method.gflops * seen * (copies if isinstance(copies, int) else 1) / 1e6
 
 
-def pareto(costs: Sequence[float | None], scores: Sequence[float | None]) -> set[int]:
-    """The positions that no other one dominates: cheaper or as cheap, and better or as good, one of them strictly."""
-    known = [(k, c, s) for k, (c, s) in enumerate(zip(costs, scores, strict=True)) if c is not None and s is not None]
-    return {
-        k
-        for k, cost, score in known
-        if not any(c <= cost and s >= score and (c < cost or s > score) for _, c, s in known)
-    }
-
-
 def budgets(costs: Sequence[float | None], scores: Sequence[float | None]) -> list[tuple[float, int]]:
     """The powers of ten from which on another position has the best score within the budget.
 
@@ -81,7 +72,7 @@ def cost_tables(section: Section, titles: Mapping[str, str]) -> list[TabTable]:
         "parameters": [float(entry.record.method.parameters) for entry in entries],
         "training": training,
     }
-    fronts = {kind: pareto(costs, scores) for kind, costs in kinds.items()}
+    fronts = {kind: pareto_front(costs, scores) for kind, costs in kinds.items()}
     rows = [
         (
             entry,
@@ -131,7 +122,7 @@ def _latency_tables(entries: Sequence[Entry], ranking: str, title: str) -> list[
 
 
 def _latency_table(where: str, measured: Sequence[tuple[Entry, Latency]], ranking: str, title: str) -> TabTable:
-    front = pareto([one.milliseconds for _, one in measured], [_score(entry, ranking) for entry, _ in measured])
+    front = pareto_front([one.milliseconds for _, one in measured], [_score(entry, ranking) for entry, _ in measured])
     rows = [
         (
             entry,

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from benchmark.plots.style import COLOURS, SMALL, finish, label_inches, new_figure, plain, styled
+from benchmark.scoring.pareto import pareto_front
 
 # Rows' names are longer than those of classes.
 LONGEST_ROW = 64
@@ -135,16 +136,6 @@ def _apart(ticks: Sequence[float]) -> list[float]:
         if not kept or np.log(tick / kept[-1]) > room:
             kept.append(tick)
     return kept
-
-
-def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
-    """The positions of the rows that no other one equals at a lower or the same cost, or betters at the same."""
-    found, best = [], -np.inf
-    for index in sorted(range(len(costs)), key=lambda index: (costs[index], -values[index])):
-        if values[index] > best:
-            found.append(index)
-            best = values[index]
-    return found
 
 
 def letters(count: int) -> list[str]:

@@ -11,14 +11,15 @@ from finished_run import RunMaker, ranks_by_score
 from further_results import ask_unlabelled, spoil, time
 
 from benchmark.leaderboard import Entry
-from benchmark.leaderboard.cost import COST, budgets, pareto, training_pflops
+from benchmark.leaderboard.cost import COST, budgets, training_pflops
 from benchmark.leaderboard.doubtful import DOUBTFUL
 from benchmark.leaderboard.entry_files import place_of
-from benchmark.leaderboard.html import render_tab_page
+from benchmark.leaderboard.html import render_tab_page, write_site
 from benchmark.leaderboard.spoiled import SPOILED
 from benchmark.leaderboard.tabs import TABS, render_tab, sections_of
 from benchmark.records import MethodUse
-from benchmark.records.further import read_further
+from benchmark.records.further import Confidence, FurtherResults, MeanScore, read_further
+from benchmark.scoring.pareto import pareto_front
 
 TITLES = {"uar": "UAR", "war": "WAR", "macro_f1": "macro-F1", "kl": "KL"}
 
@@ -72,11 +73,11 @@ def test_no_row_on_the_front_is_dominated_and_every_other_row_is():
         for a, b in product(range(40), repeat=2)
         if costs[b] <= costs[a] and scores[b] >= scores[a] and (costs[b], scores[b]) != (costs[a], scores[a])
     }
-    assert pareto(costs, scores) == set(range(40)) - dominated
+    assert pareto_front(costs, scores) == set(range(40)) - dominated
 
 
 def test_rows_without_a_cost_or_a_score_are_on_no_front():
-    assert pareto([1.0, None, 0.5], [0.5, 0.9, None]) == {0}
+    assert pareto_front([1.0, None, 0.5], [0.5, 0.9, None]) == {0}
 
 
 def test_within_each_budget_stands_the_best_that_it_pays_for():
@@ -151,3 +152,23 @@ def test_nobodys_name_becomes_markup_on_a_tab(tmp_path_factory):
         line for line in render_tab(COST, [entry], TITLES, ranks_by_score([entry])).split("\n") if "alert" in line
     )
     assert not re.search(r"<script|(?<!\\)\| \[x\]\(", line)
+
+
+# A record's own page.
+
+
+def test_a_records_page_shows_its_confidence_and_what_its_units_differ_by(tmp_path_factory, tmp_path):
+    run = RunMaker(tmp_path_factory.mktemp)(seeds=(0, 1, 2), folds=(1, 2))
+    score = MeanScore(mean=0.1234, low=0.1111, high=0.1357)
+    confidence = Confidence(metrics={"augrc": score, "risk_at_80": score}, curve=(0.25,) * 20)
+    entry = Entry(place_of(run.record), run.record, further=FurtherResults(confidence=confidence))
+    *_, page = write_site([entry], TITLES, tmp_path, ranks_by_score([entry]))
+    text = page.read_text(encoding="utf-8")
+    assert "<strong>12.34</strong>" in text and "[11.11, 13.57]" in text
+    assert "Wrong among them" in text
+    by_fold = [
+        [unit.scores.test.metrics["war"].value for unit in run.record.units if unit.fold == fold] for fold in (1, 2)
+    ]
+    seeds = 100 * np.sqrt(np.mean([np.var(values, ddof=1) for values in by_fold]))
+    row = re.search(r"What the units differ by.*?>WAR</th>(.*?)</tr>", text, re.S)
+    assert row and f'<td class="number">{seeds:.2f}</td>' in row.group(1)

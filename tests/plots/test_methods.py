@@ -10,7 +10,8 @@ from matplotlib.container import ErrorbarContainer
 from test_plots import words
 
 from benchmark.plots import ScoredRow, cost_figure, methods_figure
-from benchmark.plots.methods import letters, pareto_front
+from benchmark.plots.methods import letters
+from benchmark.scoring.pareto import pareto_front
 
 ROWS = [
     ScoredRow("Alpha", {"UAR": (0.7, 0.8, 0.85), "WAR": (0.8, 0.9, 0.95)}, 10.0),
