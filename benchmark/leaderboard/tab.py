@@ -16,10 +16,11 @@ NOTHING = "-"
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell as plain text; shade: a share in 0..1 that its background stands for."""
+    """A cell as plain text; shade: a share in 0..1 that its background stands for. few: it says little."""
 
     text: str
     shade: float | None = None
+    few: bool = False
 
 
 @dataclass(frozen=True)

@@ -120,11 +120,12 @@ def test_spoiled_clips_show_the_scores_of_the_result(entries):
 
 def test_clips_without_a_label_show_scores_and_agreement(entries):
     result = entries[1].further.unlabelled
-    scores = column(table(entries, DOUBTFUL, "Against the votes"), "KL (lower is better)")
+    scores = column(table(entries, DOUBTFUL, "Against the votes"), "KL ↓")
     assert scores["Cheap"].startswith(f"{result.metrics['kl'].mean:.4f} [")
     agreement = table(entries, DOUBTFUL, "Right by agreement")
     for one in result.agreement:
-        assert column(agreement, f"{100 * one.agreement:.0f} % agree") == {"Cheap": f"{100 * one.right:.2f}"}
+        few = "" if one.predictions >= 30 else f" (n = {one.predictions})"
+        assert column(agreement, f"{100 * one.agreement:.0f} % agree") == {"Cheap": f"{100 * one.right:.2f}{few}"}
 
 
 @pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.name)
