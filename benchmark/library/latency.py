@@ -8,7 +8,7 @@ from typing import Literal
 from benchmark.errors import UsageError
 from benchmark.records import read_record, record_path
 from benchmark.records.further import Latency
-from benchmark.running.further import keep_result
+from benchmark.running.further import keep_result, place_of_results
 from benchmark.running.latency import measure_latency
 from benchmark.running.machine import Resources
 from benchmark.units.precision import Precision
@@ -25,8 +25,8 @@ def latency(
 ) -> Latency:
     """Measure the prediction of one clip, and of a batch, on a device; neither data nor checkpoints are needed.
 
-    run: a record, or the folder that holds it; the result is kept beside it, one for each device and way of computing,
-    and changes nothing of the record. precision, threads: as for `benchmark.run`.
+    run: a record, or the folder that holds it; the result is kept as that of `benchmark.robustness`, one for each
+    device and way of computing, and changes nothing of the record. precision, threads: as for `benchmark.run`.
 
     Raises UsageError for a run without a finished unit or of several looks at a clip, EnvironmentProblem for a device
     that is not there, IntegrityError where the installed method builds another model.
@@ -37,5 +37,5 @@ def latency(
         raise UsageError(f"{path}: has no finished unit, so there is no model to measure")
     with (watcher or Watcher()).counting("measuring") as report:
         found = measure_latency(record, Resources(device, precision=precision, threads=threads), report)
-    keep_result(path.parent / found.file, found)
+    keep_result(place_of_results(path.parent, record) / found.file, found)
     return found

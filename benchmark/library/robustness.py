@@ -15,7 +15,7 @@ from benchmark.planning.data import load_data
 from benchmark.records.further import ROBUSTNESS, Robustness
 from benchmark.records.further_scores import confusions_of, spoiled_scores
 from benchmark.running.again import checkpoints_among, predict_again
-from benchmark.running.further import further, keep_result
+from benchmark.running.further import further, keep_result, place_of_results
 from benchmark.scoring.predicted_classes import PredictedClasses
 from benchmark.video.cache import cache_folder
 from benchmark.video.corruptions import CORRUPTIONS, LITE, SEVERITIES
@@ -35,7 +35,7 @@ def robustness(
 
     run: a record, or the folder that holds it; its checkpoints lie there, or among `weights` (files or folders), and
     are told by their SHA-256. What was predicted is kept below each unit's `further/`, so that an interrupted call goes
-    on, and the result beside the record. lite: the middle severity alone.
+    on, and the result beside the record (of a published one in `further/` here). lite: the middle severity alone.
 
     Raises UsageError for a protocol without labelled clips of its own, EnvironmentProblem where the data are missing,
     IntegrityError for checkpoints or data that are not the record's.
@@ -43,6 +43,7 @@ def robustness(
     watcher = watcher or Watcher()
     found = read_finished(Path(run), "test")
     folder, protocol = found.path.parent, found.protocol
+    place = place_of_results(folder, found.record)
     root = root_for([found.record], Path(data_root) if data_root else None)
     labels = labels_of(found, root)
     data = load_data(protocol, root, votes=False)
@@ -59,7 +60,7 @@ def robustness(
         made = []
         with (
             watcher.counting(f"seed {unit.seed}, fold {unit.fold}: spoiled clips") as report,
-            further(folder, unit, protocol.classes) as kept,
+            further(place, unit, protocol.classes) as kept,
         ):
             for done, (way, corruption) in enumerate(zip(ways, wanted, strict=True)):
                 report(done, len(wanted))
@@ -77,5 +78,5 @@ def robustness(
     result = Robustness(
         severities=severities, units=units, metrics=spoiled_scores(protocol, len(severities), clean, spoiled)
     )
-    keep_result(folder / ROBUSTNESS, result)
+    keep_result(place / ROBUSTNESS, result)
     return result

@@ -20,7 +20,7 @@ from benchmark.records.further import UNLABELLED, Unlabelled
 from benchmark.records.further_scores import agreements, judged_by, vote_scores
 from benchmark.registry import registry
 from benchmark.running.again import checkpoints_among, predict_again
-from benchmark.running.further import further, keep_result
+from benchmark.running.further import further, keep_result, place_of_results
 from benchmark.video.cache import cache_folder
 from benchmark.watcher import Watcher
 
@@ -47,6 +47,7 @@ def unlabelled(
     watcher = watcher or Watcher()
     found = read_finished(Path(run), "test")
     protocol, folder = found.protocol, found.path.parent
+    place = place_of_results(folder, found.record)
     layout = registry().find("datasets", protocol.dataset)
     if protocol.test_on is not None or not layout.read_unlabelled:
         raise UsageError(f"{protocol.name}: nothing is known of clips without a label in the dataset that it tests on")
@@ -66,7 +67,7 @@ def unlabelled(
             predict_again, found.record, unit, data, clips, checkpoint, device, cache=cache_folder() / "frames"
         )
         watcher.note(f"seed {unit.seed}, fold {unit.fold}: {len(clips)} clips without a label")
-        with further(folder, unit, protocol.classes) as kept:
+        with further(place, unit, protocol.classes) as kept:
             made = kept.predictions(NAME, again)
             units.append(kept.asked(NAME))
         targets.append(np.array([votes[clip_id] for clip_id in made.ids]))
@@ -82,5 +83,5 @@ def unlabelled(
         metrics=vote_scores(metrics, targets, probabilities),
         agreement=agreements(judged, predicted),
     )
-    keep_result(folder / UNLABELLED, result)
+    keep_result(place / UNLABELLED, result)
     return result

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmark.errors import IntegrityError
 from benchmark.files import hash_file, read_text, write_json, write_text
 from benchmark.locks import exclusive
-from benchmark.records import FileReference, UnitRecord
+from benchmark.records import FileReference, Record, UnitRecord
 from benchmark.records.further import AskedUnit
 from benchmark.scoring.predicted_classes import PredictedClasses, write_predicted_classes
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
+from benchmark.units.state import STATE as UNIT_STATE
 from benchmark.validation import problem_of
 
 FOLDER, STATE = "further", "further.json"
@@ -68,11 +69,20 @@ class Further:
 def further(run: Path, unit: UnitRecord, classes: Sequence[str]) -> Iterator[Further]:
     """Hold a unit's further predictions, which lie in `further/` beside its own, against other processes.
 
-    run: the folder of the record. Those of another checkpoint than the record names are made anew.
+    run: see `place_of_results`. Those of another checkpoint than the record names are made anew.
     """
     place = (run / unit.predictions.test.path).parent / FOLDER
     with exclusive(place):
         yield Further(run, unit, place, classes)
+
+
+def place_of_results(folder: Path, record: Record) -> Path:
+    """Where further results are kept: in the run's folder, beside its record.
+
+    A record that was published lies in a folder that may not change; its are kept in `further/`, where one is.
+    """
+    unit = (folder / record.units[0].predictions.test.path).parent
+    return folder if (unit / UNIT_STATE).is_file() else Path(FOLDER) / folder.name
 
 
 def keep_result(path: Path, result: BaseModel) -> None:

@@ -101,6 +101,19 @@ def test_a_latency_is_kept_beside_the_record_and_needs_no_checkpoint(run, capsys
     assert json.loads(capsys.readouterr().out)["device"] == found.device
 
 
+def test_the_folder_of_a_published_record_stays_as_it_is(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = read_finished(run, "test")
+    board = tmp_path / "board"
+    for path in ("record.json", *(unit.predictions[split].path for unit in found.units for split in ("val", "test"))):
+        (board / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run / path, board / path)
+    before = sorted(board.rglob("*"))
+    benchmark.latency(board, device="cpu")
+    assert sorted(board.rglob("*")) == before
+    assert read_further(tmp_path / "further/board").latencies
+
+
 def test_a_latency_of_another_model_than_the_records_is_refused(run, tmp_path):
     record = read_record(run / "record.json")
     other = record.model_copy(update={"method": record.method.model_copy(update={"parameters": 1})})
