@@ -202,13 +202,14 @@ def _train(
     resources: Resources,
     watcher: Watcher,
 ) -> None:
-    """Only now is torch imported."""
+    """Only now is torch imported, and MMEngine not before the device was chosen: see `choose_device`."""
     from benchmark.training.devices import compute_by, has_bf16, use_device
-    from benchmark.training.pretraining import PretrainingJob
-    from benchmark.training.pretraining import pretrain as train
 
     state = read_state(folder, unit)
     state.device = use_device(resources.device)
+    from benchmark.training.pretraining import PretrainingJob
+    from benchmark.training.pretraining import pretrain as train
+
     computing = resources.computing_on(has_bf16())
     compute_by(computing)
     if state.epoch:

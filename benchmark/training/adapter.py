@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import mmengine.device.utils
 import mmengine.registry.registry
 import torch
 from mmengine.logging import MMLogger
@@ -23,7 +24,12 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from benchmark.errors import IntegrityError
+from benchmark.training.devices import note_asking
 from benchmark.training.weights import read_checkpoint
+
+# MMEngine asks when it is imported what computes, and would also take what nothing here is made for, such as `mps`.
+note_asking()
+mmengine.device.utils.DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 CPU_DDP_WRAPPER = {"type": "MMDistributedDataParallel", "device_ids": None}
 

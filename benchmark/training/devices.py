@@ -5,45 +5,41 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import re
 import shutil
 from pathlib import Path
 
 import torch
 
-from benchmark.errors import EnvironmentProblem, UsageError
-from benchmark.resources import VISIBLE, given_devices, show_devices
+from benchmark.errors import EnvironmentProblem
+from benchmark.resources import VISIBLE, choose_device, given_devices
 from benchmark.units.computing import Computing
+
+# What CUDA was allowed to see when it was first asked what there is.
+_asked: list[str | None] = []
+
+
+def note_asking() -> None:
+    """Note that CUDA has been asked what there is: to this process it says the same until it ends."""
+    if not _asked:
+        _asked.append(os.environ.get(VISIBLE))
 
 
 def use_device(name: str) -> str:
     """Make `auto`, `cpu`, `cuda` or `cuda:N` the device of this process, and say which it is.
 
-    N counts the devices that the scheduler gave. Must be called before the first use of an accelerator. Raises
-    UsageError for another name, EnvironmentProblem for a device that is not there.
+    N counts the devices that the scheduler gave. Raises UsageError for another name, EnvironmentProblem for a device
+    that is not there, or that CUDA does not show any more, because it was asked before.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise UsageError(f"--device {name}: give auto, cpu, cuda or cuda:N, with N from 0")
-    if name == "cpu":
-        show_devices("")
-    elif name.startswith("cuda:"):
-        show_devices(_device(int(name.removeprefix("cuda:"))))
+    choose_device(name)
+    note_asking()
+    if torch.cuda.is_available() and os.environ.get(VISIBLE) != _asked[0]:
+        raise EnvironmentProblem(
+            f"--device {name}: CUDA was asked before what there is, and shows this process the same until it ends: "
+            f"choose the device first, in a new process, or set {VISIBLE} before it starts"
+        )
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise EnvironmentProblem(f"--device {name}: torch {torch.__version__} sees no such device; try --device cpu")
     return device_found()
-
-
-def _device(number: int) -> str:
-    """The `number`-th device that the scheduler gave, as CUDA names it."""
-    given = given_devices()
-    if given is None:
-        return str(number)
-    if number >= len(given):
-        raise EnvironmentProblem(
-            f"--device cuda:{number}: this process was given {len(given)} accelerators, counted from cuda:0 "
-            f"({VISIBLE}={','.join(given)}); choose one of them, or ask the scheduler for more"
-        )
-    return given[number]
 
 
 def visible_devices() -> list[str]:
