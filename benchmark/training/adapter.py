@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
-import types
 import warnings
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,6 +23,7 @@ from mmengine.runner import Runner
 
 from benchmark.errors import IntegrityError
 from benchmark.training.devices import note_asking
+from benchmark.training.stand_ins import scipy_later, stand_in
 from benchmark.training.weights import read_checkpoint
 
 # MMEngine asks when it is imported what computes, and would also take what nothing here is made for, such as `mps`.
@@ -55,14 +54,11 @@ def import_mmaction() -> None:
     stand-in under that name lets everything else load. mmcv-lite warns about operators nobody here uses.
     """
     package = "mmaction.models.localizers.drn"
-    if package not in sys.modules:
-        stand_in, module = types.ModuleType(package), types.ModuleType(f"{package}.drn")
-        stand_in.__path__ = []
-        module.DRN = type("DRN", (), {})  # type: ignore[attr-defined]
-        sys.modules[package], sys.modules[f"{package}.drn"] = stand_in, module
+    stand_in(package, __path__=[])
+    stand_in(f"{package}.drn", DRN=type("DRN", (), {}))
     # MMEngine imports and calls whatever a `type` names by its path; a name must be a registered one.
     mmengine.registry.registry.get_object_from_string = lambda name: None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), scipy_later():
         warnings.simplefilter("ignore")
         import mmaction.datasets.transforms
         import mmaction.engine
