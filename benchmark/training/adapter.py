@@ -44,6 +44,8 @@ def data_parallel() -> dict[str, Any]:
     # Every process sees its own device alone, whose number is 0; without one, no number at all.
     devices = [0] if torch.cuda.is_available() else None
     wrapper = {**CPU_DDP_WRAPPER, "device_ids": devices, "broadcast_buffers": False, "find_unused_parameters": True}
+    # Otherwise it keeps every gradient twice, which a micro-batch that was found to fit does not know.
+    wrapper["gradient_as_bucket_view"] = True
     return {"launcher": "pytorch", "cfg": {"model_wrapper_cfg": wrapper}}
 
 

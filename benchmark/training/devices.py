@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from benchmark.errors import EnvironmentProblem
 from benchmark.resources import VISIBLE, choose_device, given_devices
 from benchmark.units.computing import Computing
 
+_CXX = ("c++", "g++", "clang++")
 # What CUDA was allowed to see when it was first asked what there is.
 _asked: list[str | None] = []
 
@@ -62,12 +64,27 @@ def compute_by(computing: Computing) -> None:
     torch.backends.cuda.matmul.allow_tf32 = computing.precision == "tf32"
     torch.backends.cudnn.allow_tf32 = computing.precision == "tf32"
     torch.backends.cudnn.benchmark = not computing.deterministic
-    if computing.deterministic:
-        # cuBLAS adds in the same order only with workspaces of its own; read when it is first used.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # cuBLAS adds in the same order only with workspaces of its own. It reads this when it is first used, which may be
+    # before somebody asks for it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Only to change it: torch imports its whole compiler for this.
     if torch.are_deterministic_algorithms_enabled() != computing.deterministic:
         torch.use_deterministic_algorithms(computing.deterministic)
+
+
+@contextlib.contextmanager
+def gaps_told() -> Iterator[None]:
+    """Say what can be done where torch has no deterministic algorithm for what a model computes."""
+    try:
+        yield
+    except RuntimeError as error:
+        operation, found, _ = str(error).partition(" does not have a deterministic implementation")
+        if not found:
+            raise
+        raise EnvironmentProblem(
+            f"--deterministic: torch {torch.__version__} has no deterministic {operation} on {device_found()}: leave "
+            "the option out, and results may differ in their last digits from run to run, or take --device cpu"
+        ) from error
 
 
 def _check(computing: Computing) -> None:
@@ -76,9 +93,12 @@ def _check(computing: Computing) -> None:
         raise EnvironmentProblem(f"--precision tf32: {device_found()} has no TensorFloat-32; use fp32 or bf16")
     if precision == "bf16" and accelerated and not has_bf16():
         raise EnvironmentProblem(f"--precision bf16: {device_found()} has no bfloat16; use fp16 or fp32")
-    compilers = (os.environ.get("CXX", ""), "c++", "g++", "clang++")
-    if computing.compile and not any(name and shutil.which(name) for name in compilers):
-        raise EnvironmentProblem("--compile: needs a C++ compiler, and there is none on PATH; install g++, or leave it")
+    # On an accelerator it is Triton that compiles, which has a part in C compiled.
+    language, variable, compilers = ("C", "CC", ("cc", "gcc", "clang")) if accelerated else ("C++", "CXX", _CXX)
+    if computing.compile and not any(map(shutil.which, (os.environ.get(variable) or compilers[0], *compilers))):
+        raise EnvironmentProblem(
+            f"--compile: needs a {language} compiler, and there is none on PATH; install {compilers[1]}, or leave it"
+        )
 
 
 def device_found() -> str:

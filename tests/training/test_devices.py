@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 
@@ -18,7 +19,8 @@ from benchmark.running.run import _start_worker
 from benchmark.running.team import torchrun_led
 from benchmark.running.torchrun import TORCHRUN
 from benchmark.training import devices, distributed
-from benchmark.training.devices import compute_by, use_device, visible_devices
+from benchmark.training.devices import compute_by, gaps_told, use_device, visible_devices
+from benchmark.training.randomness import own_stream
 from benchmark.units.computing import Computing
 
 MIXED = "4,GPU-3faf8393,MIG-1b2c"
@@ -233,8 +235,28 @@ def test_deterministic_algorithms_are_chosen_and_left_again(restored, monkeypatc
     assert not torch.are_deterministic_algorithms_enabled() and torch.backends.cudnn.benchmark
 
 
-def test_compiling_needs_a_compiler(restored, monkeypatch, tmp_path):
+def test_what_is_not_deterministic_anywhere_says_which_option_to_leave_out(restored):
+    compute_by(Computing(deterministic=True))
+    with (
+        pytest.raises(EnvironmentProblem, match="--deterministic: .* no deterministic put_ on cpu: leave"),
+        gaps_told(),
+    ):
+        torch.zeros(2).put_(torch.tensor([0, 0]), torch.ones(2))
+
+
+def test_a_step_draws_from_the_stream_of_its_own_accelerator(accelerators, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: asked.append(devices) or contextlib.nullcontext())
+    with own_stream(3):
+        pass
+    assert asked == [[1]]
+
+
+@pytest.mark.parametrize(("variable", "name"), [("CXX", "C++"), ("CC", "C")])
+def test_compiling_needs_a_compiler_of_the_devices_language(request, monkeypatch, tmp_path, variable, name):
+    request.getfixturevalue("accelerators" if name == "C" else "restored")
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(EnvironmentProblem, match="--compile: needs a C"):
+    monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(EnvironmentProblem, match=f"--compile: needs a {re.escape(name)} compiler"):
         compute_by(Computing(compile=True))
