@@ -89,6 +89,9 @@ def run_group(
     from benchmark.training.devices import device_found
 
     machine, jobs = _machine(group, runs, resources)
+    if resources.jobs is None:
+        # A single unit needs no process of its own, which would import torch once more.
+        jobs = min(jobs, len(ready))
     _tell_recipes(ready, watcher)
     watcher.note(f"computing in {machine.computing} on {device_found()}")
     for plan in _cache_plans(ready, group.data, machine.cache):
