@@ -1,6 +1,6 @@
 """What does the harness add to a bare training loop? Both train the same model by the same data, in turn.
 
-    python timings/overhead.py [--method M] [--preset small] [--epochs 8] [--limit 64] [--device D] [--set KEY=VALUE ...]
+    python timings/overhead.py [--method M] [--preset P] [--epochs 8] [--limit 64] [--device D] [--set KEY=VALUE ...]
 
 After every epoch of a unit that the harness trains, the same number of steps is taken by a loop of a few lines: the
 unit's own loader, a copy of its model, an optimiser built from the same config. Compared are the processor's seconds,
