@@ -2,6 +2,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Replace to use another build, for example: make venv TORCH="torch==2.8.0 --index-url <where your build lives>"
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps
+BUILDING := $(shell grep -E "^(editables|hatchling|pathspec|trove-classifiers)==" requirements-dev.txt)
 # Two files of tests at a time, each on a core of its own, in the order of their names: the long ones are not the last.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -9,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-lo
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: venv ## set up everything and run the main job on synthetic data
+demo: .venv/.runs ## set up what it needs and run the main job on synthetic data
 	$(BIN)/benchmark run --protocol dfew-5fold --demo
 
 test: check ## set up everything, check style and types, run the tests
@@ -43,10 +45,14 @@ ambiguity: venv ## the experiment on blended emotions: half an hour on two cores
 	$(BIN)/python -m experiments.ambiguity.run
 
 venv: .venv/.ready ## set up .venv with exact versions
-.venv/.ready: requirements.txt requirements-dev.txt requirements-docs.txt pyproject.toml
+.venv/.ready: .venv/.runs requirements-dev.txt requirements-docs.txt
+	$(PIP) -r requirements-dev.txt -r requirements-docs.txt
+	touch $@
+
+# Half of the packages: what runs, without what tests it and builds the pages.
+.venv/.runs: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH)
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
-		-r requirements.txt -r requirements-dev.txt -r requirements-docs.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) $(TORCH)
+	$(PIP) -r requirements.txt $(BUILDING)
+	$(PIP) --no-build-isolation -e .
 	touch $@

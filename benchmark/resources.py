@@ -9,8 +9,11 @@ import contextlib
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from benchmark.errors import EnvironmentProblem, UsageError
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 # What schedulers promise a job: cores, and MiB of memory.
@@ -61,6 +64,33 @@ def show_devices(names: str) -> None:
     """Let CUDA see these of the given accelerators, and no others; only before the first use of one."""
     os.environ.setdefault(GIVEN, os.environ.get(VISIBLE, _UNSAID))
     os.environ[VISIBLE] = names
+
+
+def choose_device(name: str) -> None:
+    """Let CUDA see what `auto`, `cpu`, `cuda` or `cuda:N` stands for; N counts the devices that the scheduler gave.
+
+    To be called before anything asks CUDA what there is, as MMEngine does when it is imported: it answers the same ever
+    after. Raises UsageError for another name, EnvironmentProblem for a device that was not given.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise UsageError(f"--device {name}: give auto, cpu, cuda or cuda:N, with N from 0")
+    if name == "cpu":
+        show_devices("")
+    elif name.startswith("cuda:"):
+        show_devices(_device(int(name.removeprefix("cuda:"))))
+
+
+def _device(number: int) -> str:
+    """The `number`-th device that the scheduler gave, as CUDA names it."""
+    given = given_devices()
+    if given is None:
+        return str(number)
+    if number >= len(given):
+        raise EnvironmentProblem(
+            f"--device cuda:{number}: this process was given {len(given)} accelerators, counted from cuda:0 "
+            f"({VISIBLE}={','.join(given)}); choose one of them, or ask the scheduler for more"
+        )
+    return given[number]
 
 
 def shared_out(processes: int, devices: Sequence[str]) -> list[str | None]:

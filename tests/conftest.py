@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.locks import exclusive
+
+# Tests compute on the processor, also beside an accelerator; said before anything asks CUDA what there is.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 SYNTHETIC_CLIPS = 60
 
 
@@ -23,11 +28,14 @@ def private_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def synthetic_root(tmp_path_factory) -> Path:
-    """A synthetic DFEW of 60 clips; not to be changed by a test (copy it instead)."""
+    """A synthetic DFEW of 60 clips, for all processes that test; not to be changed by a test (copy it instead)."""
     from benchmark.datasets.synthetic.dfew import synthesize
 
-    out = tmp_path_factory.mktemp("data") / "DFEW"
-    synthesize(out, SYNTHETIC_CLIPS, 0, lambda done, total: None)
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "data"
+    with exclusive(place, patience=600):
+        if not (out := place / "DFEW").is_dir():
+            synthesize(out, SYNTHETIC_CLIPS, 0, lambda done, total: None)
     return out
 
 

@@ -134,6 +134,15 @@ def test_a_ratio_is_the_median_of_what_each_two_steps_took():
     assert methods.ratio(ours, theirs) == "2.00 (1.00 .. 3.00)"
 
 
+def test_a_step_on_an_accelerator_has_the_optimiser_that_the_harness_has_there(training):
+    step = Step(training, "fp32", "cpu")
+    assert not step.optimiser.optimizer.defaults.get("fused")
+    step.move_to("meta")
+    assert step.optimiser.optimizer.defaults["fused"]
+    learned = [each for group in step.optimiser.optimizer.param_groups for each in group["params"]]
+    assert {each.device.type for each in learned} == {"meta"}
+
+
 def test_there_is_no_ratio_without_an_official_code(training, step, tmp_path, monkeypatch):
     cells = measure(training, step, None, monkeypatch, tmp_path)
     assert len(cells) == 3 and re.fullmatch(r"\d+%", cells[1])

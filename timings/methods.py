@@ -113,8 +113,9 @@ def machine(choices: Choices) -> str:
     """What computes."""
     import torch
 
-    from benchmark.training.devices import hardware
+    from benchmark.training.devices import hardware, use_device
 
+    use_device(choices.device)
     found = hardware()
     return f"{found.get('accelerator', found['processor'])}, {choices.threads} CPU threads, torch {torch.__version__}"
 
@@ -133,11 +134,11 @@ def names_of(wanted: Sequence[str]) -> list[str]:
 
 def rows_of(name: str, precisions: Sequence[Precision], choices: Choices, official: Official | None) -> list[list[str]]:
     """Everything about one preset, a row for each precision."""
-    import torch
+    from benchmark.training.devices import use_device
 
+    use_device(choices.device)
     from timings.steps import Step, trainings
 
-    torch.set_num_threads(choices.threads)
     [training] = [each for each in trainings([name]) if each.name == name]
     # Official codes print while they are built; stdout is the table's.
     with contextlib.redirect_stdout(sys.stderr):
@@ -147,8 +148,12 @@ def rows_of(name: str, precisions: Sequence[Precision], choices: Choices, offici
 
 def row_of(training: Any, step: Any, precision: Precision, choices: Choices, official: Official | None) -> list[str]:
     """Its cells, as far as there is something to say."""
+    from benchmark.training.devices import compute_by
+    from benchmark.units.computing import Computing
     from timings.memory import NotLinear, memory_of
 
+    # As in a unit: CUDA would else round float32 in convolutions, and try no algorithms.
+    compute_by(Computing(precision=precision, threads=choices.threads))
     batch = training.clips_per_step
     try:
         needed = memory_of(training, step)
@@ -171,7 +176,7 @@ def steps_of(
     from timings.steps import OtherStep, as_clips, batch, matmul_peak, median, seconds_of
 
     device = choices.device
-    step.model.to(device)
+    step.move_to(device)
     inputs, samples = batch(training, step.recipe, choices.clips, device)
     works = [partial(step, inputs, samples)]
     if official:

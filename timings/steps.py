@@ -72,16 +72,21 @@ class Step:
     def __init__(self, training: Training, precision: Precision, device: str) -> None:
         quiet_logger()
         init_default_scope("mmaction")
-        computing = Computing(precision=precision)
+        self.computing = Computing(precision=precision)
         self.recipe = training.recipe
         self.model = build_recipe(self.recipe, training.preset)
         self.model.init_weights()
-        self.model.to(device).train()
-        compute_in(self.model, computing)
+        self.model.train()
+        compute_in(self.model, self.computing)
         for module in self.model.modules():
             if hasattr(module, "set_epoch"):
                 module.set_epoch(training.preset.epochs // 2, training.preset.epochs)
-        settings = optimising(self.recipe.optim_wrapper, computing, accelerated=device != "cpu")
+        self.move_to(device)
+
+    def move_to(self, device: str) -> None:
+        """Go on there, with the optimiser that the harness has there."""
+        self.model.to(device)
+        settings = optimising(self.recipe.optim_wrapper, self.computing, accelerated=device != "cpu")
         self.optimiser: OptimWrapper = build_optim_wrapper(self.model, settings)
 
     def loss(self, inputs: Tensor, samples: list[ActionDataSample]) -> Tensor:

@@ -37,6 +37,7 @@ from benchmark.cli.output import note, printing_plainly
 from benchmark.cli.parser import Parser, ShowVersions, add_examples
 from benchmark.failures import DEBUG, Interrupted, explain, show_trace
 from benchmark.registry import registry
+from benchmark.resources import choose_device
 from benchmark.running.torchrun import started_by_torchrun
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -103,6 +104,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _called(options: argparse.Namespace) -> int:
+    # Before anything is imported that asks CUDA what there is; workers on a cluster choose for themselves.
+    if hasattr(options, "device") and not getattr(options, "on", None):
+        choose_device(options.device)
     return options.function(options) or 0
 
 

@@ -47,7 +47,7 @@ def add_commands(commands: Any) -> None:
 def pretrain_command(options: argparse.Namespace) -> int:
     """`benchmark pretrain`."""
     from benchmark.cli.progress import Terminal
-    from benchmark.library.pretrain import PretrainingRequest, pretrain
+    from benchmark.library.pretrain import PretrainingRequest, check_pretraining, pretrain
     from benchmark.library.track import track
     from benchmark.units.initial_weights import MODEL, parse_init
 
@@ -63,6 +63,8 @@ def pretrain_command(options: argparse.Namespace) -> int:
         limit=options.limit,
     )
     if cluster := cluster_of(options):
+        # What a worker could only write into its log.
+        check_pretraining(request, options.demo)
         return submit_workers(options, cluster, 1)
     with Terminal() as terminal:
         done = pretrain(

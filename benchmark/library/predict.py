@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import ValidationError
@@ -25,8 +25,6 @@ from benchmark.resources import cores
 from benchmark.running.machine import Resources
 from benchmark.specs import MethodSpec, ReportProgress
 from benchmark.training.devices import compute_by, has_bf16, use_device
-from benchmark.training.model import build_model
-from benchmark.training.prediction import Piece, Predictor, sliding
 from benchmark.training.weights import Origin, read_weight_file
 from benchmark.units.computing import Computing
 from benchmark.units.initial_weights import MODEL
@@ -35,6 +33,9 @@ from benchmark.video.clip import UnreadableClip
 from benchmark.video.folders import FrameFolder
 from benchmark.video.frames import open_shared
 from benchmark.watcher import Watcher
+
+if TYPE_CHECKING:
+    from benchmark.training.prediction import Piece, Predictor
 
 # Clips that go through the model together.
 BATCH = 8
@@ -191,6 +192,10 @@ def _predictor(
     watcher: Watcher,
 ) -> tuple[Predictor, tuple[str, ...], Origin | None]:
     """The method with its weights, its classes, and what the file says of itself."""
+    # Not before the device was chosen: see `choose_device`.
+    from benchmark.training.model import build_model
+    from benchmark.training.prediction import Predictor
+
     method = registry().find("methods", name)
     if MODEL not in files:
         raise UsageError(f"--weights: give the file of {method.name}'s network '{MODEL}' too")
@@ -232,6 +237,8 @@ class _Look:
             return self._see(path, clip)
 
     def _see(self, path: Path, clip: Path) -> SeenClip:
+        from benchmark.training.prediction import Piece, sliding
+
         reader = open_shared(path)
         count = reader.count
         # Of a folder of crops each file's number is that of the clip's frame, from 1.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmark.errors import UsageError
 from benchmark.fence import fenced
@@ -20,7 +21,7 @@ from benchmark.registry import registry
 from benchmark.running.machine import Resources
 from benchmark.running.team import compute_together, device_for_each
 from benchmark.running.torchrun import started_by_torchrun, team_size
-from benchmark.specs import NO_PRETRAINING, Pretraining
+from benchmark.specs import NO_PRETRAINING, Preset, Pretraining
 from benchmark.units.computing import check_computing
 from benchmark.units.description import described_pretraining
 from benchmark.units.initial_weights import hash_files, network_of
@@ -90,19 +91,9 @@ def pretrain(
     Errors are as for `benchmark.run`.
     """
     watcher, resources, init = watcher or Watcher(), resources or Resources(), request.init or {}
+    chosen, preset, overrides = check_pretraining(request, demo)
     method = registry().find("methods", request.method)
     name, pretraining = find_pretraining(method, request.stage)
-    preset = request.preset or ("small" if demo else "paper")
-    if preset not in pretraining.presets:
-        raise UsageError(f"{name} of {method.name} has no preset '{preset}'; it has: {', '.join(pretraining.presets)}")
-    overrides = parse_settings(request.settings)
-    chosen = changed_preset(pretraining.presets[preset], overrides)
-    for network in init:
-        network_of(method, network)
-    if chosen.epochs == 0:
-        raise UsageError("--set epochs=0: a pre-training has to train")
-    if chosen.balanced and pretraining.data == "videos":
-        raise UsageError("--set balanced: videos are learned from without labels, so there are no classes to balance")
     source = _source(request, pretraining, data_root, demo, watcher)
     unit = PretrainingUnit(
         method=method.name,
@@ -138,6 +129,24 @@ def pretrain(
                     watcher.ended()
         state = read_state(folder, unit)
     return Pretrained(folder / WEIGHTS, pretraining.network, preset, state)
+
+
+def check_pretraining(request: PretrainingRequest, demo: bool = False) -> tuple[Preset, str, dict[str, Any]]:
+    """The preset with its settings, its name, and these; UsageError for what no data could make right."""
+    method = registry().find("methods", request.method)
+    name, pretraining = find_pretraining(method, request.stage)
+    preset = request.preset or ("small" if demo else "paper")
+    if preset not in pretraining.presets:
+        raise UsageError(f"{name} of {method.name} has no preset '{preset}'; it has: {', '.join(pretraining.presets)}")
+    overrides = parse_settings(request.settings)
+    chosen = changed_preset(pretraining.presets[preset], overrides)
+    for network in request.init or {}:
+        network_of(method, network)
+    if chosen.epochs == 0:
+        raise UsageError("--set epochs=0: a pre-training has to train")
+    if chosen.balanced and pretraining.data == "videos":
+        raise UsageError("--set balanced: videos are learned from without labels, so there are no classes to balance")
+    return chosen, preset, overrides
 
 
 def _source(
@@ -202,13 +211,14 @@ def _train(
     resources: Resources,
     watcher: Watcher,
 ) -> None:
-    """Only now is torch imported."""
+    """Only now is torch imported, and MMEngine not before the device was chosen: see `choose_device`."""
     from benchmark.training.devices import compute_by, has_bf16, use_device
-    from benchmark.training.pretraining import PretrainingJob
-    from benchmark.training.pretraining import pretrain as train
 
     state = read_state(folder, unit)
     state.device = use_device(resources.device)
+    from benchmark.training.pretraining import PretrainingJob
+    from benchmark.training.pretraining import pretrain as train
+
     computing = resources.computing_on(has_bf16())
     compute_by(computing)
     if state.epoch:

@@ -61,6 +61,9 @@ def predict_again(
     afterwards.
     """
     from benchmark.training.devices import compute_by, use_device
+
+    # Before MMEngine is imported: see `choose_device`.
+    use_device(device)
     from benchmark.training.unit import predict
 
     protocol = protocol_of(record)
@@ -68,7 +71,6 @@ def predict_again(
     fold = Fold(stated.fold, (), (), tuple(sorted(clips, key=lambda clip: clip.id)))
     made = stated.cost.computing or Computing()
     computing = Computing(precision=made.precision, threads=made.threads)
-    use_device(device)
     compute_by(computing)
     with tempfile.TemporaryDirectory(prefix="again-") as temporary:
         place = Path(temporary)

@@ -16,6 +16,7 @@ from benchmark.records.assemble import crop_reasons
 from benchmark.records.seen import seen_reasons
 from benchmark.records.swapped_classes import swapped_classes
 from benchmark.registry import registry
+from benchmark.resources import choose_device
 from benchmark.running.machine import Machine, Resources
 from benchmark.running.plans import remember
 from benchmark.running.record import begun, make_record
@@ -39,6 +40,7 @@ def check_group(group: UnitGroup, runs: Path, resources: Resources, watcher: Wat
     """
     from benchmark.training.config import build_config, config_values
 
+    choose_device(resources.device)
     todo = unfinished(group.units, runs, resources.changed, dry)
     if todo and group.protocol.frames.unreadable == "fail":
         check_frames(group.data, group.protocol)
@@ -87,6 +89,9 @@ def run_group(
     from benchmark.training.devices import device_found
 
     machine, jobs = _machine(group, runs, resources)
+    if resources.jobs is None:
+        # A single unit needs no process of its own, which would import torch once more.
+        jobs = min(jobs, len(ready))
     _tell_recipes(ready, watcher)
     watcher.note(f"computing in {machine.computing} on {device_found()}")
     for plan in _cache_plans(ready, group.data, machine.cache):

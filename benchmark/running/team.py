@@ -42,8 +42,13 @@ def torchrun_led(shared: bool, device: str) -> Iterator[bool]:
         yield True
         return
     rank, size, local = (int(os.environ[name]) for name in TORCHRUN[:3])
-    _see(device_for_each(local + 1, device)[local])
+    _check_shared(size, device)
+    _hush_torch()
+    from benchmark.training.devices import use_device
     from benchmark.training.distributed import dismiss, follow, group
+
+    # CUDA must not be asked first which devices there are: it would show each process all of them.
+    use_device("cpu" if device == "cpu" else f"cuda:{local}")
 
     with group(rank, size, "env://"):
         if rank:
@@ -53,10 +58,14 @@ def torchrun_led(shared: bool, device: str) -> Iterator[bool]:
             dismiss()
 
 
-def _see(device: str) -> None:
-    """Prepare this process, before it imports torch: for one accelerator, and without its remarks in every process."""
-    show_devices(device)
+def _hush_torch() -> None:
+    """Before it is imported: what it remarks would be seen from every process."""
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
+def _check_shared(processes: int, device: str) -> None:
+    if device not in ("auto", "cuda", "cpu"):
+        raise UsageError(f"--gpus {processes} --device {device}: that is one device; leave out --device")
 
 
 def device_for_each(processes: int, device: str) -> list[str]:
@@ -64,12 +73,11 @@ def device_for_each(processes: int, device: str) -> list[str]:
 
     Raises UsageError for a single device, EnvironmentProblem where there are fewer accelerators.
     """
+    _check_shared(processes, device)
     if device == "cpu":
         return [""] * processes
     from benchmark.training.devices import visible_devices
 
-    if device not in ("auto", "cuda"):
-        raise UsageError(f"--gpus {processes} --device {device}: that is one device; leave out --device")
     found = visible_devices()
     if len(found) < processes:
         raise EnvironmentProblem(
@@ -121,7 +129,8 @@ def _member(
 ) -> None:
     """What each process does: the first one works, the others follow it."""
     follow_parent()
-    _see(device)
+    show_devices(device)
+    _hush_torch()
     # Data loaders fork, as everywhere on Linux; a spawned process would otherwise spawn them too, which takes seconds.
     multiprocessing.set_start_method("fork", force=True)
     from benchmark.training.distributed import dismiss, follow, group

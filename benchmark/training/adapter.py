@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
-import types
 import warnings
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import mmengine.device.utils
 import mmengine.registry.registry
 import torch
 from mmengine.logging import MMLogger
@@ -23,7 +22,13 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from benchmark.errors import IntegrityError
+from benchmark.training.devices import note_asking
+from benchmark.training.stand_ins import scipy_later, stand_in
 from benchmark.training.weights import read_checkpoint
+
+# MMEngine asks when it is imported what computes, and would also take what nothing here is made for, such as `mps`.
+note_asking()
+mmengine.device.utils.DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 CPU_DDP_WRAPPER = {"type": "MMDistributedDataParallel", "device_ids": None}
 
@@ -39,6 +44,8 @@ def data_parallel() -> dict[str, Any]:
     # Every process sees its own device alone, whose number is 0; without one, no number at all.
     devices = [0] if torch.cuda.is_available() else None
     wrapper = {**CPU_DDP_WRAPPER, "device_ids": devices, "broadcast_buffers": False, "find_unused_parameters": True}
+    # Otherwise it keeps every gradient twice, which a micro-batch that was found to fit does not know.
+    wrapper["gradient_as_bucket_view"] = True
     return {"launcher": "pytorch", "cfg": {"model_wrapper_cfg": wrapper}}
 
 
@@ -49,14 +56,11 @@ def import_mmaction() -> None:
     stand-in under that name lets everything else load. mmcv-lite warns about operators nobody here uses.
     """
     package = "mmaction.models.localizers.drn"
-    if package not in sys.modules:
-        stand_in, module = types.ModuleType(package), types.ModuleType(f"{package}.drn")
-        stand_in.__path__ = []
-        module.DRN = type("DRN", (), {})  # type: ignore[attr-defined]
-        sys.modules[package], sys.modules[f"{package}.drn"] = stand_in, module
+    stand_in(package, __path__=[])
+    stand_in(f"{package}.drn", DRN=type("DRN", (), {}))
     # MMEngine imports and calls whatever a `type` names by its path; a name must be a registered one.
     mmengine.registry.registry.get_object_from_string = lambda name: None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), scipy_later():
         warnings.simplefilter("ignore")
         import mmaction.datasets.transforms
         import mmaction.engine

@@ -98,6 +98,11 @@ def apply_changes(clip: Tensor, changes: Sequence[tuple[Any, ...]]) -> Tensor:
     return frames if clip.ndim == 4 else frames.transpose(0, 1)[None]
 
 
+def _there(values: np.ndarray, frames: Tensor) -> Tensor:
+    """Values where the frames are; from memory that is not pinned they are read before this returns."""
+    return torch.from_numpy(values).to(frames.device, non_blocking=True)
+
+
 def _look_up(frames: Tensor, table: Tensor) -> Tensor:
     """Levels by a table (256,), or by one for each frame and channel (T, 1 or 3, 256)."""
     tables = table.expand(len(frames), 3, 256)
@@ -115,7 +120,7 @@ def _levels(frames: Tensor) -> Tensor:
 
 def _by_table(make: Callable[..., np.ndarray]) -> Callable[..., Tensor]:
     def change(frames: Tensor, *arguments: Any) -> Tensor:
-        return _look_up(frames, torch.from_numpy(make(*arguments)).to(frames.device))
+        return _look_up(frames, _there(make(*arguments), frames))
 
     return change
 
@@ -171,7 +176,9 @@ def equalize(frames: Tensor) -> Tensor:
     """As `transforms.equalize`."""
     channels = 3 * len(frames)
     offsets = 256 * torch.arange(channels, device=frames.device).view(-1, 3, 1)
-    counts = torch.bincount((frames.flatten(2) + offsets).flatten(), minlength=256 * channels).view(-1, 3, 256)
+    places = (frames.flatten(2) + offsets).flatten()
+    # Not bincount, which asks the device how many there are; of one dimension this has a deterministic algorithm.
+    counts = places.new_zeros(256 * channels).scatter_add_(0, places, torch.ones_like(places)).view(-1, 3, 256)
     below = counts.cumsum(2) - counts
     # That of the brightest level that there is.
     brightest = 255 - (counts.flip(2) > 0).int().argmax(2, keepdim=True)
@@ -189,12 +196,10 @@ def warp(frames: Tensor, matrix: Sequence[Sequence[float]], fill: tuple[int, int
     x = np.rint(1024 * xx * columns)[None] + np.rint(1024 * (xy * rows + x0))[:, None]
     y = np.rint(1024 * yx * columns)[None] + np.rint(1024 * (yy * rows + y0))[:, None]
     x, y = (x.astype(np.int64) + 16) >> 5, (y.astype(np.int64) + 16) >> 5
-    weights = torch.from_numpy(_cubic_weights()).to(frames.device)[
-        torch.from_numpy((y & 31) * 32 + (x & 31)).to(frames.device)
-    ]
-    left, top = torch.from_numpy(x >> 5).to(frames.device), torch.from_numpy(y >> 5).to(frames.device)
+    weights = _there(_cubic_weights(), frames)[_there((y & 31) * 32 + (x & 31), frames)]
+    left, top = _there(x >> 5, frames), _there(y >> 5, frames)
     # With one row and column of the colour around, where everything further away is looked up as well.
-    bordered = torch.tensor(fill, dtype=torch.int32, device=frames.device).view(1, 3, 1, 1)
+    bordered = _there(np.array(fill, np.int32), frames).view(1, 3, 1, 1)
     bordered = bordered.repeat(len(frames), 1, height + 2, width + 2)
     bordered[:, :, 1:-1, 1:-1] = frames.int()
     levels = bordered.flatten(2)
@@ -232,15 +237,15 @@ def _cubic_weights() -> np.ndarray:
 
 def crop(frames: Tensor, left: int, top: int, right: int, bottom: int, height: int, width: int) -> Tensor:
     """Cut a box out and enlarge it to `height` x `width`, as `cv2.resize` does it in 2,048ths of a level."""
-    x0, x1, a0, a1 = (each.to(frames.device) for each in _between(right - left, width, clamped=True))
-    y0, y1, b0, b1 = (each.to(frames.device)[:, None] for each in _between(bottom - top, height, clamped=False))
+    x0, x1, a0, a1 = (_there(each, frames) for each in _between(right - left, width, clamped=True))
+    y0, y1, b0, b1 = (_there(each, frames)[:, None] for each in _between(bottom - top, height, clamped=False))
     levels = frames[:, :, top:bottom, left:right].int()
     lines = (levels[..., x0] * a0 + levels[..., x1] * a1) >> 4
     upper, lower = lines[:, :, y0.flatten()], lines[:, :, y1.flatten()]
     return ((((b0 * upper) >> 16) + ((b1 * lower) >> 16) + 2) >> 2).to(torch.uint8)
 
 
-def _between(before: int, after: int, clamped: bool) -> tuple[Tensor, ...]:
+def _between(before: int, after: int, clamped: bool) -> list[np.ndarray]:
     """For each of `after` pixels two of `before` and their weights. clamped: at the edge one of them has it all."""
     place = ((np.arange(after) + 0.5) * (before / after) - 0.5).astype(np.float32)
     first = np.floor(place).astype(np.int64)
@@ -249,13 +254,13 @@ def _between(before: int, after: int, clamped: bool) -> tuple[Tensor, ...]:
         share[(first < 0) | (first >= before - 1)] = 0
     weights = [np.rint(each * np.float32(2048)).astype(np.int32) for each in (np.float32(1) - share, share)]
     places = [np.clip(each, 0, before - 1) for each in (first, first + 1)]
-    return tuple(torch.from_numpy(each) for each in (*places, *weights))
+    return [*places, *weights]
 
 
 def erase(frames: Tensor, box: tuple[slice, slice], noise: np.ndarray) -> Tensor:
     """Put noise (T, h, w, 3) into the box."""
     erased = frames.clone()
-    erased[:, :, box[0], box[1]] = torch.from_numpy(noise).to(frames.device).permute(0, 3, 1, 2)
+    erased[:, :, box[0], box[1]] = _there(noise, frames).permute(0, 3, 1, 2)
     return erased
 
 

@@ -5,45 +5,43 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from benchmark.errors import EnvironmentProblem, UsageError
-from benchmark.resources import VISIBLE, given_devices, show_devices
+from benchmark.errors import EnvironmentProblem
+from benchmark.resources import VISIBLE, choose_device, given_devices
 from benchmark.units.computing import Computing
+
+_CXX = ("c++", "g++", "clang++")
+# What CUDA was allowed to see when it was first asked what there is.
+_asked: list[str | None] = []
+
+
+def note_asking() -> None:
+    """Note that CUDA has been asked what there is: to this process it says the same until it ends."""
+    if not _asked:
+        _asked.append(os.environ.get(VISIBLE))
 
 
 def use_device(name: str) -> str:
     """Make `auto`, `cpu`, `cuda` or `cuda:N` the device of this process, and say which it is.
 
-    N counts the devices that the scheduler gave. Must be called before the first use of an accelerator. Raises
-    UsageError for another name, EnvironmentProblem for a device that is not there.
+    N counts the devices that the scheduler gave. Raises UsageError for another name, EnvironmentProblem for a device
+    that is not there, or that CUDA does not show any more, because it was asked before.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise UsageError(f"--device {name}: give auto, cpu, cuda or cuda:N, with N from 0")
-    if name == "cpu":
-        show_devices("")
-    elif name.startswith("cuda:"):
-        show_devices(_device(int(name.removeprefix("cuda:"))))
+    choose_device(name)
+    note_asking()
+    if torch.cuda.is_available() and os.environ.get(VISIBLE) != _asked[0]:
+        raise EnvironmentProblem(
+            f"--device {name}: CUDA was asked before what there is, and shows this process the same until it ends: "
+            f"choose the device first, in a new process, or set {VISIBLE} before it starts"
+        )
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise EnvironmentProblem(f"--device {name}: torch {torch.__version__} sees no such device; try --device cpu")
     return device_found()
-
-
-def _device(number: int) -> str:
-    """The `number`-th device that the scheduler gave, as CUDA names it."""
-    given = given_devices()
-    if given is None:
-        return str(number)
-    if number >= len(given):
-        raise EnvironmentProblem(
-            f"--device cuda:{number}: this process was given {len(given)} accelerators, counted from cuda:0 "
-            f"({VISIBLE}={','.join(given)}); choose one of them, or ask the scheduler for more"
-        )
-    return given[number]
 
 
 def visible_devices() -> list[str]:
@@ -66,12 +64,27 @@ def compute_by(computing: Computing) -> None:
     torch.backends.cuda.matmul.allow_tf32 = computing.precision == "tf32"
     torch.backends.cudnn.allow_tf32 = computing.precision == "tf32"
     torch.backends.cudnn.benchmark = not computing.deterministic
-    if computing.deterministic:
-        # cuBLAS adds in the same order only with workspaces of its own; read when it is first used.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # cuBLAS adds in the same order only with workspaces of its own. It reads this when it is first used, which may be
+    # before somebody asks for it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Only to change it: torch imports its whole compiler for this.
     if torch.are_deterministic_algorithms_enabled() != computing.deterministic:
         torch.use_deterministic_algorithms(computing.deterministic)
+
+
+@contextlib.contextmanager
+def gaps_told() -> Iterator[None]:
+    """Say what can be done where torch has no deterministic algorithm for what a model computes."""
+    try:
+        yield
+    except RuntimeError as error:
+        operation, found, _ = str(error).partition(" does not have a deterministic implementation")
+        if not found:
+            raise
+        raise EnvironmentProblem(
+            f"--deterministic: torch {torch.__version__} has no deterministic {operation} on {device_found()}: leave "
+            "the option out, and results may differ in their last digits from run to run, or take --device cpu"
+        ) from error
 
 
 def _check(computing: Computing) -> None:
@@ -80,9 +93,12 @@ def _check(computing: Computing) -> None:
         raise EnvironmentProblem(f"--precision tf32: {device_found()} has no TensorFloat-32; use fp32 or bf16")
     if precision == "bf16" and accelerated and not has_bf16():
         raise EnvironmentProblem(f"--precision bf16: {device_found()} has no bfloat16; use fp16 or fp32")
-    compilers = (os.environ.get("CXX", ""), "c++", "g++", "clang++")
-    if computing.compile and not any(name and shutil.which(name) for name in compilers):
-        raise EnvironmentProblem("--compile: needs a C++ compiler, and there is none on PATH; install g++, or leave it")
+    # On an accelerator it is Triton that compiles, which has a part in C compiled.
+    language, variable, compilers = ("C", "CC", ("cc", "gcc", "clang")) if accelerated else ("C++", "CXX", _CXX)
+    if computing.compile and not any(map(shutil.which, (os.environ.get(variable) or compilers[0], *compilers))):
+        raise EnvironmentProblem(
+            f"--compile: needs a {language} compiler, and there is none on PATH; install {compilers[1]}, or leave it"
+        )
 
 
 def device_found() -> str:

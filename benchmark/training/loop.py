@@ -17,8 +17,9 @@ from mmengine.runner import EpochBasedTrainLoop
 from benchmark.files import read_json
 from benchmark.training.adapter import UnitRunner, data_parallel
 from benchmark.training.computing import compute_in
+from benchmark.training.devices import gaps_told
 from benchmark.training.distributed import processes, rank
-from benchmark.training.memory import memory_told
+from benchmark.training.memory import free_memory, memory_told
 from benchmark.training.optimizing import optimising
 from benchmark.training.recomputing import recompute_layers
 from benchmark.training.shares import Cut, Step, bare
@@ -42,6 +43,9 @@ def make_runner(
     """
     cut = cut_of(config, computing.micro_batch)
     parallel = data_parallel() if cut.processes > 1 else {}
+    if torch.cuda.is_available():
+        # The unit before has left its model.
+        free_memory()
     runner = UnitRunner(
         model=config.model,
         work_dir=str(folder),
@@ -91,7 +95,7 @@ class BatchLoop(EpochBasedTrainLoop):
 
     def run(self) -> Any:
         """All epochs, with their validation."""
-        with memory_told(self.step.cut.most):
+        with memory_told(self.step.cut.most), gaps_told():
             return super().run()
 
     def run_iter(self, idx: int, data_batch: Any) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gc
 import math
+import re
 from collections.abc import Callable, Iterator
 
 import torch
@@ -24,6 +26,25 @@ from benchmark.units.computing import Computing
 
 # The optimiser's own memory is taken in the first step, and is there in all others.
 _STEPS = 2
+# What is said by torch on a processor, and by libraries that take memory of the device by themselves.
+_SAID = re.compile(r"out of memory|STATUS_ALLOC_FAILED|can't allocate memory")
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error of torch's says that the device's memory is used up."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and _SAID.search(str(error)) is not None
+
+
+def free_memory() -> None:
+    """Give back what no model needs any more.
+
+    A model whose methods were replaced refers to itself, and is there until Python looks for such.
+    """
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 @contextlib.contextmanager
@@ -31,7 +52,9 @@ def memory_told(clips: int) -> Iterator[None]:
     """Say what can be done if `clips` clips at a time do not fit into the device's memory."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not lacks_memory(error):
+            raise
         smaller = f"--micro-batch auto, or less than {clips}; " if clips > 1 else ""
         raise EnvironmentProblem(
             f"the device's memory is used up by {clips} clips at a time: try {smaller}--checkpointing; --precision "
@@ -71,14 +94,17 @@ def _trial(config: Config, computing: Computing, share: int, checkpointing: bool
         try:
             for number in range(_STEPS):
                 step(model, collate_clips([copy.deepcopy(clip) for _ in range(share)]), optimiser, 0, number)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
             return False
         return True
 
     def tried(size: int) -> bool:
-        fitted = fits(size)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return fitted
+        free_memory()
+        try:
+            return fits(size)
+        finally:
+            free_memory()
 
     return tried

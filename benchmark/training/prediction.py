@@ -13,11 +13,12 @@ from mmengine.dataset import Compose
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
-from benchmark.errors import UnitFailed
+from benchmark.errors import EnvironmentProblem, UnitFailed
 from benchmark.specs import Preset, Recipe
 from benchmark.training.batches import collate_clips
 from benchmark.training.computing import compute_in
 from benchmark.training.config import Reading, packing, reader_config
+from benchmark.training.memory import free_memory, lacks_memory
 from benchmark.units.computing import Computing
 
 
@@ -48,8 +49,26 @@ class Predictor:
 
     @torch.inference_mode()
     def classify(self, pieces: Sequence[dict[str, Any]]) -> np.ndarray:
-        """Class probabilities (N, K), float32, of N pieces that were read; UnitFailed if some are not numbers."""
-        samples = self.model.test_step(collate_clips(pieces))
+        """Class probabilities (N, K), float32, of N pieces that were read, of as many at a time as fit into memory.
+
+        Raises UnitFailed if some are not numbers, EnvironmentProblem if not even one piece fits.
+        """
+        try:
+            samples = self.model.test_step(collate_clips(pieces))
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
+            if len(pieces) == 1:
+                raise EnvironmentProblem(
+                    "the device's memory does not hold one clip: try --precision bf16 or --device cpu, or end what "
+                    "else uses the device"
+                ) from error
+            samples = None
+        if samples is None:
+            # Only here is what the attempt held let go, with its error.
+            free_memory()
+            half = len(pieces) // 2
+            return np.concatenate([self.classify(pieces[:half]), self.classify(pieces[half:])])
         scores = np.stack([sample.pred_score.float().cpu().numpy() for sample in samples])
         if not np.isfinite(scores).all():
             raise UnitFailed(f"the model's output for {samples[0].clip_id} is not a number")

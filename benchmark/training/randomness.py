@@ -36,6 +36,8 @@ def clip_stream(seed: int) -> Iterator[None]:
 @contextlib.contextmanager
 def own_stream(seed: int) -> Iterator[None]:
     """As `clip_stream`, for what a model draws: the accelerator's generator starts from `seed` as well."""
-    with clip_stream(seed), torch.random.fork_rng():
+    # Of all accelerators it would warn in every step; a process computes on one.
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with clip_stream(seed), torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield

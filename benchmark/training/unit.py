@@ -24,6 +24,7 @@ from benchmark.scoring.predictions import Predictions
 from benchmark.training.adapter import UnitRunner, close_logger, import_mmaction
 from benchmark.training.computing import compute_in
 from benchmark.training.config import build_config
+from benchmark.training.devices import gaps_told
 from benchmark.training.distributed import gather_objects, rank
 from benchmark.units.clip_names import read_names
 from benchmark.units.computing import Computing
@@ -230,8 +231,8 @@ def predict(
     for split, loader in loaders.items():
         frames = frames_of(samples_of(config[f"{split}_dataloader"]))
         scores: list[tuple[str, np.ndarray]] = []
-        told = memory_told(loader.batch_size), _shapes_told(job.unit)
-        with plain_clip_errors(), told[0], told[1], torch.inference_mode():
+        told = memory_told(loader.batch_size), gaps_told(), _shapes_told(job.unit)
+        with plain_clip_errors(), told[0], told[1], told[2], torch.inference_mode():
             for batch in loader:
                 if done == 0:
                     # Before it is compiled, which hides operations from whoever counts them.

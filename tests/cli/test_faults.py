@@ -262,7 +262,9 @@ def test_a_command_that_cannot_read_names_the_file_and_exits_3_or_4(command, num
 
 
 @pytest.mark.parametrize(
-    "arguments", [("list", "methods"), ("data", "list"), ("show", "tsm"), ("doctor",)], ids=" ".join
+    "arguments",
+    [("list", "methods"), ("data", "list"), ("show", "tsm"), pytest.param(("doctor",), marks=pytest.mark.slow)],
+    ids=" ".join,
 )
 def test_a_reader_that_has_seen_enough_is_no_failure(arguments):
     read, write = os.pipe()

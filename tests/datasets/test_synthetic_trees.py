@@ -87,7 +87,7 @@ def digests(root: Path) -> dict[str, str]:
     return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-@pytest.mark.parametrize("name", ["affectnet", "affwild2", "table"])
+@pytest.mark.parametrize("name", ["affectnet", pytest.param("affwild2", marks=pytest.mark.slow), "table"])
 def test_workers_do_not_change_a_byte(name: str, tree: Callable[[str], Path], tmp_path: Path) -> None:
     synthesize(name, tmp_path / name, CLIPS[name], workers=1)
     assert digests(tmp_path / name) == digests(tree(name))

@@ -177,7 +177,9 @@ def test_helpers_that_make_clips_end_with_the_process_that_started_them(tmp_path
     wait_until_gone(helpers)
 
 
-@pytest.mark.parametrize("ignored", [False, True], ids=["", "begun with SIGINT ignored"])
+@pytest.mark.parametrize(
+    "ignored", [pytest.param(False, id=""), pytest.param(True, marks=pytest.mark.slow, id="begun with SIGINT ignored")]
+)
 def test_a_signal_to_the_whole_job_is_one_line_and_its_exit_code(synthetic_root, tmp_path, ignored):
     """Schedulers signal every process of a job; `nohup ... &` starts it with SIGINT ignored."""
     number, code = (signal.SIGINT, 130) if ignored else (signal.SIGTERM, 143)

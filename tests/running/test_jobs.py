@@ -14,7 +14,7 @@ from tests.small_runs import Remembering, planned
 @pytest.fixture
 def setting(synthetic_root, tmp_path):
     row = Variant("videomae", (parse_augmentation("midas"),), "soft")
-    request = Request("dfew-5fold", (row,), preset="small", folds=(1, 2, 3), settings=("epochs=2",))
+    request = Request("dfew-5fold", (row,), preset="small", folds=(1, 2, 3), settings=("epochs=2",), limit=16)
     group, machine = planned(request, synthetic_root, tmp_path)
     return list(group.units), group.data, machine
 

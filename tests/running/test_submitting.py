@@ -103,6 +103,21 @@ def test_a_command_that_cannot_start_workers_says_why(more, code, said, syntheti
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--method", "nobody"], "nobody"),
+        (["--method", "s4d", "--stage", "nothing"], "nothing"),
+        (["--method", "videomae", "--set", "epochs=0"], "a pre-training has to train"),
+    ],
+)
+def test_a_pretraining_that_cannot_be_is_refused_before_a_worker_is_started(given, said, tmp_path, capsys):
+    command = ["pretrain", *given, "--on", "slurm", "--print-script", "-o", str(tmp_path / "pretrained")]
+    assert main(command) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "pretrained").exists()
+
+
 def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(EnvironmentProblem, match=r"dfer-benchmark\[slurm\].*--print-script"):

@@ -65,11 +65,12 @@ def test_two_processes_train_and_predict_as_one_does(alone, synthetic_root, tmp_
 
 
 def test_what_is_mixed_and_dropped_does_not_depend_on_the_number_of_processes(synthetic_root, tmp_path):
-    """VideoMAE mixes clips of the whole batch, and drops paths at random."""
-    found = [
-        run(synthetic_root, tmp_path / str(gpus), Resources("cpu", jobs=1, gpus=gpus, micro_batch=1), "videomae")[1]
-        for gpus in (None, 2)
-    ]
+    """VideoMAE mixes clips of the whole batch, and drops paths at random; small, only where it is asked to."""
+    settings = (*SETTINGS, "preset.mixing=true", "preset.drop_path=0.3")
+    found = []
+    for gpus in (None, 2):
+        resources = Resources("cpu", jobs=1, gpus=gpus, micro_batch=1)
+        found.append(run(synthetic_root, tmp_path / str(gpus), resources, "videomae", settings)[1])
     check_same(*found)
 
 

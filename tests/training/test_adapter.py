@@ -29,6 +29,19 @@ def test_without_the_adapter_mmaction_models_do_not_import():
     assert "mmaction.models.localizers.drn" in done.stderr
 
 
+def test_what_takes_long_to_import_and_nobody_uses_is_left_out():
+    heavy = "{'scipy.stats', 'sympy', 'torch.distributed.fsdp'}"
+    line = f"import sys, benchmark.training.unit; print({heavy} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_what_is_imported_later_is_there_when_it_is_called():
+    from mmaction.datasets.transforms import pose_transforms
+
+    assert pose_transforms.mode([3, 5, 5]).mode == 5
+
+
 def test_a_type_is_a_registered_name_and_never_a_path_to_import():
     """MMEngine imports what a dotted `type` names, and calls it."""
     from mmaction.registry import MODELS

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from argparse import ArgumentTypeError
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 import benchmark
 from benchmark import Request, Resources, Variant
 from benchmark.cli.run_options import micro_batch
-from benchmark.training.memory import largest
+from benchmark.errors import EnvironmentProblem
+from benchmark.training import memory
+from benchmark.training.memory import find_micro_batch, largest, memory_told
+from benchmark.training.prediction import Predictor
+from benchmark.training.shares import Cut
+from benchmark.units.computing import Computing
 from benchmark.units.state import read_state
 from tests.small_runs import Remembering
+from tests.training.test_precision import job_for
 
 SETTINGS = ("epochs=1", "batch_size=8")
 HOLDS = 3
@@ -92,6 +102,64 @@ def test_memory_that_is_used_up_says_what_to_do(synthetic_root, tmp_path, small_
         "the device's memory is used up by 4 clips at a time: try --micro-batch auto, or less than 4"
     )
     assert [note for note in watcher.notes if "batch norms see 4 clips at a time, where the recipe has 8" in note]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9",
+    ],
+)
+def test_memory_is_known_to_be_used_up_whoever_says_it(said):
+    with pytest.raises(EnvironmentProblem, match="used up by 4 clips at a time"), memory_told(4):
+        raise RuntimeError(said)
+    with pytest.raises(RuntimeError, match="a bug"), memory_told(4):
+        raise RuntimeError("a bug")
+
+
+def test_nothing_of_an_attempt_stays_in_memory(synthetic_root, tmp_path, monkeypatch):
+    build, tried = memory.MODELS.build, []
+
+    def remembered(config):
+        tried.append(weakref.ref(model := build(config)))
+        return model
+
+    monkeypatch.setattr(memory.MODELS, "build", remembered)
+    # As in the middle of a long step: Python does not look by itself for what refers to itself.
+    gc.disable()
+    try:
+        job = job_for("tsm", synthetic_root, tmp_path, epochs=1)
+        find_micro_batch(job.config(), Computing(precision="bf16"), Cut.of(2, None), checkpointing=True)
+    finally:
+        gc.enable()
+    assert tried and not any(model() for model in tried)
+
+
+class Small:
+    """A model of which two pieces at a time fit."""
+
+    def __init__(self, holds):
+        self.holds, self.seen = holds, []
+
+    def test_step(self, batch):
+        if len(batch["inputs"]) > self.holds:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        self.seen.append(len(batch["inputs"]))
+        return [SimpleNamespace(pred_score=clip.float()) for clip in batch["inputs"]]
+
+
+def test_pieces_of_videos_are_predicted_as_many_at_a_time_as_fit():
+    predictor = Predictor.__new__(Predictor)
+    pieces = [{"inputs": torch.full((2,), number), "data_samples": None} for number in range(7)]
+    predictor.model = Small(2)
+    assert np.array_equal(predictor.classify(pieces)[:, 0], np.arange(7))
+    assert predictor.model.seen == [1, 2, 2, 2]
+    predictor.model = Small(0)
+    with pytest.raises(EnvironmentProblem, match="does not hold one clip: try --precision bf16"):
+        predictor.classify(pieces)
 
 
 @pytest.mark.parametrize(("text", "reason"), [("0", "at least 1"), ("some", "neither a number of clips nor auto")])

@@ -6,6 +6,7 @@ partners, boxes) has values, as in a training.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
@@ -15,10 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from benchmark.registry import registry
 from benchmark.specs import load_object
 from benchmark.training.batches import collate_clips
+from benchmark.training.device_transforms import apply_changes
 from benchmark.training.hooks import KeepCheckpoints, ReportSteps, SeedEpochs, TellEpoch
 from benchmark.training.loop import initialise, make_runner
 from benchmark.training.model import build_recipe
 from benchmark.training.optimizing import optimising
+from benchmark.training.transforms import ClipRandAugment
 from benchmark.units.computing import Computing
 from tests.training.noise import CLASSES, METHODS, PRETRAININGS, batch, inputs_for
 from tests.training.test_precision import job_for
@@ -42,6 +45,8 @@ class Waits(TorchDispatchMode):
                 self.seen.add(name)
             if name == "nonzero":
                 return torch.empty(4, arguments[0].dim(), dtype=torch.int64, device=META)
+        elif name == "_to_copy" and options.get("device") == META and not options.get("non_blocking"):
+            self.seen.add("a copy to the device that waits for it")
         return function(*arguments, **options)
 
 
@@ -86,6 +91,15 @@ def test_anchors_are_renewed_without_asking_which_classes_there_are():
     with Waits() as waits:
         anchors.update(*(torch.empty(shape, device=META) for shape in ((3, 4), (3, 7), (3,))))
     assert not waits.seen
+
+
+@pytest.mark.parametrize("name", ClipRandAugment.OPERATIONS)
+def test_what_is_changed_on_the_device_waits_for_nothing(name):
+    noise, box = np.zeros((2, 4, 4, 3), np.uint8), (slice(0, 4), slice(0, 4))
+    changes = [ClipRandAugment().change(name, 0.7, 1.0, 12, 12), ("crop", 1, 1, 9, 9, 12, 12), ("erase", box, noise)]
+    with Waits() as waits:
+        changed = apply_changes(torch.empty((2, 3, 12, 12), dtype=torch.uint8, device=META), changes)
+    assert changed.shape == (2, 3, 12, 12) and not waits.seen
 
 
 def test_the_loop_around_a_step_waits_for_nothing(synthetic_root, tmp_path, monkeypatch):

@@ -197,7 +197,9 @@ def test_augmented_clips_differ_between_epochs_but_not_their_targets(job_for):
     assert all(first[clip][1] == second[clip][1] for clip in first)
 
 
-@pytest.mark.parametrize("mixer", ["midas", "mixup", "cutmix"])
+@pytest.mark.parametrize(
+    "mixer", ["midas", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mixup", "cutmix"))]
+)
 def test_mixed_batches_are_the_same_with_any_number_of_workers_and_after_a_resume(job_for, trained_batches, mixer):
     alone = trained_batches(job_for("frame-skip", mixer, name="alone"))
     assert len(alone) == 2 * CLIPS // 4

@@ -7,7 +7,7 @@ import torch
 
 from tests.training.by_hand import EPOCHS, STEPS, TRAININGS, by_the_harness
 
-QUICK = ("tsm", "videomae", "s2d-ferv39k")
+QUICK = ("tsm", "videomae")
 
 
 @pytest.mark.parametrize(

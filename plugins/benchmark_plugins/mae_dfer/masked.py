@@ -106,7 +106,10 @@ class MaskedLGIFormer(MaskedModel):
 
     def reconstruct(self, frames: Tensor, mask: Tensor) -> Tensor:
         """Normalised pixels (B, M, values) of the M tokens of each clip that `mask` (B, N) hides, in token order."""
-        visible, hidden = self.encoder.visible(mask).to(frames.device), split_tokens(mask)[1].to(frames.device)
+        visible, hidden = (
+            self.encoder.visible(mask).to(frames.device, non_blocking=True),
+            split_tokens(mask)[1].to(frames.device, non_blocking=True),
+        )
         features = self.encoder(frames, visible)
         claimed = visible.flatten(1)
         return self.decoder(features, claimed.sort().values if self.token_order == "official" else claimed, hidden)
@@ -117,14 +120,14 @@ class MaskedLGIFormer(MaskedModel):
         values = cube_targets(frames * self.std + self.mean, tubelet, patch)
         if self.difference_group > 1:
             values = frame_differences(values, self.encoder.grid[0], tubelet, self.difference_group)
-        return take_tokens(values, split_tokens(mask)[1].to(frames.device))
+        return take_tokens(values, split_tokens(mask)[1].to(frames.device, non_blocking=True))
 
     def masked_loss(self, frames: Tensor, mask: Tensor) -> Tensor:
         """Mean squared error over the hidden tokens of frames (B, 3, T, H, W), as the model sees them."""
         if self.difference_weight is None:
             return super().masked_loss(frames, mask)
         rebuilt, targets = self.reconstruct(frames, mask), self.targets(frames, mask)
-        kept = self._kept_frames(split_tokens(mask)[1]).to(frames.device)
+        kept = self._kept_frames(split_tokens(mask)[1]).to(frames.device, non_blocking=True)
         errors = F.mse_loss(rebuilt, targets, reduction="none").unflatten(2, (kept.shape[2], -1)).mean(dim=3)
         return (1 - self.difference_weight) * errors[kept].mean() + self.difference_weight * errors[~kept].mean()
 

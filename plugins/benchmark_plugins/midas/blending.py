@@ -52,8 +52,8 @@ class MidasBlending(BaseMiniBatchBlending):
             label = one_hot(label.flatten(), self.num_classes) if label.shape[-1] == 1 else label
             label = label.float()
         batch = len(imgs)
-        partner = draw_partners(range(batch) if ids is None else ids).to(imgs.device)
-        lam = self.beta.sample((batch if self.per_pair else 1,)).to(imgs)
+        partner = draw_partners(range(batch) if ids is None else ids).to(imgs.device, non_blocking=True)
+        lam = self.beta.sample((batch if self.per_pair else 1,)).to(imgs, non_blocking=True)
 
         # lerp_ computes other + lambda * (clip - other) in the one copy that the partners need anyway.
         mixed = imgs[partner].lerp_(imgs, lam.view(-1, *[1] * (imgs.dim() - 1)))

@@ -82,10 +82,10 @@ class MaskedPyramid(MaskedModel):
 
     def reconstruct(self, frames: Tensor, mask: Tensor) -> Tensor:
         """Normalised pixels (B, M, values) of the M tokens of each clip that `mask` (B, N) hides, in token order."""
-        visible, hidden = (numbers.to(frames.device) for numbers in split_tokens(mask))
+        visible, hidden = (numbers.to(frames.device, non_blocking=True) for numbers in split_tokens(mask))
         return self.decoder(self.encoder(frames, visible), visible, hidden)
 
     def targets(self, frames: Tensor, mask: Tensor) -> Tensor:
         """What `reconstruct` should give, made from the frames' own colours."""
-        hidden = split_tokens(mask)[1].to(frames.device)
+        hidden = split_tokens(mask)[1].to(frames.device, non_blocking=True)
         return take_tokens(cube_targets(frames * self.std + self.mean, self.tubelet, self.patch), hidden)
