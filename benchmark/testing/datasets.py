@@ -16,6 +16,8 @@ from benchmark.specs import Clip, DatasetLayout
 from benchmark.testing.check import Skipped, require
 
 CLIPS, SEED = 40, 0
+# What annotation files are called.
+LISTS = (".csv", ".tsv", ".txt", ".xls", ".xlsx")
 
 
 class DatasetChecks:
@@ -90,6 +92,12 @@ class DatasetChecks:
 
     def lists(self) -> None:
         """The annotation files are those that `lists` names, so that they can be closed while a model trains."""
+        if not self.layout.lists:
+            # In a real copy people keep all sorts of notes and tables.
+            drawn = [] if self.data_root else sorted(self.root.rglob("*"))
+            found = [path for path in drawn if path.suffix.lower() in LISTS]
+            require(not found, f"`lists` is empty, but there is {found[0] if found else ''}")
+            raise Skipped("there are none: labels are in the names of files or folders")
         require(
             list_files(self.layout, self.root),
             f"`lists` {list(self.layout.lists)} names no file under {self.root}: it says which files hold labels, and "

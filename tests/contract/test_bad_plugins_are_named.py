@@ -343,6 +343,7 @@ BAD_DATASETS = {
     "its own spelling": (dataset("write_other_spelling"), "labels", "'Happiness' is called 'happy' here"),
     "another class": (dataset("write_other_class"), "labels", "'bored' is none of `classes`"),
     "lost frames": (dataset("write_no_frames"), "frames", r"1 clips have no frames of 'images', the first at 03\.png"),
+    "lists forgotten": (dataset("write", lists=()), "lists", r"`lists` is empty, but there is .*list\.csv"),
     "lists of another name": (dataset("write", lists=("labels.csv",)), "lists", "names no file"),
     "another tree each time": (dataset("write_at_random"), "repeatable", "something else the second time"),
     "votes that are not there": (dataset("write", votes=True), "votes", "40 clips have no votes"),

@@ -204,7 +204,7 @@ BREAKS = [
     (
         "ravdess",
         "downloaded twice",
-        copy("Actor_01/02-01-02-01-01-01-01.mp4", "Actor_01/02-01-02-01-01-01-01 (1).mp4"),
+        copy("Actor_01/02-01-03-*.mp4", "Actor_01/02-01-03-01-01-01-01 (1).mp4"),
         "not the name of a RAVDESS video, .*second copy",
     ),
     (

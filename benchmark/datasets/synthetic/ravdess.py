@@ -72,12 +72,13 @@ def write_takes(
 
 def _takes(channel: str, emotions: Sequence[str]) -> list[str]:
     """The numbers from channel to repetition of an actor's takes, such that the first ones show every emotion."""
-    return [
-        f"{channel}-{emotion:02d}-{intensity:02d}-{statement:02d}-{repetition:02d}"
-        for intensity, statement, repetition in itertools.product((1, 2), (1, 2), (1, 2))
-        for emotion, name in enumerate(emotions, start=1)
-        if (name, intensity) != ("neutral", 2)
-    ]
+    rounds: list[list[str]] = [[] for _ in range(8)]
+    for emotion, name in enumerate(emotions, start=1):
+        intensities = (1,) if name == "neutral" else (1, 2) if emotion % 2 else (2, 1)
+        own = itertools.product((1, 2), (1, 2), intensities)
+        for place, (statement, repetition, intensity) in zip(rounds, own, strict=False):
+            place.append(f"{channel}-{emotion:02d}-{intensity:02d}-{statement:02d}-{repetition:02d}")
+    return [take for place in rounds for take in place]
 
 
 def _make_clip(tree: Path, dataset: str, emotions: Sequence[str], plan: _ClipPlan) -> None:

@@ -11,7 +11,11 @@ from benchmark.datasets.check import check_dataset
 from benchmark.datasets.counts import part_counts, unexpected
 from benchmark.datasets.layouts import ravdess, ravdess_song
 from benchmark.datasets.layouts.ravdess import find, read
+from benchmark.datasets.splits import SPLITS, hash_ids, make_folds
 from benchmark.errors import EnvironmentProblem
+from benchmark.protocol import load_protocol
+from benchmark.protocol.facts import known_facts
+from benchmark.registry import registry
 
 MODALITIES = {"01": "mp4", "02": "mp4", "03": "wav"}
 
@@ -57,6 +61,16 @@ def test_it_has_the_expected_counts(whole, layout, neutral, other):
     counts = part_counts(clips, layout.LAYOUT.classes)
     assert unexpected(layout.LAYOUT, counts) == []
     assert counts[1]["all"]["per_class"] == dict.fromkeys(layout.LAYOUT.classes, other) | {"neutral": neutral}
+
+
+@pytest.mark.parametrize(("layout", "name"), [(ravdess, "ravdess-speech-5fold"), (ravdess_song, "ravdess-song-5fold")])
+def test_its_folds_are_those_that_are_known(whole, layout, name):
+    protocol = load_protocol(registry().protocols[name])
+    facts = known_facts(protocol)
+    for fold in make_folds(layout.read(whole, votes=False), protocol):
+        assert {split: hash_ids(clip.id for clip in fold.split(split)) for split in SPLITS} == {
+            split: facts[fold.number][split].sha256 for split in SPLITS
+        }
 
 
 def test_a_take_is_one_clip_however_many_files_it_has(whole):
