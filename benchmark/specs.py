@@ -259,7 +259,7 @@ class Clip:
     label: emotion name; of a video that is labelled frame by frame, its most frequent one.
     parts: for each fold the official part (`train`, `val` or `test`) that lists the clip; `all` in a dataset without
         official parts.
-    votes: annotators' votes by emotion name, or None.
+    votes: annotators' votes by emotion name, or the shares that its emotions have by instruction; or None.
     attributes: what else is known of the clip, for example `scene`, `subject` or `source`.
     frame_labels: emotion name by frame number, the number in the frame's file name; unlabelled frames are left out.
         None for a clip that has one label.
@@ -287,7 +287,8 @@ class DatasetLayout:
     synthesize: import path of `synthesize(out: Path, clips: int, seed: int, report) -> None`, which writes the same
         tree with made-up content.
     lists: glob patterns of the annotation files, relative to the root.
-    votes: whether the dataset has annotators' votes, from which soft labels are made.
+    votes: whether the dataset has annotators' votes, or stated shares, from which soft labels are made.
+    stated: whether its votes are shares that were stated beforehand, such as what actors were told; nobody voted.
     votes_decide: whether a clip's label is its most voted emotion.
     videos_of: the dataset whose videos these are, where it only labels them otherwise; empty for videos of its own.
     expected: known counts, fold by fold: `{fold: {part: {"clips": n, "per_class": {...}, "per_subject": {...}}}}`.
@@ -307,9 +308,15 @@ class DatasetLayout:
     lists: tuple[Filled, ...]
     read_unlabelled: str = ""
     votes: bool = False
+    stated: bool = False
     votes_decide: bool = False
     videos_of: str = ""
     expected: Mapping[int, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def votes_name(self) -> str:
+        """What its votes are."""
+        return "stated shares" if self.stated else "annotators' votes"
 
 
 @dataclass(frozen=True)
@@ -319,6 +326,8 @@ class MetricSpec:
     compute: import path of the function that computes it; what it takes depends on `input`:
         `confusion`: integer counts (..., K, K), rows are true classes, to scores in 0..1 of shape (...). Only such a
             metric can be named by a protocol, because it follows from a record without anybody's labels.
+        `blends`: the same, of the answers of a protocol with `answers: blends`, in the order of
+            `benchmark.protocol.blends.blend_names`; only such a protocol can name it.
         `probabilities`: true class indices (N,) and class probabilities (N, K), to one number.
         `distributions`: annotators' vote shares (N, K) and class probabilities (N, K), to one number.
     """
@@ -327,7 +336,7 @@ class MetricSpec:
     title: Filled
     citation: str
     compute: ImportPath
-    input: Literal["confusion", "probabilities", "distributions"] = "confusion"
+    input: Literal["confusion", "blends", "probabilities", "distributions"] = "confusion"
     higher_is_better: bool = True
 
 

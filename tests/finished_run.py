@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ from benchmark.records import (
 )
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, write_predictions
-from benchmark.scoring.scores import score_split
+from benchmark.scoring.scores import choose_thresholds, score_split
 from benchmark.shipped import shipped
 
 DFEW = load_protocol(shipped("protocols") / "dfew-5fold.yaml")
@@ -88,9 +89,9 @@ class RunMaker:
 
 
 def labels_of(split: str, fold: int, protocol: Protocol) -> dict[str, str]:
-    """Three clips per class in val, six in test; frame by frame, each is the only frame of a video."""
+    """Three clips per class, or answer, in val, six in test; frame by frame, each is the only frame of a video."""
     per_class, frame = {"val": 3, "test": 6}[split], "/00001" if protocol.windows else ""
-    return {f"{split}{fold}-{name}-{i}{frame}": name for name in protocol.classes for i in range(per_class)}
+    return {f"{split}{fold}-{name}-{i}{frame}": name for name in protocol.answer_names for i in range(per_class)}
 
 
 def clusters_of(ids: Sequence[str]) -> tuple[str, ...]:
@@ -102,11 +103,13 @@ def predict(
     labels: dict[str, str], accuracy: float, rng: random.Random, protocol: Protocol, never: str | None
 ) -> Predictions:
     """Right with probability `accuracy`, else a guess; `never` is a class that is not predicted."""
-    guesses = [name for name in protocol.classes if name != never]
+    guesses = [name for name in protocol.answer_names if name != never]
     rows = np.full((len(labels), len(protocol.classes)), 0.05, dtype=np.float32)
     for row, label in zip(rows, labels.values(), strict=True):
         guess = label if rng.random() < accuracy and label != never else rng.choice(guesses)
-        row[protocol.classes.index(guess)] = 1 - 0.05 * (len(protocol.classes) - 1)
+        shown = [protocol.classes.index(name) for name in re.split("[+>]", guess)]
+        rest = 1 - 0.05 * (len(protocol.classes) - len(shown))
+        row[shown] = {1: (rest,), 2: (rest / 2, rest / 2)}[len(shown)] if ">" not in guess else (0.7 * rest, 0.3 * rest)
     return Predictions(tuple(labels), rows, clusters_of(tuple(labels)) if protocol.clustered_by else None)
 
 
@@ -121,6 +124,7 @@ def finish_unit(
     folder: Path, protocol: Protocol, seed: int, fold: int, accuracy: float, salt: str, never: str | None
 ) -> UnitRecord:
     rng = random.Random(f"{salt}/{seed}/{fold}/{accuracy}")
+    thresholds = None
     files, scores, splits = {}, {}, {"train": SplitUse(clips=9, sha256=hash_ids([f"train{fold}"]))}
     for split in ("val", "test"):
         labels = labels_of(split, fold, protocol)
@@ -128,7 +132,9 @@ def finish_unit(
         path = f"seed-{seed}/fold-{fold}/predictions.{split}.csv.gz"
         write_predictions(folder / path, predictions, protocol.classes)
         files[split] = FileReference(path=path, sha256=hash_file(folder / path))
-        scores[split] = score_split(predictions, labels, protocol, METRICS)
+        if split == "val":
+            thresholds = choose_thresholds(predictions, labels, protocol)
+        scores[split] = score_split(predictions, labels, protocol, METRICS, thresholds)
         splits[split] = SplitUse(clips=len(labels), sha256=hash_ids(labels))
     return UnitRecord(
         seed=seed,
@@ -136,7 +142,7 @@ def finish_unit(
         identity=f"1-{salt}",
         selected_epoch=2,
         epochs=3,
-        selection_value=scores["val"].metrics["uar"].value,
+        selection_value=scores["val"].metrics[protocol.selection.metric].value,
         splits=Splits(**splits),
         checkpoint_sha256=hashlib.sha256(salt.encode()).hexdigest(),
         predictions=PredictionFiles(**files),
@@ -174,7 +180,13 @@ def finish(
         gflops=1.25,
         official_evaluation="best epoch on test",
     )
-    data = DataUse(dataset="dfew", frame_source="clip_224x224", synthetic=synthetic, fingerprint="f" * 64, clips=72)
+    data = DataUse(
+        dataset=protocol.dataset,
+        frame_source=protocol.frames.source,
+        synthetic=synthetic,
+        fingerprint="f" * 64,
+        clips=72,
+    )
     options = {
         "protocol": protocol,
         "metrics": METRICS,

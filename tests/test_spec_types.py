@@ -50,7 +50,7 @@ def test_every_built_in_spec_is_sound():
         (MetricSpec("kappa", "T", "C", "m.f"), "compute: must be an import path `package.module:name`, not 'm.f'"),
         (
             MetricSpec("kappa", "T", "C", "m:f", input=cast(Any, "votes")),
-            "input: must be one of 'confusion', 'probabilities'",
+            "input: must be one of 'confusion', 'blends', 'probabilities'",
         ),
         (Recipe({}, cast(Any, "CHWN"), [], [], {}, []), "format_shape: must be one of 'NCHW', 'NCTHW', not 'CHWN'"),
         (Recipe({}, "NCHW", cast(Any, [7]), [], {}, []), "train_transforms[0]: must be a dict, not 7"),

@@ -92,7 +92,7 @@ def pointed_at() -> Iterator[tuple[str, str]]:
     for spec in specs:
         for name, expected in POINTED_AT.items():
             if path := getattr(spec, name, None):
-                of_targets = isinstance(spec, MetricSpec) and spec.input != "confusion"
+                of_targets = isinstance(spec, MetricSpec) and spec.input not in ("confusion", "blends")
                 yield path, "ScoreTargets" if of_targets else expected
 
 

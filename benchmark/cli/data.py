@@ -101,7 +101,7 @@ def list_datasets(options: argparse.Namespace) -> None:
             layout.name,
             layout.title,
             str(_known_clips(layout) or "-"),
-            "yes" if layout.votes else "no",
+            _votes(layout),
             layout.licence,
             ", ".join(layout.frame_sources),
         ]
@@ -109,6 +109,10 @@ def list_datasets(options: argparse.Namespace) -> None:
     ]
     print_table(rows, ["name", "title", "known clips", "votes", "licence", "frame sources"])
     note("`benchmark data show NAME` prints the expected tree and how to obtain it")
+
+
+def _votes(layout: DatasetLayout) -> str:
+    return "no" if not layout.votes else layout.votes_name if layout.stated else "yes"
 
 
 def show_dataset(options: argparse.Namespace) -> None:
@@ -124,7 +128,7 @@ def show_dataset(options: argparse.Namespace) -> None:
         "licence": layout.licence,
         "obtain": layout.obtain,
         "classes": ", ".join(layout.classes) or "whatever its lists hold",
-        "votes": "yes" if layout.votes else "no",
+        "votes": _votes(layout),
         "frame sources": ", ".join(layout.frame_sources),
         "lists": "\n".join(layout.lists) or "none",
         "tree": layout.tree,

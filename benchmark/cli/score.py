@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import add_json, note, print_json, print_table
+from benchmark.registry import registry
 
 if TYPE_CHECKING:
     from benchmark.finished.rescoring import FinishedSplit, Tally
@@ -201,6 +202,9 @@ def _print(scored: Scored) -> None:
     print()
     header = ["mean over units (95 % interval)", "std", "pooled", "better"]
     print_table([_cells(*pair) for pair in scored.metrics.values()], ["metric", *header])
+    layout = registry().datasets.get(run.protocol.dataset)
+    if layout is not None and layout.stated:
+        print(f"what is called votes here are the shares that {run.protocol.dataset} states; nobody voted")
     _print_annotators(scored)
     _print_agreement(scored)
     _print_spread(scored)

@@ -36,7 +36,7 @@ def gaps_by(
     for sha256 in answers:
         unit = next(place for place, one in enumerate(run.units) if one.splits.of(run.split).sha256 == sha256)
         dealt.append(np.array([number[values[unit][clip_id]] for clip_id in sorted(run.predictions[unit].ids)]))
-    size = len(run.protocol.classes)
+    size = len(run.protocol.answer_names)
     return [
         gap_by(attribute, names, metric.name, compute_of(metric), list(answers.values()), dealt, size)
         for metric in metrics

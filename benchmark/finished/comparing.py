@@ -148,7 +148,7 @@ def _moved(
     """Each metric of both runs, and the spread of its difference."""
     moved = {}
     for name, compute in computes.items():
-        one, other = (moved_by_clips(answers, compute, len(protocol.classes)) for answers in (first, second))
+        one, other = (moved_by_clips(answers, compute, len(protocol.answer_names)) for answers in (first, second))
         moved[name] = (one.value, other.value, paired_spread(one, other))
     return moved
 
@@ -168,7 +168,7 @@ def _pair(
     ]
     only = (sum(count[0] for count in counts), sum(count[1] for count in counts)) if once else None
     recalls = [
-        np.stack([per_class_recall(one.tested(len(protocol.classes)).confusions).mean(axis=0) for one in answers])
+        np.stack([per_class_recall(one.tested(len(protocol.answer_names)).confusions).mean(axis=0) for one in answers])
         for answers in (first, second)
     ]
     recall = recalls[0] - recalls[1]
@@ -183,7 +183,7 @@ def _pair(
         metrics=metrics,
         discordant=only,
         mcnemar=None if only is None else mcnemar(*only),
-        recall={name: _mean_defined(recall[:, k]) for k, name in enumerate(protocol.classes)},
+        recall={name: _mean_defined(recall[:, k]) for k, name in enumerate(protocol.answer_names)},
     )
 
 

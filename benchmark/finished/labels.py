@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.datasets.clips import read_unlabelled_clips
-from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
+from benchmark.datasets.scored import scored_clusters, scored_ids, true_answers
 from benchmark.datasets.splits import hash_ids
 from benchmark.datasets.votes import vote_shares
 from benchmark.errors import EnvironmentProblem, UsageError
@@ -21,7 +21,7 @@ from benchmark.scoring.annotators import Ceiling, ceiling_of
 
 
 def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, str]] | None:
-    """The labels of a record's val and test, by split and clip id, from the user's own copy of its data.
+    """The true answers of a record's val and test, by split and clip id, from the user's own copy of its data.
 
     Where the protocol's clips are not independent, `clusters` holds what each of them belongs to.
     None if the data are not there, or are not those that the record was made from.
@@ -39,7 +39,7 @@ def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, 
     for fold in data.folds.values():
         for split in ("val", "test"):
             clips = fold.split(split)
-            known[split].update(scored_labels(clips))
+            known[split].update(true_answers(clips, protocol))
             if protocol.clustered_by:
                 known.setdefault("clusters", {}).update(scored_clusters(clips, protocol.clustered_by))
     return known
@@ -48,11 +48,12 @@ def known_labels(record: Record, data_root: Path | None) -> dict[str, dict[str, 
 def known_ceiling(record: Record, data_root: Path | None) -> Ceiling | None:
     """What the annotators of a record's test clips reach, from the user's own copy of its data, see `ceiling_of`.
 
-    None where there are no votes, where they are no numbers of annotators, or where the data are not there or are not
-    those that the record was made from.
+    None where there are no votes, nobody cast them, they are no numbers of annotators, or the data are not there or are
+    not those that the record was made from.
     """
     protocol = protocol_of(record)
-    if protocol.test_on is not None or not registry().find("datasets", protocol.dataset).votes:
+    layout = registry().find("datasets", protocol.dataset)
+    if protocol.test_on is not None or not layout.votes or layout.stated:
         return None
     try:
         data = load_data(protocol, root_for([record], data_root), votes=True)

@@ -52,7 +52,9 @@ def score_with_faces(
         enough = shares >= least
         if not enough.any():
             raise UsageError(f"--faces-above {least:g}: no clip is left of seed {unit.seed}, fold {unit.fold}")
-        confusions.append(confusion_matrix(labels[enough], predictions.predicted[enough], len(run.protocol.classes)))
+        confusions.append(
+            confusion_matrix(labels[enough], predictions.predicted[enough], len(run.protocol.answer_names))
+        )
         clips, kept = clips + len(labels), kept + int(enough.sum())
     counts = np.array(confusions, dtype=np.int64)
     tallies = {metric.name: (metric, tally_confusions(metric, counts)) for metric in metrics}

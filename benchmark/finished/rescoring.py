@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
+from benchmark.datasets.scored import scored_clusters, scored_ids, true_answers
 from benchmark.datasets.splits import hash_ids
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.planning.data import Data, load_data
@@ -40,7 +40,7 @@ from benchmark.scoring.metrics import (
 )
 from benchmark.scoring.predictions import Predictions, read_predictions
 from benchmark.scoring.probabilities import summed_group_confusion
-from benchmark.scoring.scores import SplitScores, recall_interval
+from benchmark.scoring.scores import SplitScores, answered, recall_interval
 from benchmark.shipped import shipped
 from benchmark.specs import Clip, MetricSpec
 
@@ -121,7 +121,10 @@ def read_finished(run: Path, split: ScoredSplit) -> FinishedSplit:
         record=record,
         protocol=protocol,
         split=split,
-        predictions=tuple(read_predictions(file, protocol.classes) for file in files),
+        predictions=tuple(
+            answered(read_predictions(file, protocol.classes), protocol, scores.thresholds)
+            for file, scores in zip(files, stored, strict=True)
+        ),
         confusions=np.array([scores.confusion for scores in stored], dtype=np.int64),
     )
 
@@ -149,17 +152,17 @@ def find_run(path: Path, split: ScoredSplit) -> FinishedSplit:
 
 
 def labels_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarray]:
-    """For each unit its clips' true class indices (N,), in the order of its predictions.
+    """For each unit the indices (N,) of its clips' true answers, in the order of its predictions.
 
     Raises EnvironmentProblem where the dataset is not found, IntegrityError if its clips or their labels are others
     than those that the run was scored on.
     """
     data = load_data(run.protocol, data_root, votes=False)
-    index = {name: position for position, name in enumerate(run.protocol.classes)}
+    index = {name: position for position, name in enumerate(run.protocol.answer_names)}
     labels = []
     for unit, predictions, confusion in zip(run.units, run.predictions, run.confusions, strict=True):
         clips = _same_clips(run, unit, data)
-        known = scored_labels(clips)
+        known = true_answers(clips, run.protocol)
         if run.protocol.clustered_by and predictions.clusters is not None:
             clusters = scored_clusters(clips, run.protocol.clustered_by)
             if predictions.clusters != tuple(clusters[clip_id] for clip_id in predictions.ids):
@@ -175,6 +178,13 @@ def labels_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarray]:
             )
         labels.append(own)
     return labels
+
+
+def classes_of(run: FinishedSplit, data_root: Path | None) -> list[np.ndarray]:
+    """As `labels_of`, where these are classes; UsageError where they are blends."""
+    if run.protocol.answers:
+        raise UsageError(f"the clips of {run.protocol.name} show {run.protocol.answers}, not one class each")
+    return labels_of(run, data_root)
 
 
 def clips_of(run: FinishedSplit, data_root: Path | None) -> list[tuple[Clip, ...]]:
@@ -263,7 +273,7 @@ def tally_predictions(metric: MetricSpec, targets: Sequence[np.ndarray], run: Fi
 
 
 def class_scores(run: FinishedSplit) -> list[ClassScores]:
-    """Each class of the protocol, in its order.
+    """Each class, or answer, of the protocol, in its order.
 
     Units that scored the same clips (other seeds) tell nothing new of how those were drawn: for the interval, each clip
     counts once.
@@ -272,7 +282,7 @@ def class_scores(run: FinishedSplit) -> list[ClassScores]:
     precision, recall, f1 = per_class_precision(pooled), per_class_recall(pooled), per_class_f1(pooled)
     sets = clip_sets(run.units, run.split)
     rows = []
-    for k, name in enumerate(run.protocol.classes):
+    for k, name in enumerate(run.protocol.answer_names):
         predictions = int(pooled[k].sum())
         low, high = recall_interval(sets, k) if predictions else (float("nan"), float("nan"))
         rows.append(ClassScores(name, predictions, float(precision[k]), float(recall[k]), low, high, float(f1[k])))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.datasets.scored import scored_labels
+from benchmark.datasets.scored import true_answers
 from benchmark.finished.comparing import Compared, compare_pairs
 from benchmark.finished.rescoring import FinishedSplit, read_finished
 from benchmark.planning.sweep_file import Sweep
@@ -101,11 +101,11 @@ def _shared(first: FinishedSplit | None, second: FinishedSplit | None) -> bool:
 
 
 def _labels(run: FinishedSplit, line: PlannedRow) -> list[np.ndarray]:
-    """For each unit the true class indices (N,), in the order of its predictions; also of runs with `--limit`."""
-    index = {name: position for position, name in enumerate(line.protocol.classes)}
+    """For each unit the indices (N,) of true answers, in the order of its predictions; also of runs with `--limit`."""
+    index = {name: position for position, name in enumerate(line.protocol.answer_names)}
     limit = line.units[0].limit
     labels = []
     for unit, predictions in zip(run.units, run.predictions, strict=True):
-        known = scored_labels(limited(line.data.folds[unit.fold], limit).test)
+        known = true_answers(limited(line.data.folds[unit.fold], limit).test, line.protocol)
         labels.append(np.array([index[known[clip_id]] for clip_id in predictions.ids], dtype=np.int64))
     return labels

@@ -12,6 +12,9 @@ from benchmark.protocol import Protocol
 from benchmark.records import Record, Summary, protocol_of
 from benchmark.records.names import augmentation_name, method_name
 
+# A remark that names more would be longer than its table.
+MOST_NAMED = 12
+
 
 @dataclass(frozen=True)
 class Column:
@@ -80,8 +83,13 @@ def _grouping_column(titles: Mapping[str, str], grouping: str) -> Column:
 
 
 def recall_columns(protocol: Protocol) -> list[Column]:
-    """The recall of each class."""
-    return [_recall_column(name) for name in protocol.classes]
+    """The recall of each class; of blends nothing, of which the record's page has all."""
+    return [_recall_column(name) for name in shown_classes(protocol)]
+
+
+def shown_classes(protocol: Protocol) -> tuple[str, ...]:
+    """The classes whose recall a table shows: none where answers are blends, which are too many."""
+    return () if protocol.answers else protocol.classes
 
 
 def _recall_column(name: str) -> Column:
@@ -123,7 +131,7 @@ def marks(record: Record) -> list[str]:
         f"no {record.lacks}": record.lacks,
         "best epoch chosen on test": _policy(record) == "test-oracle",
         "last epoch": _policy(record) == "last",
-        f"collapsed: {', '.join(collapsed)}": collapsed,
+        f"collapsed: {_listed(collapsed)}": collapsed,
         f"recipe changed: {', '.join(sorted(record.overrides.recipe))}": record.overrides.recipe,
         f"{looks} test looks": looks > 1,
         f"{dropped} train clips dropped": dropped,
@@ -131,6 +139,11 @@ def marks(record: Record) -> list[str]:
         "uncommitted code": record.code.dirty or _uncommitted_plugin(record),
     }
     return [note for note, holds in notes.items() if holds]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, but of the many answers that blends are only how many."""
+    return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} answers"
 
 
 def _uncommitted_plugin(record: Record) -> bool:

@@ -65,7 +65,7 @@ def difference_from_facts(
         return f"the ids of {split} are not those of the official lists"
     if scores is None:
         return None
-    for name, row in zip(protocol.classes, scores.confusion, strict=True):
+    for name, row in zip(protocol.answer_names, scores.confusion, strict=True):
         if sum(row) != facts.per_class[name]:
             return f"{split} has {sum(row)} clips of {name}, the official lists have {facts.per_class[name]}"
     return None

@@ -75,7 +75,9 @@ def publish_further(
             with replacing(place / path) as temporary:
                 temporary.write_bytes((run / path).read_bytes())
         added.append(name)
-    if labels is not None and not (place / CONFIDENCE).exists():
+    # How sure a model is of a class says nothing of a blend.
+    single = protocol_of(entry.record).answers is None
+    if labels is not None and single and not (place / CONFIDENCE).exists():
         place.mkdir(parents=True, exist_ok=True)
         write_json(place / CONFIDENCE, _confidence(run, entry.record, labels).model_dump(mode="json"))
         added.append(CONFIDENCE)

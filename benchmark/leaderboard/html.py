@@ -18,7 +18,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from benchmark.files import write_text
-from benchmark.leaderboard.columns import Column, name_columns, summary_of
+from benchmark.leaderboard.columns import Column, name_columns, shown_classes, summary_of
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.entry_files import entry_id
 from benchmark.leaderboard.interval_scale import Interval, fit, interval_of
@@ -211,7 +211,7 @@ def _references(rows: Sequence[Reference], protocol: Protocol) -> list[dict[str,
             "about": row.about,
             "cells": [
                 *(percent(row.metrics.get(name)) for name in protocol.metrics),
-                *(percent(row.recall.get(name)) for name in protocol.classes),
+                *(percent(row.recall.get(name)) for name in shown_classes(protocol)),
             ],
         }
         for row in rows
@@ -238,12 +238,12 @@ def _section_view(
         "ranking": titles.get(protocol.ranking, protocol.ranking),
         "facts": section.facts,
         "references": _references(references(entries, annotated), protocol),
-        "held_by": [*(titles.get(name, name) for name in protocol.metrics), *protocol.classes],
+        "held_by": [*(titles.get(name, name) for name in protocol.metrics), *shown_classes(protocol)],
         "scale": scale,
         "groups": groups,
         "numeric": {cell.column for rows in tables.values() for row in rows for cell in row["cells"] if cell.number},
         # Of how many clips each recall is, where that is the same for all rows.
-        "clips": dict(zip(groups["recall"], clips.pop(), strict=True)) if len(clips) == 1 else {},
+        "clips": dict(zip(groups["recall"], clips.pop(), strict=True)) if groups["recall"] and len(clips) == 1 else {},
         **tables,
     }
 

@@ -6,7 +6,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from benchmark.leaderboard.columns import Column, name_columns, recall_columns, run_columns, score_columns
+from benchmark.leaderboard.columns import (
+    Column,
+    name_columns,
+    recall_columns,
+    run_columns,
+    score_columns,
+    shown_classes,
+)
 from benchmark.leaderboard.entry import Entry
 from benchmark.leaderboard.legend import LEGEND
 from benchmark.leaderboard.markdown import escape, percent, render_table
@@ -116,12 +123,12 @@ def _section(section: Section, titles: Mapping[str, str], held_against: Sequence
 
 
 def _references(rows: Sequence[Reference], protocol: Protocol, titles: Mapping[str, str]) -> str:
-    header = ["Without a model", *(titles.get(name, name) for name in protocol.metrics), *protocol.classes]
+    header = ["Without a model", *(titles.get(name, name) for name in protocol.metrics), *shown_classes(protocol)]
     cells = [
         [
             row.title,
             *(percent(row.metrics.get(m)) for m in protocol.metrics),
-            *(percent(row.recall.get(name)) for name in protocol.classes),
+            *(percent(row.recall.get(name)) for name in shown_classes(protocol)),
         ]
         for row in rows
     ]

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from pydantic import ValidationError
 
-from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
+from benchmark.datasets.scored import scored_clusters, scored_ids, true_answers
 from benchmark.datasets.splits import Fold, hash_ids
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.files import hash_file, hash_value, read_bounded, sync_folder, write_json
@@ -67,6 +67,11 @@ def add_outside(predictions: Path, system: Path, protocol: Protocol, data: Data,
     class, in any order. system: a YAML file with the fields of `Declared`. Raises IntegrityError for answers that are
     not those of the protocol's test clips, each once, UsageError for an unknown class or column.
     """
+    if protocol.answers:
+        raise UsageError(
+            f"protocol {protocol.name}: {protocol.answers} are told by thresholds that are chosen on val, of which a "
+            "system gives no answers; it cannot be scored here"
+        )
     declared = _declared(system)
     ids, probabilities, single = read_answers(predictions, protocol.classes)
     row = {clip_id: number for number, clip_id in enumerate(ids)}
@@ -241,5 +246,5 @@ def _fold(place: Path, fold: Fold, probabilities: np.ndarray, protocol: Protocol
         fold=fold.number,
         clips=SplitUse(clips=len(ids), sha256=hash_ids(ids)),
         predictions=FileReference(path=file, sha256=hash_file(place / file)),
-        scores=score_split(predictions, scored_labels(fold.test), protocol, list(registry().metrics.values())),
+        scores=score_split(predictions, true_answers(fold.test, protocol), protocol, list(registry().metrics.values())),
     )

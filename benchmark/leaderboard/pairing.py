@@ -18,6 +18,7 @@ from benchmark.scoring.clipsets import ClipSet, spread_over_clips, spread_over_s
 from benchmark.scoring.comparison import Answers, Moved, moved_by_clips, moved_by_clusters, paired_spread
 from benchmark.scoring.intervals import Spread
 from benchmark.scoring.predictions import read_predictions
+from benchmark.scoring.scores import answered
 
 # Standard errors are stored with nine decimals, degrees of freedom with three; the last depends on a CPU's order.
 DECIMALS, FREEDOM_DECIMALS = 9, 3
@@ -120,17 +121,20 @@ class _Moving:
         if labels is None:
             return None
         answers = _answers(self.folder, entry, rivals.protocol, labels["test"])
-        return moved_by_clips(answers, rivals.compute, len(rivals.protocol.classes))
+        return moved_by_clips(answers, rivals.compute, len(rivals.protocol.answer_names))
 
 
 def _answers(folder: Path, entry: Entry, protocol: Protocol, labels: Mapping[str, str]) -> list[Answers]:
-    index = {name: position for position, name in enumerate(protocol.classes)}
+    index = {name: position for position, name in enumerate(protocol.answer_names)}
     result = []
     for sha256 in clip_hashes(entry.record):
         units = [unit for unit in entry.record.units if unit.splits.test.sha256 == sha256]
         # All files are sorted by clip id, and hold the same clips.
         files = [folder / entry.path / unit.predictions.test.path for unit in units]
-        predictions = [read_predictions(file, protocol.classes) for file in files]
+        predictions = [
+            answered(read_predictions(file, protocol.classes), protocol, unit.scores.test.thresholds)
+            for file, unit in zip(files, units, strict=True)
+        ]
         result.append(
             Answers(
                 true=np.array([index[labels[clip_id]] for clip_id in predictions[0].ids], dtype=np.int64),

@@ -85,10 +85,10 @@ def _class_rows(record: Record, protocol: Protocol) -> list[dict[str, Any]]:
             "recall": _defined(recall[k]),
             "precision": _defined(precision[k]),
             "f1": _defined(f1[k]),
-            "taken_for": protocol.classes[int(missed[k].argmax())] if missed[k].any() else None,
+            "taken_for": protocol.answer_names[int(missed[k].argmax())] if missed[k].any() else None,
             "times": int(missed[k].max()),
         }
-        for k, name in enumerate(protocol.classes)
+        for k, name in enumerate(protocol.answer_names)
     ]
 
 

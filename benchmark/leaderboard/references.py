@@ -74,11 +74,12 @@ def trivial_rows(record: Record) -> list[Reference]:
     constant = np.zeros((len(counts), size, size))
     constant[np.arange(len(counts)), :, counts.argmax(axis=1)] = counts
     drawn = counts[:, :, None] * (counts / clips)[:, None, :]
+    one, several = ("answer", "answers") if protocol.answers else ("class", "classes")
     return [
-        _trivial("Best constant answer", "the most frequent class of the test clips, always", constant, protocol),
+        _trivial("Best constant answer", f"the most frequent {one} of the test clips, always", constant, protocol),
         _trivial(
             "Guessing",
-            "classes drawn by their shares of the test clips; scores of the expected counts",
+            f"{several} drawn by their shares of the test clips; scores of the expected counts",
             drawn,
             protocol,
         ),
@@ -199,5 +200,5 @@ def _trivial(title: str, about: str, confusions: np.ndarray, protocol: Protocol)
     metrics = {name: float(np.mean(compute(confusions))) for name, compute in computes.items()}
     counts = confusions.sum(axis=(0, 2))
     right = np.einsum("ukk->k", confusions)
-    recall = {name: float(right[k] / counts[k]) if counts[k] else None for k, name in enumerate(protocol.classes)}
+    recall = {name: float(right[k] / counts[k]) if counts[k] else None for k, name in enumerate(protocol.answer_names)}
     return Reference(title, about, metrics, recall)

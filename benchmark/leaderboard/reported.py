@@ -65,7 +65,7 @@ class ReportedColumn(_Strict):
     """
 
     heading: Text
-    metric: Literal["recall", "f1", "uar", "war", "macro_f1"]
+    metric: Literal["recall", "f1", "uar", "war", "macro_f1", "presence", "salience", "blend_score"]
     emotion: str | None = Field(default=None, alias="class")
     grouping: Text | None = None
     protocol: Text | None = None

@@ -17,6 +17,7 @@ from benchmark.finished.rescoring import FinishedSplit, labels_of, read_finished
 from benchmark.planning.data import default_root
 from benchmark.protocol import Protocol
 from benchmark.registry import registry
+from benchmark.scoring.computing import counts_answers
 from benchmark.specs import MetricSpec
 
 # Classes with fewer test clips than this are pointed out.
@@ -68,7 +69,7 @@ def _metrics(names: Sequence[str], protocol: Protocol, every: bool) -> list[Metr
     default = protocol.metrics if every else (protocol.ranking, "war")
     metrics = [registry().find("metrics", name) for name in dict.fromkeys(names or default)]
     for metric in metrics:
-        if metric.input != "confusion":
+        if not counts_answers(metric, protocol):
             raise UsageError(
                 f"--metric {metric.name}: does not follow from a confusion matrix, so its difference cannot be "
                 "tested here; `benchmark score` computes it for each run"
@@ -100,8 +101,8 @@ def _notes(runs: Sequence[FinishedSplit], pairs: Sequence[Pair]) -> list[str]:
     notes = []
     # Fewest test clips of a class in one fold; classes without any have no recall and are left out of the scores.
     fewest = np.concatenate([run.confusions for run in runs]).sum(axis=2).min(axis=0)
-    few = [name for name, clips in zip(runs[0].protocol.classes, fewest, strict=True) if 0 < clips < FEW]
-    if few:
+    few = [name for name, clips in zip(runs[0].protocol.answer_names, fewest, strict=True) if 0 < clips < FEW]
+    if few and runs[0].protocol.answers is None:  # what blends are ranked by is no mean over answers
         notes.append(
             f"{', '.join(map(repr, few))}: fewer than {FEW} test clips in a fold, which hardly vary when one is left "
             "out: intervals of UAR and macro-F1 may be too narrow and p values too small"

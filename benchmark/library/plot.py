@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmark.errors import BenchmarkError, IntegrityError, UsageError
 from benchmark.finished.labels import root_for
-from benchmark.finished.rescoring import labels_of, read_finished
+from benchmark.finished.rescoring import classes_of, read_finished
 from benchmark.leaderboard import entry_id
 from benchmark.planning.data import Data, load_data
 from benchmark.plots import write_figure
@@ -62,7 +62,7 @@ def plot(
     protocol = protocol_of(record, path)
     if not record.units:
         raise UsageError(f"{path}: has no finished unit, so there is nothing to plot")
-    if any(len(unit.scores.test.confusion) != len(protocol.classes) for unit in record.units):
+    if any(len(unit.scores.test.confusion) != len(protocol.answer_names) for unit in record.units):
         raise IntegrityError(f"{path}: a confusion's size is not the number of classes of {protocol.name}")
     figures = score_figures(record, protocol)
     curves, without_curves = learning_figure(record, protocol, path.parent)
@@ -119,7 +119,7 @@ def _calibration(record: Record, path: Path, data_root: Path | None) -> tuple[di
     """The figure that needs the labels of the test clips; or none, and why."""
     try:
         run = read_finished(path, "test")
-        labels = labels_of(run, root_for([record], data_root))
+        labels = classes_of(run, root_for([record], data_root))
     except BenchmarkError as error:
         return {}, f"left out: {str(error).splitlines()[0]}"
     return {"reliability": calibration_figure(record, labels, run.predictions)}, ""

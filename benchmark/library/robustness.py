@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.errors import IntegrityError
 from benchmark.finished.labels import root_for
-from benchmark.finished.rescoring import labels_of, read_finished
+from benchmark.finished.rescoring import classes_of, read_finished
 from benchmark.planning.data import load_data
 from benchmark.records.further import ROBUSTNESS, Robustness
 from benchmark.records.further_scores import confusions_of, spoiled_scores
@@ -45,7 +45,7 @@ def robustness(
     folder, protocol = found.path.parent, found.protocol
     place = place_of_results(folder, found.record)
     root = root_for([found.record], Path(data_root) if data_root else None)
-    labels = labels_of(found, root)
+    labels = classes_of(found, root)
     data = load_data(protocol, root, votes=False)
     severities = (LITE,) if lite else SEVERITIES
     wanted = [(name, severity) for name in CORRUPTIONS for severity in severities]

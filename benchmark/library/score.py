@@ -17,6 +17,7 @@ from benchmark.finished.rescoring import (
     FinishedSplit,
     Tally,
     class_scores,
+    classes_of,
     confusions_by_class,
     confusions_by_sum,
     find_grouping,
@@ -34,7 +35,7 @@ from benchmark.scoring.annotators import Ceiling, by_agreement, ceiling_of
 from benchmark.scoring.attributes import Gap
 from benchmark.scoring.clipsets import ClipSet
 from benchmark.scoring.components import Components, components
-from benchmark.scoring.computing import compute_of
+from benchmark.scoring.computing import compute_of, counts_answers
 from benchmark.specs import MetricSpec
 
 # What a metric needs beside the predictions, by its `input`.
@@ -100,7 +101,10 @@ def score(
     if repeated:
         raise UsageError(f"--grouping: two are called '{min(repeated)}'; give them different names")
     chosen = named or list(registry().metrics.values())
-    by_confusion = [metric for metric in chosen if metric.input == "confusion"]
+    by_confusion = [metric for metric in chosen if counts_answers(metric, found.protocol)]
+    strange = [metric.name for metric in named if metric.input == "blends" and metric not in by_confusion]
+    if strange:
+        raise UsageError(f"--metric {strange[0]}: is of blends, which {found.protocol.name} does not score")
     if not asked and by_confusion:
         asked = list(found.protocol.groupings)
     root = Path(data_root) if data_root else None
@@ -122,7 +126,7 @@ def score(
         gaps=tuple(
             gap
             for attribute in dict.fromkeys(by)
-            for gap in gaps_by(found, attribute, coarse, targets["probabilities"], root_for([found.record], root))
+            for gap in gaps_by(found, attribute, coarse, targets["labels"], root_for([found.record], root))
         ),
         annotators=_annotators(found, targets, root),
         agreement=tuple(_agreement(found, targets)),
@@ -144,15 +148,17 @@ def _targets(
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, BenchmarkError]]:
     """What the metrics compare predictions with, by their `input`, and why the rest is not there.
 
-    What is asked for by name, or by a data root, must be there; what is not is left out.
+    The true answers are there under `labels`; where they are classes, under `probabilities` too. What is asked for by
+    name, or by a data root, must be there; what is not is left out.
     """
     root = root_for([run.record], data_root)
     targets: dict[str, list[np.ndarray]] = {}
     problems: dict[str, BenchmarkError] = {}
     refused: list[tuple[BenchmarkError, str]] = []
-    for kind, read in (("probabilities", labels_of), ("distributions", vote_shares_of)):
+    for kind, read in (("probabilities", classes_of), ("distributions", vote_shares_of)):
         needing = [metric.name for metric in metrics if metric.input == kind]
-        if not needing and not (grouped and kind == "probabilities"):
+        needs_labels = kind == "probabilities" and not run.protocol.answers
+        if not needing and not (grouped and needs_labels):
             continue
         try:
             targets[kind] = read(run, root)
@@ -160,8 +166,12 @@ def _targets(
             problems[kind] = error
             if named and needing:
                 refused.append((error, _left_out(needing, kind, error)))
-            elif data_root is not None and (kind == "probabilities" or isinstance(error, IntegrityError)):
+            elif data_root is not None and (needs_labels or isinstance(error, IntegrityError)):
                 raise
+    if "probabilities" in targets:
+        targets["labels"] = targets["probabilities"]
+    elif run.protocol.answers and grouped:
+        targets["labels"] = labels_of(run, root)
     if refused:
         raise type(refused[0][0])("\n".join(message for _, message in refused))
     return targets, problems
@@ -169,7 +179,7 @@ def _targets(
 
 def _annotators(run: FinishedSplit, targets: Mapping[str, list[np.ndarray]], root: Path | None) -> Ceiling | None:
     """What the annotators reach, each clip counting once however many units were scored on it."""
-    if "distributions" not in targets:
+    if "distributions" not in targets or registry().find("datasets", run.protocol.dataset).stated:
         return None
     counts: dict[str, np.ndarray] = {}
     for predictions, votes in zip(run.predictions, votes_of(run, root_for([run.record], root)), strict=True):
@@ -195,7 +205,7 @@ def _agreement(run: FinishedSplit, targets: Mapping[str, list[np.ndarray]]) -> l
 def _tally(
     run: FinishedSplit, metric: MetricSpec, tested: Sequence[ClipSet], targets: Mapping[str, list[np.ndarray]]
 ) -> Tally | None:
-    if metric.input == "confusion":
+    if counts_answers(metric, run.protocol):
         return tally_confusions(metric, run.confusions, tested)
     if metric.input in targets:
         return tally_predictions(metric, targets[metric.input], run)

@@ -15,6 +15,7 @@ from benchmark.planning.settings import PROTOCOL_PREFIX, _locked, parse_settings
 from benchmark.plugin_functions import build_augmentation
 from benchmark.protocol import Protocol, load_protocol, override, taken_over
 from benchmark.registry import registry
+from benchmark.scoring.computing import counts_answers
 from benchmark.specs import LabelMode, Preset
 from benchmark.units.description import described
 from benchmark.units.initial_weights import hash_files, network_of
@@ -74,11 +75,15 @@ def find_protocol(name: str) -> Protocol:
     if protocol.test_on:
         registry().find("datasets", protocol.test_on.dataset)
     for metric in protocol.metrics:
-        if registry().find("metrics", metric).input != "confusion":
-            raise UsageError(
-                f"protocol {protocol.name}: metrics: '{metric}' does not follow from a confusion matrix, so no record "
-                "could show it; `benchmark score` computes it for a finished run"
-            )
+        spec = registry().find("metrics", metric)
+        if counts_answers(spec, protocol):
+            continue
+        if spec.input == "blends":
+            raise UsageError(f"protocol {protocol.name}: metrics: '{metric}' is of blends, and needs `answers: blends`")
+        raise UsageError(
+            f"protocol {protocol.name}: metrics: '{metric}' does not follow from a confusion matrix, so no record "
+            "could show it; `benchmark score` computes it for a finished run"
+        )
     return protocol
 
 

@@ -107,7 +107,7 @@ def score_figures(record: Record, protocol: Protocol) -> dict[str, Figure]:
     """`confusion` and `recall` of all units' test predictions together; at least one unit must be finished."""
     confusions = np.array([unit.scores.test.confusion for unit in record.units], dtype=np.int64)
     clips = class_clips(record.units)
-    pooled, classes = confusions.sum(axis=0), protocol.classes
+    pooled, classes = confusions.sum(axis=0), protocol.answer_names
     sets = clip_sets(record.units)
     intervals = [recall_interval(sets, k) if clips[k] else None for k in range(len(classes))]
     return {
@@ -162,10 +162,10 @@ def require_same_data(record: Record, data: Data) -> None:
 def votes_figure(record: Record, protocol: Protocol, data: Data) -> Figure:
     """`coexistence_figure` of all the clips that the protocol takes from its dataset, read with votes."""
     shares, clips = coexistence(_voted_clips(protocol, data), protocol.classes)
-    what = f"Emotions that annotators see together in {data.layout.name}"
-    return coexistence_figure(
-        shares, clips, protocol.classes, f"{what}\n{'synthetic data' if record.marks.synthetic else ''}"
-    )
+    seen = "are shown" if data.layout.stated else "annotators see"
+    what = f"Emotions that {seen} together in {data.layout.name}"
+    title = f"{what}\n{'synthetic data' if record.marks.synthetic else ''}"
+    return coexistence_figure(shares, clips, protocol.classes, title, data.layout.votes_name)
 
 
 def coexistence(clips: Iterable[Clip], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +202,7 @@ def clip_figure(record: Record, protocol: Protocol, folder: Path, data: Data, cl
     reader = open_clip(data.test_root / tested[clip_id].frames[protocol.frames.source])
     numbers = evenly(reader.count)
     return posterior_figure(
-        {"annotators' votes": np.array(votes), **distributions},
+        {data.layout.votes_name: np.array(votes), **distributions},
         protocol.classes,
         heading(record, what),
         list(zip(numbers, reader.read(numbers), strict=True)),

@@ -48,17 +48,19 @@ def confusion_figure(
 
 
 @styled()
-def coexistence_figure(shares: ArrayLike, clips: ArrayLike, classes: Sequence[str], title: str) -> Figure:
+def coexistence_figure(
+    shares: ArrayLike, clips: ArrayLike, classes: Sequence[str], title: str, votes: str = "annotators' votes"
+) -> Figure:
     """Which emotions annotators see together (Fig. 5 of Kawamura et al., MIDAS).
 
     shares: (K, K), row k is the mean soft label (vote shares in 0..1) of the clips labelled k. clips: (K,) numbers of
-    those clips; a row without any says so.
+    those clips; a row without any says so. votes: what the shares are of.
     """
     numbers = np.asarray(clips, dtype=np.int64)
     means = np.where(numbers[:, None] > 0, _square(np.asarray(shares, dtype=np.float64), classes), np.nan)
     texts = [[f"{100 * share:.1f}" for share in row] for row in means]
     rows = [f"{plain(name)} (n = {number})" for name, number in zip(classes, numbers, strict=True)]
-    return _matrix(means, texts, classes, title, "label", "mean share of the annotators' votes, %", rows)
+    return _matrix(means, texts, classes, title, "label", f"mean share of the {votes}, %", rows)
 
 
 def _square(matrix: np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from benchmark.emotions import canonical
 from benchmark.files import hash_value
+from benchmark.protocol.blends import blend_names
 
 # The part that stands for every clip of a dataset, whatever its official lists say.
 ALL = "all"
@@ -181,6 +182,8 @@ def _not_a_name(value: Any) -> Any:
 class Protocol(_Strict):
     """One fixed way of evaluating. `classes` is the index order of every prediction made under it.
 
+    answers: what is scored. Left out, it is the most probable class; `blends` is one class or two, and which of them is
+        stronger, against the shares that the dataset states (see `benchmark.scoring.blends`).
     train_on, test_on: in a cross-dataset protocol, the protocol under which models are trained and selected, and the
         dataset they are then tested on.
     cluster: an attribute of clips, such as `subject` or `source`: clips that agree in it are not independent, and
@@ -195,6 +198,7 @@ class Protocol(_Strict):
     test_on: TargetData | None = None
     dataset: str
     classes: tuple[Emotion, ...] = Field(min_length=2)
+    answers: Literal["blends"] | None = None
     folds: tuple[int, ...] = Field(min_length=1)
     split: SplitRule
     frames: FramePolicy
@@ -234,6 +238,18 @@ class Protocol(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _blends(self) -> Protocol:
+        if self.answers is None:
+            return self
+        unfit = {"windows": self.windows, "groupings": self.groupings, "train_on": self.train_on}
+        for key, value in unfit.items():
+            if value:
+                raise ValueError(f"{key}: does not go with answers: blends")
+        if self.split.val is None:
+            raise ValueError("answers: 'blends' needs split.val, on which its thresholds are chosen")
+        return self
+
+    @model_validator(mode="after")
     def _crosses_datasets(self) -> Protocol:
         if (self.train_on is None) != (self.test_on is None):
             raise ValueError("train_on and test_on belong together")
@@ -255,8 +271,14 @@ class Protocol(_Strict):
 
     @property
     def needs_votes(self) -> bool:
-        """Whether its splits depend on the annotators' votes."""
-        return self.split.train_subset is not None and self.split.train_subset.keep == "clear"
+        """Whether its splits or its answers depend on the votes."""
+        clear = self.split.train_subset is not None and self.split.train_subset.keep == "clear"
+        return clear or self.answers is not None
+
+    @property
+    def answer_names(self) -> tuple[str, ...]:
+        """The names of what a clip can be and be taken for: the rows and columns of every confusion."""
+        return blend_names(self.classes) if self.answers else self.classes
 
     @property
     def watched_split(self) -> str | None:

@@ -45,9 +45,9 @@ def aggregate(units: Sequence[UnitRecord], protocol: Protocol, metrics: Sequence
 
     return Aggregates(
         metrics=summaries(),
-        recall={name: _mean_defined(recall[:, k]) for k, name in enumerate(protocol.classes)},
+        recall={name: _mean_defined(recall[:, k]) for k, name in enumerate(protocol.answer_names)},
         groupings={grouping.name: summaries(grouping.groups) for grouping in protocol.groupings},
-        collapsed=[name for k, name in enumerate(protocol.classes) if pooled[k].sum() and not pooled[k, k]],
+        collapsed=[name for k, name in enumerate(protocol.answer_names) if pooled[k].sum() and not pooled[k, k]],
     )
 
 

@@ -21,7 +21,16 @@ from benchmark.records.model import SCORED_SPLITS, FileReference, ProtocolUse, R
 from benchmark.records.seen import TestIds, seen_reasons
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions
-from benchmark.scoring.scores import DECIMALS, SplitScores, check_clusters, score_confusion, score_split
+from benchmark.scoring.scores import (
+    DECIMALS,
+    SplitScores,
+    Thresholds,
+    answered,
+    check_clusters,
+    choose_thresholds,
+    score_confusion,
+    score_split,
+)
 from benchmark.specs import MetricSpec
 from benchmark.validation import problem_of
 
@@ -91,6 +100,7 @@ def _verify_unit(
     """Verify one unit; returns its test predictions."""
     here = f"{folder / RECORD}: seed {unit.seed}, fold {unit.fold}"
     seen: dict[str, str] = {}
+    thresholds: Thresholds | None = None
     for split in SCORED_SPLITS:
         expected = split in protocol.predicted_splits
         for what, found in (("predictions", unit.predictions), ("splits", unit.splits), ("scores", unit.scores)):
@@ -106,11 +116,25 @@ def _verify_unit(
         if shared and protocol.test_on is None:  # ids of two datasets may be the same
             raise IntegrityError(f"{here}: clip {shared[0]!r} is in val and in test")
         try:
-            computed = rescored(stored, predictions, protocol, labels.get(split), labels.get("clusters"), metrics)
+            if split == "val":
+                thresholds = _thresholds(stored, predictions, protocol, labels.get("val"))
+            computed = rescored(
+                stored, predictions, protocol, labels.get(split), labels.get("clusters"), metrics, thresholds
+            )
         except IntegrityError as error:
             raise IntegrityError(f"{here}: scores.{split}: {error}") from error
         same(stored.model_dump(), computed.model_dump(), f"{here}: scores.{split}")
     return predictions
+
+
+def _thresholds(
+    stored: SplitScores, predictions: Predictions, protocol: Protocol, labels: Mapping[str, str] | None
+) -> Thresholds | None:
+    """Those that fit val best, where its labels are at hand; else the stored ones."""
+    if labels is None:
+        return stored.thresholds
+    own = {clip_id: labels[clip_id] for clip_id in predictions.ids if clip_id in labels}
+    return choose_thresholds(predictions, own, protocol)
 
 
 def referenced_file(folder: Path, reference: FileReference) -> Path:
@@ -133,10 +157,12 @@ def rescored(
     labels: Mapping[str, str] | None,
     clusters: Mapping[str, str] | None,
     metrics: Sequence[MetricSpec],
+    thresholds: Thresholds | None = None,
 ) -> SplitScores:
-    """The scores of predictions: from labels (class by clip id) where there are any, else from the stored confusion.
+    """The scores of predictions: from labels (answer by clip id) where there are any, else from the stored confusion.
 
-    clusters: what each clip belongs to, where that is known. Raises IntegrityError where what is stored cannot be true.
+    clusters: what each clip belongs to, where that is known. thresholds: those of the fold's val. Raises IntegrityError
+    where what is stored cannot be true.
     """
     check_clusters(predictions, protocol)
     if clusters is not None and predictions.clusters is not None:
@@ -144,14 +170,15 @@ def rescored(
             same(cluster, clusters.get(clip_id), f"the {protocol.clustered_by} of clip {clip_id!r}")
     if labels is not None:
         own = {clip_id: labels[clip_id] for clip_id in predictions.ids if clip_id in labels}
-        return score_split(predictions, own, protocol, metrics)
-    size = len(protocol.classes)
+        return score_split(predictions, own, protocol, metrics, thresholds)
+    size = len(protocol.answer_names)
     same(len(stored.confusion), size, "confusion: number of classes")
     confusion = np.array(stored.confusion, dtype=np.int64)
+    predictions = answered(predictions, protocol, thresholds)
     counted = np.bincount(predictions.predicted, minlength=size)
-    for k, name in enumerate(protocol.classes):
+    for k, name in enumerate(protocol.answer_names):
         same(int(confusion[:, k].sum()), int(counted[k]), f"confusion: number of clips predicted as {name}")
-    return score_confusion(confusion, protocol, metrics, _clusters(stored, predictions))
+    return score_confusion(confusion, protocol, metrics, _clusters(stored, predictions), thresholds)
 
 
 def _clusters(stored: SplitScores, predictions: Predictions) -> np.ndarray | None:

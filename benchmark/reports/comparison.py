@@ -35,7 +35,7 @@ def comparison_text(runs: Sequence[FinishedSplit], pairs: Sequence[Pair], metric
         "## Clips that only one of the two has right",
         _discordant(pairs),
         "## Differences of recall",
-        _recall(pairs, protocol.classes),
+        _recall(pairs, protocol.answer_names),
         f"{LEGEND}\n{PAIRS}",
     ]
     return "\n\n".join(parts)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.datasets.scored import scored_clusters, scored_ids, scored_labels
+from benchmark.datasets.scored import scored_clusters, scored_ids, true_answers
 from benchmark.datasets.splits import SPLITS, Fold, hash_ids
 from benchmark.errors import IntegrityError, UnitFailed
 from benchmark.failures import keep_trace, reason_of
@@ -21,7 +21,7 @@ from benchmark.planning.data import list_files
 from benchmark.registry import registry
 from benchmark.running.machine import Machine
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
-from benchmark.scoring.scores import SplitScores, score_split
+from benchmark.scoring.scores import SplitScores, choose_thresholds, score_split
 from benchmark.specs import Clip
 from benchmark.units.clip_names import NAMES, hide, read_names, write_names
 from benchmark.units.computing import check_computing
@@ -301,9 +301,13 @@ def _score(state: UnitState, unit: Unit, fold: Fold, folder: Path) -> dict[str, 
     state.test_looks += 1
     save_state(folder, state)
     scores = {}
+    thresholds = None
     for split in unit.protocol.predicted_splits:
         predictions = read_predictions(folder / predictions_name(split), unit.protocol.classes)
-        scores[split] = score_split(predictions, scored_labels(fold.split(split)), unit.protocol, metrics)
+        true = true_answers(fold.split(split), unit.protocol)
+        if split == "val":
+            thresholds = choose_thresholds(predictions, true, unit.protocol)
+        scores[split] = score_split(predictions, true, unit.protocol, metrics, thresholds)
     write_json(folder / SCORES, {split: value.model_dump(mode="json") for split, value in scores.items()})
     state.status = "scored"
     save_state(folder, state)

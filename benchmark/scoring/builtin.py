@@ -31,6 +31,28 @@ METRICS = (
         compute="benchmark.scoring.metrics:weighted_f1",
     ),
     MetricSpec(
+        name="presence",
+        title="presence",
+        citation="Lachmann et al., Not all Blends are Equal, arXiv:2601.13225, 2026 (ACC_presence)",
+        compute="benchmark.scoring.blends:presence",
+        input="blends",
+    ),
+    MetricSpec(
+        name="salience",
+        title="salience",
+        citation="Lachmann et al., Not all Blends are Equal, arXiv:2601.13225, 2026 (ACC_salience)",
+        compute="benchmark.scoring.blends:salience",
+        input="blends",
+    ),
+    MetricSpec(
+        name="blend_score",
+        title="blend score",
+        citation="Chapariniya et al., Foundation Model Embeddings Meet Blended Emotions, arXiv:2603.23650, 2026 "
+        "(the BLEMORE challenge's score: the mean of presence and salience)",
+        compute="benchmark.scoring.blends:blend_score",
+        input="blends",
+    ),
+    MetricSpec(
         name="top2",
         title="top-2 accuracy",
         citation="Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015 (there: top-5)",

@@ -6,7 +6,13 @@ import numpy as np
 
 from benchmark.fence import PluginFault, fenced, load_object
 from benchmark.plugin_functions import ScoreConfusion, ScoreTargets
+from benchmark.protocol import Protocol
 from benchmark.specs import MetricSpec
+
+
+def counts_answers(metric: MetricSpec, protocol: Protocol) -> bool:
+    """Whether a metric follows from the confusions that are counted under a protocol."""
+    return metric.input == "confusion" or (metric.input == "blends" and protocol.answers == "blends")
 
 
 def compute_of(metric: MetricSpec) -> ScoreConfusion:

@@ -25,11 +25,14 @@ class Predictions:
     """Class probabilities of N clips: `ids` (N), `probabilities` (N, K) float32 in a protocol's class order.
 
     clusters: what each clip (N) belongs to, such as a subject, where the protocol's clips are not independent.
+    answers: the number of each clip's answer (N,), where a protocol scores something else than the most probable class;
+        not part of the file.
     """
 
     ids: tuple[str, ...]
     probabilities: np.ndarray
     clusters: tuple[str, ...] | None = None
+    answers: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.probabilities.ndim != 2 or len(self.ids) != len(self.probabilities):
@@ -46,8 +49,8 @@ class Predictions:
 
     @property
     def predicted(self) -> np.ndarray:
-        """Index of the most probable class, (N,); of equally probable classes the one with the lowest index."""
-        return self.probabilities.argmax(axis=1)
+        """What is answered, (N,): `answers`, or the index of the most probable class, the lowest one of equals."""
+        return self.probabilities.argmax(axis=1) if self.answers is None else self.answers
 
     @property
     def cluster_numbers(self) -> np.ndarray | None:

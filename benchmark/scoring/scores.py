@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.errors import IntegrityError, UsageError
 from benchmark.plugin_functions import ScoreConfusion
 from benchmark.protocol import Protocol
+from benchmark.scoring.blends import fit_thresholds, given_blends
 from benchmark.scoring.clipsets import ClipSet, spread_over_clips
-from benchmark.scoring.computing import compute_of
+from benchmark.scoring.computing import compute_of, counts_answers
 from benchmark.scoring.intervals import interval, jackknife, wilson_interval
 from benchmark.scoring.metrics import confusion_matrix, group_confusion
 from benchmark.scoring.predictions import Predictions
@@ -36,14 +39,24 @@ class Estimate(FileModel):
     high: float = Field(ge=0, le=1)
 
 
+class Thresholds(FileModel):
+    """By which probabilities become blends, see `benchmark.scoring.blends`; chosen on the fold's own val."""
+
+    presence: float = Field(ge=0, le=1)
+    salience: float = Field(ge=0, le=1)
+
+
 class SplitScores(FileModel):
-    """Every score of one split; all of them follow from `confusion` (rows are true classes, in protocol order).
+    """Every score of one split; all of them follow from `confusion`.
+
+    Its rows are true classes, in protocol order, or the true ones of the protocol's `answer_names`.
 
     clusters: where clips are not independent, the counts of each cluster, in the order of the clusters' names: true
         class, predicted class, number of clips. They sum to `confusion`.
     recall: per class with Wilson's interval (with clusters, the jackknife's), or None for a class without true clips.
     groupings: the metrics again, on the confusion of each of the protocol's groupings.
     collapsed: classes that have true clips, none of which was recognised.
+    thresholds: by which the predictions were made answers; None where an answer is the most probable class.
     """
 
     clips: int = Field(ge=1, le=10**9)
@@ -53,6 +66,12 @@ class SplitScores(FileModel):
     recall: dict[str, Estimate | None]
     groupings: dict[str, dict[str, Estimate]]
     collapsed: list[str]
+    thresholds: Thresholds | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_it_was(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without thresholds, exactly what was published before there were any."""
+        return {key: value for key, value in plain(self).items() if key != "thresholds" or value is not None}
 
     @model_validator(mode="after")
     def _counts(self) -> SplitScores:
@@ -79,31 +98,65 @@ class SplitScores(FileModel):
         return counts
 
 
+def choose_thresholds(predictions: Predictions, labels: Mapping[str, str], protocol: Protocol) -> Thresholds | None:
+    """The thresholds that fit the labels of val best; None where an answer is the most probable class.
+
+    labels: the true answer by clip id. Raises as `score_split`.
+    """
+    if protocol.answers is None:
+        return None
+    true = _true(predictions, labels, protocol)
+    presence, salience = fit_thresholds(true, predictions.probabilities, protocol.classes)
+    return Thresholds(presence=presence, salience=salience)
+
+
+def answered(predictions: Predictions, protocol: Protocol, thresholds: Thresholds | None) -> Predictions:
+    """The predictions with their answers; IntegrityError unless there are thresholds exactly where they are needed."""
+    if (thresholds is None) != (protocol.answers is None):
+        what = "are no thresholds, which" if thresholds is None else "are thresholds, which only"
+        raise IntegrityError(f"thresholds: there {what} the answers of {protocol.answers or 'blends'} need")
+    if thresholds is None:
+        return predictions
+    given = given_blends(predictions.probabilities, protocol.classes, thresholds.presence, thresholds.salience)
+    return replace(predictions, answers=given)
+
+
 def score_split(
-    predictions: Predictions, labels: Mapping[str, str], protocol: Protocol, metrics: Sequence[MetricSpec]
+    predictions: Predictions,
+    labels: Mapping[str, str],
+    protocol: Protocol,
+    metrics: Sequence[MetricSpec],
+    thresholds: Thresholds | None = None,
 ) -> SplitScores:
-    """Score predictions against `labels` (class name by clip id), which must name exactly the same clips.
+    """Score predictions against `labels` (class, or answer, by clip id), which must name exactly the same clips.
 
     A clip counts for its most probable class; of equally probable ones, for the first in the protocol's class order.
+    Where the protocol scores other answers, `thresholds` make them.
     Raises IntegrityError when a labelled clip has no prediction, a prediction has no label, a label is not one of the
     protocol's classes, or the predictions do not name the clusters that the protocol speaks of.
     """
     check_clusters(predictions, protocol)
+    true = _true(predictions, labels, protocol)
+    predicted, numbers = answered(predictions, protocol, thresholds).predicted, predictions.cluster_numbers
+    size = len(protocol.answer_names)
+    confusion = confusion_matrix(true, predicted, size)
+    if numbers is None:
+        return score_confusion(confusion, protocol, metrics, thresholds=thresholds)
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.diff(numbers[order])) + 1
+    clusters = [confusion_matrix(true[own], predicted[own], size) for own in np.split(order, starts)]
+    return score_confusion(confusion, protocol, metrics, np.stack(clusters), thresholds)
+
+
+def _true(predictions: Predictions, labels: Mapping[str, str], protocol: Protocol) -> np.ndarray:
+    """The true answers (N,) of the predicted clips, which must be the labelled ones."""
     predicted_ids, labelled_ids = set(predictions.ids), set(labels)
     _none_left(labelled_ids - predicted_ids, "labelled clips have no prediction")
     _none_left(predicted_ids - labelled_ids, "predicted clips have no label")
-    index = {name: position for position, name in enumerate(protocol.classes)}
+    index = {name: position for position, name in enumerate(protocol.answer_names)}
     unknown = {label for label in labels.values() if label not in index}
     _none_left(unknown, f"labels are not among the classes of {protocol.name}")
-    true = np.array([index[labels[clip_id]] for clip_id in predictions.ids], dtype=np.int64)
-    predicted, numbers = predictions.predicted, predictions.cluster_numbers
-    confusion = confusion_matrix(true, predicted, len(index))
-    if numbers is None:
-        return score_confusion(confusion, protocol, metrics)
-    order = np.argsort(numbers, kind="stable")
-    starts = np.flatnonzero(np.diff(numbers[order])) + 1
-    clusters = [confusion_matrix(true[own], predicted[own], len(index)) for own in np.split(order, starts)]
-    return score_confusion(confusion, protocol, metrics, np.stack(clusters))
+    return np.array([index[labels[clip_id]] for clip_id in predictions.ids], dtype=np.int64)
 
 
 def check_clusters(predictions: Predictions, protocol: Protocol) -> None:
@@ -124,7 +177,11 @@ def check_clusters(predictions: Predictions, protocol: Protocol) -> None:
 
 
 def score_confusion(
-    confusion: np.ndarray, protocol: Protocol, metrics: Sequence[MetricSpec], clusters: np.ndarray | None = None
+    confusion: np.ndarray,
+    protocol: Protocol,
+    metrics: Sequence[MetricSpec],
+    clusters: np.ndarray | None = None,
+    thresholds: Thresholds | None = None,
 ) -> SplitScores:
     """All scores that follow from confusion counts (K, K) and those (C, K, K) of its clusters; needs a clip."""
     if confusion.sum() < 1:
@@ -139,20 +196,21 @@ def score_confusion(
         for grouping in protocol.groupings
     }
     counts = [[int(cell) for cell in row] for row in confusion]
-    correct = {name: (counts[k][k], sum(counts[k])) for k, name in enumerate(protocol.classes)}
+    correct = {name: (counts[k][k], sum(counts[k])) for k, name in enumerate(protocol.answer_names)}
     return SplitScores(
         clips=int(confusion.sum()),
         confusion=tuple(tuple(row) for row in counts),
         clusters=None if clusters is None else tuple(map(_cells, clusters)),
         metrics={name: _estimate(compute, tested) for name, compute in computes.items()},
-        recall={name: _recall(tested, k) for k, name in enumerate(protocol.classes)},
+        recall={name: _recall(tested, k) for k, name in enumerate(protocol.answer_names)},
         groupings=groupings,
         collapsed=[name for name, (right, total) in correct.items() if total and not right],
+        thresholds=thresholds,
     )
 
 
 def metric_functions(protocol: Protocol, metrics: Sequence[MetricSpec]) -> dict[str, ScoreConfusion]:
-    """The protocol's metrics by name, in its order; UsageError for one that nobody provides."""
+    """The protocol's metrics by name, in its order; UsageError for one that nobody provides, or of other answers."""
     known = {metric.name: metric for metric in metrics}
     missing = [name for name in protocol.metrics if name not in known]
     if missing:
@@ -160,6 +218,9 @@ def metric_functions(protocol: Protocol, metrics: Sequence[MetricSpec]) -> dict[
             f"protocol {protocol.name}: no installed plugin provides the metric {', '.join(missing)}; "
             f"`benchmark list metrics` names those there are"
         )
+    unfit = [name for name in protocol.metrics if not counts_answers(known[name], protocol)]
+    if unfit:
+        raise UsageError(f"protocol {protocol.name}: metrics: '{unfit[0]}' does not follow from its confusions")
     return {name: compute_of(known[name]) for name in protocol.metrics}
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmark.protocol.blends import blend_names
 from benchmark.scoring.computing import compute_of, compute_of_targets
 from benchmark.specs import MetricSpec
 from benchmark.testing.check import Skipped, require
 
 CLASSES, CLIPS = 5, 200
+NAMES = tuple("abcde")
 TOLERANCE = 1e-9
 
 
@@ -20,11 +22,14 @@ class MetricChecks:
 
     def __init__(self, spec: MetricSpec) -> None:
         self.spec = spec
+        self.counts = spec.input in ("confusion", "blends")
+        # What a clip can be taken for: a class, or one of the answers that blends make of them.
+        self.size = len(blend_names(NAMES)) if spec.input == "blends" else CLASSES
 
     @functools.cached_property
     def score(self) -> Callable[[np.ndarray, np.ndarray], float]:
-        """The score of class probabilities (N, K) for targets: true classes (N,), or votes (N, K)."""
-        if self.spec.input != "confusion":
+        """The score of probabilities (N, K) for targets: true classes, or answers, (N,), or votes (N, K)."""
+        if not self.counts:
             return compute_of_targets(self.spec)
         compute = compute_of(self.spec)
         return lambda true, predicted: float(compute(confusion(true, predicted)))
@@ -34,29 +39,29 @@ class MetricChecks:
         rng = np.random.default_rng(seed)
         if self.spec.input == "distributions":
             return rng.dirichlet(np.full(CLASSES, 0.5), CLIPS)
-        return np.concatenate([np.arange(CLASSES), rng.integers(0, CLASSES, CLIPS - CLASSES)])
+        return np.concatenate([np.arange(self.size), rng.integers(0, self.size, CLIPS - self.size)])
 
     def predictions(self, seed: int = 1) -> np.ndarray:
         """Made-up class probabilities."""
-        return np.random.default_rng(seed).dirichlet(np.ones(CLASSES), CLIPS)
+        return np.random.default_rng(seed).dirichlet(np.ones(self.size), CLIPS)
 
     def perfect(self) -> np.ndarray:
         """Predictions that are exactly the targets."""
         targets = self.targets()
-        return targets if targets.ndim == 2 else np.eye(CLASSES)[targets]
+        return targets if targets.ndim == 2 else np.eye(self.size)[targets]
 
     def number(self) -> None:
         """It gives a number, also where a class has no clip, or none is predicted."""
         for targets, predictions in (
             (self.targets(), self.predictions()),
             (self.targets()[:1], self.predictions()[:1]),
-            (self.targets(), np.eye(CLASSES)[np.zeros(CLIPS, dtype=int)]),
+            (self.targets(), np.eye(self.size)[np.zeros(CLIPS, dtype=int)]),
         ):
             self.score(targets, predictions)
 
     def range(self) -> None:
         """A score of a confusion matrix lies between 0 and 1, where intervals and pages expect it."""
-        if self.spec.input != "confusion":
+        if not self.counts:
             raise Skipped("only scores of confusions have a range of their own")
         scores = [self.score(self.targets(seed), self.predictions(seed + 1)) for seed in range(20)]
         scores.append(self.score(self.targets(), self.perfect()))
@@ -81,7 +86,7 @@ class MetricChecks:
 
     def permutation(self) -> None:
         """The names of the classes, and so their order, do not matter."""
-        order = np.random.default_rng(3).permutation(CLASSES)
+        order = self.other_order()
         targets, predictions = self.targets(), self.predictions()
         turned = targets[:, order] if targets.ndim == 2 else np.argsort(order)[targets]
         before, after = self.score(targets, predictions), self.score(turned, predictions[:, order])
@@ -91,22 +96,31 @@ class MetricChecks:
             "arbitrary, so a score may not depend on it",
         )
 
+    def other_order(self) -> np.ndarray:
+        """The numbers that classes, or the answers made of them, have when classes are named in another order."""
+        order = np.random.default_rng(3).permutation(CLASSES)
+        if self.spec.input != "blends":
+            return order
+        known = blend_names(NAMES)
+        swapped = {f"{b}+{a}": f"{a}+{b}" for a in NAMES for b in NAMES if a < b}
+        return np.array([known.index(swapped.get(name, name)) for name in blend_names([NAMES[k] for k in order])])
+
     def many_at_once(self) -> None:
         """Confusions of several test sets at once give the score of each."""
-        if self.spec.input != "confusion":
+        if not self.counts:
             raise Skipped("only scores of confusions are computed for many at once")
         compute = compute_of(self.spec)
         several = np.stack([confusion(self.targets(seed), self.predictions(seed + 1)) for seed in range(6)])
         alone = np.array([compute(each) for each in several])
         require(
-            np.allclose(compute(several.reshape(2, 3, CLASSES, CLASSES)), alone.reshape(2, 3)),
+            np.allclose(compute(several.reshape(2, 3, self.size, self.size)), alone.reshape(2, 3)),
             "confusions (2, 3, K, K) do not give the scores (2, 3) that each gives alone: intervals compute thousands "
             "at once",
         )
 
 
 def confusion(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Counts (K, K) of true classes, in rows, and predicted ones."""
-    counts = np.zeros((CLASSES, CLASSES), dtype=int)
+    """Counts (K, K) of true classes, in rows, and predicted ones, for probabilities (N, K)."""
+    counts = np.zeros((probabilities.shape[1],) * 2, dtype=int)
     np.add.at(counts, (true, probabilities.argmax(axis=1)), 1)
     return counts

@@ -21,10 +21,12 @@ from mmengine.runner import Runner
 from benchmark.datasets.scored import frame_id
 from benchmark.errors import IntegrityError, UnitFailed
 from benchmark.files import check_guards, replacing, write_text
+from benchmark.protocol import Protocol
 from benchmark.scoring.computing import compute_of
 from benchmark.scoring.frames import to_frames
 from benchmark.scoring.metrics import confusion_matrix
 from benchmark.scoring.predictions import Predictions
+from benchmark.scoring.scores import answered, choose_thresholds
 from benchmark.specs import MetricSpec
 from benchmark.training.distributed import add_up, gather_objects, rank
 from benchmark.training.randomness import seed_everything
@@ -42,20 +44,20 @@ def untold(*_: Any) -> None:
 
 
 class WatchedScores(BaseMetric):
-    """The protocol's metrics on the split that is scored after every epoch, over the protocol's class list.
+    """The protocol's metrics on the split that is scored after every epoch, over all of the protocol's answers.
 
     MMAction2's own mean-class accuracy takes the union of predicted and true labels, and keeps no clip ids.
 
-    rows: the split's rows, with the class index of every clip or labelled frame.
+    rows: the split's rows, with the index of the answer of every clip or labelled frame.
     """
 
     # Empty, so that scores keep the protocol's names (None would warn on the terminal).
     default_prefix = ""
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], num_classes: int, metrics: Sequence[MetricSpec]) -> None:
+    def __init__(self, rows: Sequence[Mapping[str, Any]], protocol: Protocol, metrics: Sequence[MetricSpec]) -> None:
         super().__init__()
         self.truth, self.frames = truth_of(rows), frames_of(rows)
-        self.num_classes = num_classes
+        self.protocol = protocol
         self.metrics = metrics
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -71,8 +73,11 @@ class WatchedScores(BaseMetric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Scores by metric name."""
         predictions = predictions_of(results, self.frames)
-        true = [self.truth[name] for name in predictions.ids]
-        confusion = confusion_matrix(true, predictions.predicted, self.num_classes)
+        names = self.protocol.answer_names
+        true = {name: names[self.truth[name]] for name in predictions.ids}
+        thresholds = choose_thresholds(predictions, true, self.protocol)
+        given = answered(predictions, self.protocol, thresholds).predicted
+        confusion = confusion_matrix([self.truth[name] for name in predictions.ids], given, len(names))
         return {metric.name: float(compute_of(metric)(confusion)) for metric in self.metrics}
 
 

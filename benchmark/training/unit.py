@@ -159,9 +159,7 @@ def train(
     hooks += statistics_hook(statistics, cut)
     metrics = [registry().find("metrics", name) for name in unit.protocol.metrics]
     last = checkpoints / LAST
-    watching = (
-        WatchedScores(samples_of(config.val_dataloader), len(unit.protocol.classes), metrics) if watched else None
-    )
+    watching = WatchedScores(samples_of(config.val_dataloader), unit.protocol, metrics) if watched else None
     runner = make_runner(config, job.folder, hooks, last, job.computing, watching, job.checkpointing)
     if config.train_cfg.max_epochs == 0:
         return _untrained(runner, job, checkpoints / (BEST if select else LAST), origin)

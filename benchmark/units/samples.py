@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmark.datasets.scored import true_answers
 from benchmark.datasets.splits import SPLITS, Fold, hash_ids
 from benchmark.datasets.votes import vote_shares
 from benchmark.datasets.windows import Window, cut, most_frequent
@@ -42,14 +43,14 @@ def train_samples(clips: Sequence[Clip], unit: Unit) -> list[Sample]:
 
 
 def watched_samples(clips: Sequence[Clip], protocol: Protocol) -> list[Sample]:
-    """Each clip with its class index, `label`; each window with those of its labelled frames, `frame_labels`."""
+    """Each clip with its answer's index, `label`; each window with those of its labelled frames, `frame_labels`."""
     rows = []
-    index = protocol.classes.index
+    index, true = protocol.answer_names.index, true_answers(clips, protocol)
     for clip, row, window in _inputs(clips, protocol, protocol.watched_split or ""):
         if window and clip.frame_labels is not None:
             row["frame_labels"] = [index(clip.frame_labels[number]) for number in window.frames]
         else:
-            row["label"] = index(clip.label)
+            row["label"] = index(true[clip.id])
         rows.append(row)
     return rows
 

@@ -137,12 +137,19 @@ def list_twice(root: Path) -> None:
         file.write(test[1] + "\n")
 
 
+def count_folds_from_1(root: Path) -> None:
+    """BlEmoRe's folds 0..4, as everything else counts them."""
+    path = root / BLEMORE
+    path.write_text(re.sub(r",(\d)$", lambda m: f",{int(m[1]) + 1}", path.read_text(), flags=re.M))
+
+
 DFEW_TRAIN = "EmoLabel_DataSplit/train(single-labeled)/set_1.csv"
 FERV_TRAIN = "4_setups/All_scenes/train_All.csv"
 MAFW_TRAIN = "Train & Test Set/single/no_caption/set_1/train.txt"
 COMPOUND_TRAIN = "Train & Test Set/compound/no_caption/set_1/train.txt"
 AFF = "8th_ABAW_Annotations/EXPR_Recognition_Challenge"
 RAF = "basic/EmoLabel/list_patition_label.txt"
+BLEMORE = "train_metadata.csv"
 ALPHABETICAL = "Angry Disgust Fear Happy Neutral Sad Surprise"
 LIKE_DFEW = "Happy Sad Neutral Angry Surprise Disgust Fear"
 
@@ -248,6 +255,26 @@ BREAKS = [
         edit(r"^200003,[\s\S]*\Z", "", "processedResults/*.csv"),
         "no votes by the face for clip 1001_",
     ),
+    (
+        "blemore",
+        "a column of another name",
+        edit("emotion_2_salience", "salience_2", BLEMORE),
+        "columns missing: emotion_2_sal",
+    ),
+    ("blemore", "folds counted from 1", count_folds_from_1, "fold: '5' is none of 0, 1, 2, 3, 4"),
+    ("blemore", "an actor in two folds", edit(r"^(A101_.*),1$", r"\1,2", BLEMORE), "actor A101 is in the folds"),
+    ("blemore", "shares that do not sum", edit(r",70\.0,30\.0,", ",70.0,50.0,", BLEMORE), "do not sum to 100"),
+    (
+        "blemore",
+        "shares turned round",
+        edit(r",70\.0,30\.0,", ",30.0,70.0,", BLEMORE),
+        "which the name A.* contradicts",
+    ),
+    ("blemore", "an unknown emotion", edit(",disg,", ",disgsut,", BLEMORE), "did you mean 'disgust'"),
+    ("blemore", "a blend that is none", edit(r",1,(\w+),", r",0,\1,", BLEMORE), "mix is 0, but emotion_2 is"),
+    ("blemore", "an archive not unpacked", remove("part_01"), "clip A.*: .*no such"),
+    ("blemore", "a video twice", copy("part_01/*.mov", "part_02/{name}"), "is there twice: part_01/.* and part_02/"),
+    ("blemore", "a cut video", truncate("part_01/*.mov"), "not a video that can be read"),
     ("table", "labels as numbers", edit(r",(happy|sad|neutral),", ",3,", "clips.csv"), "write the emotion's name"),
     (
         "table",

@@ -32,6 +32,7 @@ CLIPS = {
     "raf_db": 35,
     "affectnet": 40,
     "ferplus": 40,
+    "blemore": 30,
     "table": 35,
     "ravdess": 16,
     "ravdess_song": 12,
@@ -124,7 +125,7 @@ def test_affwild2_of_no_clips_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("mafw", 55 + 2), ("mafw_compound", 60), ("afew", 35), ("caer", 35), ("table", 25)],
+    [("mafw", 55 + 2), ("mafw_compound", 60), ("afew", 35), ("caer", 35), ("blemore", 30), ("table", 25)],
 )
 def test_every_video_decodes_to_its_last_frame(name: str, count: int, tree: Callable[[str], Path]) -> None:
     videos = [path for path in tree(name).rglob("*") if path.suffix in VIDEO_SUFFIXES]

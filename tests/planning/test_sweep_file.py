@@ -200,6 +200,7 @@ def test_the_papers_tables_are_there():
         "aen-figure-3": 11,
         "aen-table-1": 7,
         "aen-table-2": 3,
+        "blemore-ambiguity": 4,
         "midas-table-5": 15,
         "midas-table-6": 6,
         "midas-table-7": 14,

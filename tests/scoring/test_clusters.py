@@ -30,9 +30,11 @@ def make_run(tmp_path_factory):
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_protocols_name_a_cluster_where_frames_are_scored_and_nowhere_else(path):
+def test_shipped_protocols_name_a_cluster_where_frames_are_scored_or_people_are_known_and_nowhere_else(path):
     protocol = load_protocol(path)
-    assert protocol.clustered_by == ("source" if "affwild2" in protocol.name else None)
+    people = dict.fromkeys(("blemore", "crema-d", "ravdess", "ravdess-song"), "subject")
+    known = {"affwild2": "source"} | people
+    assert protocol.clustered_by == known.get(protocol.dataset)
     assert "cluster" not in protocol.canonical()
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from sklearn.metrics import recall_score
 
+from benchmark.protocol import load_protocol, override
 from benchmark.training.adapter import import_mmaction
 
 import_mmaction()
@@ -91,9 +92,12 @@ def test_validation_uar_uses_the_protocols_classes():
     from benchmark.registry import registry
     from benchmark.training.hooks import WatchedScores
 
+    mafw = load_protocol(registry().protocols["mafw-5fold"])
+    protocol = override(mafw, {"classes": ["happy", "sad", "angry"], "groupings": []})
+
     true, predicted = [0, 0, 1, 1], [0, 2, 1, 1]
     rows = [{"clip_id": str(n), "label": label} for n, label in enumerate(true)]
-    metric = WatchedScores(rows, 3, [registry().metrics["uar"]])
+    metric = WatchedScores(rows, protocol, [registry().metrics["uar"]])
     metric.process(None, [{"clip_id": str(n), "pred_score": torch.eye(3)[p]} for n, p in enumerate(predicted)])
     (uar,) = metric.evaluate(4).values()
     assert uar == pytest.approx(recall_score(true, predicted, labels=[0, 1], average="macro")) == 0.75

@@ -21,7 +21,7 @@ from benchmark.faces.recipe import DEFAULT, find_recipe
 _FRAMES_PER_SECOND = 25
 # What a container holds that OpenCV does not write reproducibly, or not at all.
 _ENCODERS = {".mkv": "mpeg4", ".flv": "flv"}
-_CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".avi": "XVID"}
+_CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".avi": "XVID"}
 # One clip in so many is of each odd kind.
 _ODD_EVERY = 10
 _RESOURCE_FORK = bytes.fromhex("0005160700020000") + b"Mac OS X        " + bytes(60)
