@@ -23,7 +23,7 @@ BROKEN = EnvironmentProblem.exit_code
 def add_commands(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "check-plugin", help="does a method, augmentation, dataset, metric or protocol do what it must?"
+        "check-plugin", help="does a method, augmentation, metric, dataset, protocol or tracker do what it must?"
     )
     parser.add_argument("name", metavar="NAME", help="of one of these, or of a plugin or package with all that it has")
     parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="run this check (repeatable)")

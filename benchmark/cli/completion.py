@@ -26,7 +26,7 @@ FILES_TOO = ("protocol",)
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "show name": ("methods", "protocols", "augmentations", "datasets", "metrics", "sweeps"),
     "sweep file": ("sweeps",),
-    "check-plugin name": ("methods", "augmentations", "datasets", "metrics", "protocols"),
+    "check-plugin name": ("methods", "augmentations", "datasets", "metrics", "protocols", "trackers"),
     "data show name": ("datasets",),
     "data check name": ("datasets",),
     "data audit datasets": ("datasets",),

@@ -7,11 +7,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+# As `benchmark.scaffold` has them, which need not be imported for `--help`.
+KINDS = ("method", "augmentation", "metric", "dataset", "protocol", "tracker")
+
 
 def add_commands(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("new", help="begin a plugin: write a package that is complete and passes every check")
-    parser.add_argument("kind", choices=("method", "augmentation", "dataset", "protocol"), help="what it will offer")
+    parser.add_argument("kind", choices=KINDS, help="what it will offer")
     parser.add_argument("name", metavar="NAME", help="such as my-method")
     parser.add_argument(
         "--path", type=Path, default=Path(), metavar="DIR", help="where its folder goes (default: here)"

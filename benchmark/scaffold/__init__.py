@@ -11,13 +11,13 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from benchmark.errors import UsageError
 from benchmark.registry import registry
 
-Kind = Literal["method", "augmentation", "dataset", "protocol"]
-KINDS: tuple[Kind, ...] = ("method", "augmentation", "dataset", "protocol")
+Kind = Literal["method", "augmentation", "metric", "dataset", "protocol", "tracker"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 TEMPLATES = Path(__file__).parent / "templates"
 # What a method can be made from; a plain torch module needs another template.
 SOURCES = ("torch",)
@@ -87,7 +87,7 @@ def check_name(name: str) -> None:
     if keyword.iskeyword(package) or keyword.issoftkeyword(package):
         raise UsageError(f"'{name}' is a word of Python's own, and its package could not be imported")
     found = registry()
-    for kind in ("methods", "augmentations", "datasets", "metrics", "protocols"):
+    for kind in (f"{each}s" for each in KINDS):
         if name in getattr(found, kind):
             raise UsageError(f"'{name}' is taken: the benchmark has a {kind.removesuffix('s')} of that name")
     if package in sys.stdlib_module_names or importlib.util.find_spec(package) is not None:

@@ -1,4 +1,4 @@
-"""From a name to its checks: of a method, augmentation, dataset, metric or protocol, or of all that a plugin has."""
+"""From a name to its checks: of a spec of any kind, a protocol, or of all that a plugin has."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from benchmark.testing.methods import MethodChecks
 from benchmark.testing.metrics import MetricChecks
 from benchmark.testing.protocols import ProtocolChecks
 from benchmark.testing.specs import Spec, check_light_import, check_spec
+from benchmark.testing.trackers import TrackerChecks
 from benchmark.testing.units import UnitChecks
 
-KINDS = ("methods", "augmentations", "datasets", "metrics", "protocols")
+KINDS = ("methods", "augmentations", "datasets", "metrics", "protocols", "trackers")
 Named = tuple[str, Callable[[], None], Level]
 
 
@@ -71,8 +72,10 @@ def _checks_of(found: Registry, kind: str, name: str, data_root: Path | None) ->
         yield from _of_augmentation(AugmentationChecks(found.augmentations[name]))
     elif kind == "datasets":
         yield from _of_dataset(DatasetChecks(found.datasets[name], data_root))
-    else:
+    elif kind == "metrics":
         yield from _of_metric(MetricChecks(found.metrics[name]))
+    else:
+        yield from _of_tracker(TrackerChecks(found.trackers[name]))
 
 
 def _of_method(method: MethodChecks) -> Iterator[Named]:
@@ -132,3 +135,15 @@ def _of_metric(metric: MetricChecks) -> Iterator[Named]:
     yield "best", metric.best, "spec"
     yield "permutation", metric.permutation, "spec"
     yield "many-at-once", metric.many_at_once, "spec"
+
+
+def _of_tracker(tracker: TrackerChecks) -> Iterator[Named]:
+    yield "watcher", tracker.watcher, "model"
+    yield "whole-run", tracker.whole_run, "model"
+    yield "side-by-side", tracker.side_by_side, "model"
+    yield "resume", tracker.resume, "model"
+    yield "leaves-alone", tracker.leaves_alone, "model"
+    yield "ends", tracker.ends, "model"
+    yield "fails-alone", tracker.fails_alone, "model"
+    yield "same-run", tracker.same_run, "unit"
+    yield "resumed-run", tracker.resumed_run, "unit"

@@ -9,10 +9,10 @@ from importlib.metadata import entry_points
 
 from benchmark.registry import BUILT_IN, ENTRY_POINT_GROUP, registry
 from benchmark.spec_types import fault_of
-from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec
+from benchmark.specs import AugmentationSpec, DatasetLayout, MethodSpec, MetricSpec, TrackerSpec
 from benchmark.testing.check import Skipped, require
 
-Spec = MethodSpec | AugmentationSpec | DatasetLayout | MetricSpec
+Spec = MethodSpec | AugmentationSpec | DatasetLayout | MetricSpec | TrackerSpec
 HEAVY = ("torch", "mmengine", "mmaction", "mmcv")
 # What the registry does with a plugin: import its module, and ask its hooks.
 _IMPORT = """

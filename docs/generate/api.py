@@ -13,6 +13,18 @@ INTRODUCTION = """# Python
 
 Everything that the commands do is a function, which prints nothing and raises exceptions. `dir(benchmark)` lists them,
 and each is imported when it is first asked for. Errors are subclasses of `benchmark.errors.BenchmarkError`.
+
+```python
+import benchmark
+from benchmark import Request, Variant
+
+records = benchmark.run(Request("dfew-5fold", (Variant("tsm"), Variant("videomae")), preset="small"), demo=True)
+runs = benchmark.load("runs")  # records, ids, probabilities, confusions and scores as arrays
+found = benchmark.compare([run.path for run in runs])
+benchmark.plot(runs[0].path, output="figures")
+```
+
+The [tour](../notebooks/tour.md) shows more of it, with what comes out.
 """
 SPECS = """# Specs
 
