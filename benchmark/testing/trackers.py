@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import json
 import multiprocessing
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,8 @@ from benchmark.units.unit import Unit
 from benchmark.watcher import MakeWatcher, Watcher
 
 EPOCHS, STEPS, BATCHES = 3, 2, 4
-# Seconds after which a process that should have ended is said to hang.
-PATIENCE = 60
-# What a unit that was told to its end leaves in the log.
-DONE = "told everything"
+# Seconds after which a process that is told of a run is said to hang, and one that was told everything to linger.
+HANGS, LINGERS = 120, 30
 
 
 class TrackerChecks:
@@ -59,7 +57,9 @@ class TrackerChecks:
     def watcher(self) -> None:
         """It gives a watcher for a folder that need not be there yet."""
         made = self.made("made")
-        require(isinstance(made, Watcher), f"gives a {type(made).__name__}, not a benchmark.Watcher: derive it from that")
+        require(
+            isinstance(made, Watcher), f"gives a {type(made).__name__}, not a benchmark.Watcher: derive it from that"
+        )
 
     def whole_run(self) -> None:
         """It is told of a run from its beginning to its end, and of a pre-training."""
@@ -100,7 +100,10 @@ class TrackerChecks:
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         rows = self.story.of_a_run(self.made("alone"))
         changed = [epoch for epoch, row in rows if row != self.story.row(epoch)]
-        require(not changed, f"it changes the row of epoch {''.join(map(str, changed[:1]))}, which others are told too: copy it")
+        require(
+            not changed,
+            f"it changes the row of epoch {''.join(map(str, changed[:1]))}, which others are told too: copy it",
+        )
         after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         touched = sorted(path.name for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         require(
@@ -146,23 +149,22 @@ class TrackerChecks:
         return folder
 
     def _alone(self, folder: Path, when: str) -> None:
-        """Tell it of a run in a process of its own, which must go on to its end."""
+        """Tell it of a run in a process of its own, which must come to its end, and end."""
         self.made("made")
-        log = self.units.place / "alone.txt"
-        process = multiprocessing.get_context("spawn").Process(
-            target=_tell, args=(self.spec.watcher, folder, self.story, log)
-        )
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(target=_tell, args=(self.spec.watcher, folder, self.story, there))
         process.start()
-        process.join(PATIENCE)
-        if process.is_alive():
-            process.kill()
-            process.join()
-            said = log.read_text(encoding="utf-8").splitlines()
-            hangs = "the process does not end: a thread of it is still at work" if said[-1:] == [DONE] else "it hangs"
-            require(False, f"{when}, {hangs}")
+        there.close()
+        told = here.poll(HANGS) and _received(here)
+        process.join(LINGERS if told else 0)
+        hangs = process.is_alive()
+        process.kill()
+        process.join()
+        require(told or not hangs, f"{when}, it hangs: nothing more was told for {HANGS} s")
+        require(told, f"{when}, it ends the process that runs units, with {process.exitcode}: raise an error instead")
         require(
-            process.exitcode == 0 and DONE in log.read_text(encoding="utf-8"),
-            f"{when}, it ends the process that runs units, with {process.exitcode}: raise an error instead",
+            not hangs, f"{when}, the process does not end: a thread of it is still at work; make it a daemon, or end it"
         )
 
 
@@ -179,12 +181,13 @@ class Story:
         val = {name: epoch / 10 for name in self.units[0].protocol.metrics}
         return {"epoch": epoch, "loss": 2.0 / epoch, "seconds": 0.5, "val": val}
 
-    def of_a_run(self, watcher: Watcher) -> list[tuple[int, Mapping[str, Any]]]:
+    def of_a_run(self, watcher: Watcher) -> list[tuple[int, dict[str, Any]]]:
         """Units of which the first is trained, the second fails and the third is finished by another worker.
 
         The rows that were told, with their epochs.
         """
-        told, (first, second, third), rows = Told(watcher), self.units, []
+        told, (first, second, third) = Told(watcher), self.units
+        rows: list[tuple[int, dict[str, Any]]] = []
         epochs = {unit.identity: EPOCHS for unit in self.units}
         told.note("3 units, 0 finished before")
         told.planned(self.units, self.units, epochs)
@@ -258,11 +261,18 @@ def pretraining(unit: Unit) -> PretrainingUnit:
     )
 
 
-def _tell(watcher: str, folder: Path, story: Story, log: Path) -> None:
-    """Tell the tracker of a run as a run does, and say in `log` that it came to its end. In a process of its own."""
+def _tell(watcher: str, folder: Path, story: Story, report: Connection) -> None:
+    """Tell the tracker of a run as a run does, and report the end; in a process of its own, whose stdout is nobody's."""
     os.dup2(2, 1)
-    log.write_text("", encoding="utf-8")
     with contextlib.suppress(EnvironmentProblem, OSError):
         # What cannot even begin is refused before anything runs.
         story.of_a_run(Together(Watcher(), {"tracker": made_by(watcher, folder)}))
-    log.write_text(DONE, encoding="utf-8")
+    report.send(True)
+
+
+def _received(report: Connection) -> bool:
+    """Whether the end was reported; a process that died reports nothing."""
+    try:
+        return bool(report.recv())
+    except EOFError:
+        return False

@@ -31,8 +31,23 @@ SPECS = """# Specs
 The light values that a plugin hands over through its [hooks](api.md#hooks). A spec points at heavy code by its import
 path, `package.module:name`; listing methods imports no torch.
 """
-# What a plugin author calls by name besides the public functions.
+FOR_PLUGINS = """# For plugins
+
+What a plugin uses by name besides its [specs](specs.md) and [hooks](api.md#hooks), and what must hold of it.
+
+## The checks
+
+`benchmark check-plugin NAME` runs these, and so do a plugin's own tests through `benchmark.testing`.
+
+<!-- table: checks -->
+"""
 HOOKS = "benchmark/hookspecs.py"
+# The modules that plugins use, with the files in which what they offer is defined, and its names there.
+PLUGIN_MODULES = {
+    "benchmark.testing": {"finding": ("checks",), "check": ("Check", "Result", "CheckFailed", "Skipped")},
+    "benchmark.module_recipe": {"": ("module_recipe", "module_network")},
+    "benchmark.trackers.curves": {"": ("Curves", "Curve", "Tracked")},
+}
 
 
 def page() -> str:
@@ -56,6 +71,21 @@ def specs() -> str:
     tree = ast.parse((ROOT / "benchmark/specs.py").read_text(encoding="utf-8"))
     classes = [_class(node, level=2) for node in tree.body if isinstance(node, ast.ClassDef)]
     return "\n".join([SPECS, *classes])
+
+
+def for_plugins() -> str:
+    """What the modules that plugins use offer, each under its name."""
+    lines = [FOR_PLUGINS]
+    for module, files in PLUGIN_MODULES.items():
+        path = ROOT / module.replace(".", "/")
+        own = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        said = ast.get_docstring(ast.parse(own.read_text(encoding="utf-8"))) or ""
+        lines += [f"## {module}", "", as_markdown(said, [])]
+        for file, names in files.items():
+            for name in names:
+                node, _ = _found(f"{module}.{file}".removesuffix("."), name)
+                lines.append(_function(name, node) if isinstance(node, ast.FunctionDef) else _class(node))
+    return "\n".join(lines)
 
 
 def _places() -> dict[str, str]:
@@ -116,7 +146,8 @@ def _class(node: ast.ClassDef, level: int = 3) -> str:
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
             said = " ".join((ast.get_docstring(item) or "").split())
-            kind = item.name if item.decorator_list else f"{item.name}({_without_self(item)})"
+            is_property = any("property" in ast.unparse(decorator) for decorator in item.decorator_list)
+            kind = item.name if is_property else f"{item.name}({_without_self(item)})"
             lines.append(f"* `{kind}`: {said}")
     return "\n".join([*lines, ""])
 

@@ -7,9 +7,13 @@ import re
 from collections.abc import Collection
 
 
+CODE = "    "
+
+
 def paragraphs(docstring: str) -> list[str]:
-    """The docstring's paragraphs, each on one line."""
-    return [" ".join(part.split()) for part in inspect.cleandoc(docstring).split("\n\n") if part.strip()]
+    """The docstring's paragraphs, each on one line; one that is indented is code, and stays as it is."""
+    parts = [part for part in inspect.cleandoc(docstring).split("\n\n") if part.strip()]
+    return [part if part.startswith(CODE) else " ".join(part.split()) for part in parts]
 
 
 def explained(text: str, names: Collection[str]) -> tuple[str, dict[str, str]]:
@@ -32,6 +36,9 @@ def as_markdown(docstring: str, names: Collection[str]) -> str:
     """The whole docstring: plain paragraphs, and below each a list of what it says of `names`."""
     lines: list[str] = []
     for paragraph in paragraphs(docstring):
+        if paragraph.startswith(CODE):
+            lines += [paragraph, ""]
+            continue
         text, raises = _without_raises(paragraph)
         plain, told = explained(text, names)
         lines += [plain, ""] if plain else []

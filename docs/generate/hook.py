@@ -31,6 +31,7 @@ def on_files(files: Files, config: Any) -> Files:
         "reference/commands.md": commands.page(),
         "reference/api.md": api.page(),
         "reference/specs.md": api.specs(),
+        "reference/plugins.md": api.for_plugins(),
         "reference/record.md": record.page(),
         **pictures.all_pictures(),
     }

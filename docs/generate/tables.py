@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
+from benchmark import testing
 from benchmark.planning.request import find_protocol
 from benchmark.protocol import Protocol
 from benchmark.protocol.model import HeldOut
 from benchmark.registry import registry
 from benchmark.scaffold import TEMPLATES, renamed
+from benchmark.testing.finding import KINDS
 from docs.generate.docstrings import cell
 
 TABLE = re.compile(r"<!-- table: ([a-z-]+) -->")
@@ -105,9 +108,35 @@ def datasets() -> str:
     return "\n".join(["| dataset | title | annotators' votes | terms |", "|---|---|---|---|", *rows])
 
 
+def trackers() -> str:
+    """Every tracker."""
+    rows = [f"| `--track {name}` | {cell(spec.title)} |" for name, spec in sorted(registry().trackers.items())]
+    return "\n".join(["| option | what it shows the curves in |", "|---|---|", *rows])
+
+
+def checks() -> str:
+    """Every check of `benchmark.testing`, kind by kind, in the words of the function that makes it."""
+    rows: dict[tuple[str, str], str] = {}
+    for kind in (kind.removesuffix("s") for kind in KINDS):
+        for name in getattr(registry(), f"{kind}s"):
+            for check in testing.checks(name):
+                if check.subject != f"{kind} {name}":
+                    continue
+                made, title, of = check.run, check.name, kind
+                if isinstance(made, partial):
+                    # Of every spec, or one for each preset and pre-training.
+                    made, of = made.func, "any of them" if check.level == "spec" else kind
+                    title = title if check.level == "spec" else f"{title.partition('-')[0]}-NAME"
+                rows[of, title] = (made.__doc__ or "").strip().partition("\n")[0]
+    lines = [f"| {of} | `{title}` | {cell(said)} |" for (of, title), said in rows.items()]
+    return "\n".join(["| of | check | what must hold |", "|---|---|---|", *lines])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "protocols": protocols,
     "official-evaluations": official_evaluations,
     "metrics": metrics,
     "datasets": datasets,
+    "trackers": trackers,
+    "checks": checks,
 }

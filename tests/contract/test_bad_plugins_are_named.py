@@ -23,6 +23,7 @@ from benchmark.specs import (
     Preset,
     Recipe,
     Sampling,
+    TrackerSpec,
 )
 from benchmark.testing import made_up, specs
 
@@ -366,6 +367,50 @@ def test_counts_of_a_real_copy_are_held_against_the_known_ones(checks, tmp_path)
     known = dataset("write", expected={1: {"train": {"clips": 6}}})
     with pytest.raises(testing.CheckFailed, match="clips is 5, the official list has 6"):
         checks("datasets", known, data_root=tmp_path)["counts"]()
+
+
+# Trackers.
+
+
+def tracker(watcher: str) -> TrackerSpec:
+    return TrackerSpec("bad", "Bad", f"tests.contract.bad_trackers:{watcher}")
+
+
+BAD_TRACKERS = {
+    "no watcher": (tracker("no_watcher"), "watcher", "gives a dict, not a benchmark.Watcher"),
+    "wants scores": (tracker("wants_scores"), "whole-run", "told of `pretraining_epoch`: KeyError: 'val'"),
+    "one at a time": (tracker("one_at_a_time"), "side-by-side", "told of `epoch`: LookupError: another unit"),
+    "from the first": (tracker("from_the_first"), "resume", r"told of `epoch`: ValueError: epochs \[3\]"),
+    "takes": (tracker("takes"), "leaves-alone", "changes the row of epoch 1, which others are told too"),
+    "writes into units": (tracker("writes_into_units"), "leaves-alone", r"into a unit's folder: curve\.txt"),
+    "leaves a thread": (tracker("leaves_a_thread"), "ends", "the process does not end: a thread of it"),
+    "ends the process": (tracker("ends_the_process"), "fails-alone", "ends the process that runs units, with -15"),
+}
+
+
+@pytest.mark.parametrize(("spec", "name", "reason"), BAD_TRACKERS.values(), ids=BAD_TRACKERS)
+def test_a_bad_tracker_is_named_by_the_right_check(spec, name, reason, checks, monkeypatch):
+    monkeypatch.setattr("benchmark.testing.trackers.LINGERS", 1 if spec.watcher.endswith("thread") else 30)
+    with pytest.raises(testing.CheckFailed, match=reason):
+        checks("trackers", spec)[name]()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["same-run", "resumed-run"])
+def test_a_tracker_that_draws_what_training_draws_is_named(name, checks):
+    with pytest.raises(testing.CheckFailed, match="draws from the global generators"):
+        checks("trackers", tracker("draws"))[name]()
+
+
+def test_what_the_bad_trackers_depart_from_passes(checks):
+    for check in checks("trackers", tracker("book")).values():
+        if check.level == "model":
+            check()
+
+
+def test_a_tracker_without_its_account_is_a_skip_that_says_so(checks):
+    result = checks("trackers", tracker("no_account"))["whole-run"].result()
+    assert (result.outcome, result.reason) == ("skipped", "nobody is logged in: run `book login`")
 
 
 # Protocols, and packages.

@@ -11,7 +11,7 @@ from benchmark.registry import registry
 from benchmark.testing import Check
 
 # Quick for what is drawn or computed here, and minutes for units, trees of clips and paper-size models.
-SPECS = {kind: sorted(getattr(registry(), kind)) for kind in ("methods", "augmentations", "metrics")}
+SPECS = {kind: sorted(getattr(registry(), kind)) for kind in ("methods", "augmentations", "metrics", "trackers")}
 SLOW_SPECS = {kind: sorted(getattr(registry(), kind)) for kind in ("datasets", "protocols")}
 # What says nothing more of a built-in than its other checks, or a test of its own elsewhere, does.
 SLOW_CHECKS = {"classes", "soft-targets", "initial-weights", "no-network", "micro-batches"}
