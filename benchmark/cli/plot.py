@@ -37,7 +37,7 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="a test clip: its frames, what the model sees in it and what annotators saw (repeatable)",
+        help="a test clip: its frames, what the model sees in it, and the votes or the label (repeatable)",
     )
     add_json(plot)
     plot.set_defaults(function=plot_runs)

@@ -14,7 +14,7 @@ from benchmark.errors import BenchmarkError, IntegrityError, UsageError
 from benchmark.finished.labels import root_for
 from benchmark.finished.rescoring import classes_of, read_finished
 from benchmark.leaderboard import entry_id
-from benchmark.planning.data import Data, load_data
+from benchmark.planning.data import load_data
 from benchmark.plots import write_figure
 from benchmark.plots.figures import (
     calibration_figure,
@@ -52,7 +52,8 @@ def plot(
 
     run: a record, or the folder that holds it. output: the folder of the PNG and SVG files, by default `plots` in the
     run's folder, or `plots/<id>` here for a published record. clips: ids of test clips, each of which gets a figure of
-    its frames above what the model sees in it and what annotators saw. data_root: where the datasets lie.
+    its frames above what the model sees in it and what annotators saw, or its label where nobody voted. data_root:
+    where the datasets lie.
 
     Raises UsageError for a run without a finished unit, EnvironmentProblem where `clips` or `data_root` ask for data
     that are not there, IntegrityError for a record or data that contradict each other.
@@ -69,8 +70,8 @@ def plot(
     if curves is not None:
         figures["curves"] = curves
     root = Path(data_root) if data_root else None
-    from_votes, without_votes = _vote_figures(record, protocol, path.parent, clips, root)
-    figures |= from_votes
+    from_data, without_votes = _data_figures(record, protocol, path.parent, clips, root)
+    figures |= from_data
     calibration, without_labels = _calibration(record, path, root)
     figures |= calibration
     folder = Path(output) if output else _default_folder(record, path.parent)
@@ -125,30 +126,26 @@ def _calibration(record: Record, path: Path, data_root: Path | None) -> tuple[di
     return {"reliability": calibration_figure(record, labels, run.predictions)}, ""
 
 
-def _vote_figures(
+def _data_figures(
     record: Record, protocol: Protocol, folder: Path, clips: Sequence[str], data_root: Path | None
 ) -> tuple[dict[str, Figure], str]:
-    """The figures that need the annotators' votes; or none, and why."""
-    if not has_votes(protocol) and not clips:
-        return {}, f"left out: {protocol.dataset} has no annotators' votes"
+    """The figures of annotators' votes and of single clips; and why there is none of votes."""
+    voted = has_votes(protocol)
+    without = "" if voted else f"left out: {protocol.dataset} has no annotators' votes"
+    if not voted and not clips:
+        return {}, without
     try:
-        data = _data(record, protocol, data_root)
+        data = load_data(protocol, root_for([record], data_root), votes=voted)
+        require_same_data(record, data)
     except BenchmarkError as error:
         # A root from the environment is there for other commands too; it need not hold this run's data.
         if data_root or clips:
             raise
         return {}, f"left out: {str(error).splitlines()[0]}"
-    figures = {"coexistence": votes_figure(record, protocol, data)}
+    figures = {"coexistence": votes_figure(record, protocol, data)} if voted else {}
     for clip_id in clips:
         figures[f"posterior-{_file_name(clip_id)}"] = clip_figure(record, protocol, folder, data, clip_id)
-    return figures, ""
-
-
-def _data(record: Record, protocol: Protocol, data_root: Path | None) -> Data:
-    """The data of the record, with votes."""
-    data = load_data(protocol, root_for([record], data_root), votes=True)
-    require_same_data(record, data)
-    return data
+    return figures, without
 
 
 def _default_folder(record: Record, folder: Path) -> Path:

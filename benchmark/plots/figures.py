@@ -185,7 +185,7 @@ def coexistence(clips: Iterable[Clip], classes: Sequence[str]) -> tuple[np.ndarr
 def clip_figure(record: Record, protocol: Protocol, folder: Path, data: Data, clip_id: str) -> Figure:
     """What each unit that tested a clip saw in it, beside the annotators' votes and below some of its frames.
 
-    UsageError for a clip that no unit tested or that has no votes.
+    A clip without votes has its label in their place. UsageError for a clip that no unit tested, or a video's frame.
     """
     distributions: dict[str, np.ndarray] = {}
     for unit in record.units:
@@ -195,18 +195,25 @@ def clip_figure(record: Record, protocol: Protocol, folder: Path, data: Data, cl
     if not distributions:
         raise UsageError(f"--clip {clip_id}: is not among the test clips of any unit in {folder}")
     tested = {clip.id: clip for fold in data.folds.values() for clip in fold.test}
-    votes = vote_shares(tested[clip_id], protocol.classes) if clip_id in tested else None
-    if votes is None:
-        raise UsageError(f"--clip {clip_id}: has no annotators' votes, so there is nothing to compare with")
-    what = f"Clip {clip_id}, labelled {tested[clip_id].label}"
-    reader = open_clip(data.test_root / tested[clip_id].frames[protocol.frames.source])
+    clip = tested.get(clip_id)
+    if clip is None:
+        raise UsageError(f"--clip {clip_id}: is one frame of a video; only whole clips are drawn")
+    reader = open_clip(data.test_root / clip.frames[protocol.frame_source("test")])
     numbers = evenly(reader.count)
     return posterior_figure(
-        {data.layout.votes_name: np.array(votes), **distributions},
+        {**_told_of(clip, protocol.classes, data.layout.votes_name), **distributions},
         protocol.classes,
-        heading(record, what),
+        heading(record, f"Clip {clip_id}, labelled {clip.label}"),
         list(zip(numbers, reader.read(numbers), strict=True)),
     )
+
+
+def _told_of(clip: Clip, classes: Sequence[str], votes_name: str) -> dict[str, np.ndarray]:
+    """What a clip's predictions are held against, by its name: votes as shares (K,), or the clip's label alone."""
+    votes = vote_shares(clip, classes)
+    if votes is not None:
+        return {votes_name: np.array(votes)}
+    return {"label": np.array([float(name == clip.label) for name in classes])}
 
 
 def _voted_clips(protocol: Protocol, data: Data) -> list[Clip]:

@@ -262,7 +262,7 @@ def pretraining(unit: Unit) -> PretrainingUnit:
 
 
 def _tell(watcher: str, folder: Path, story: Story, report: Connection) -> None:
-    """Tell the tracker of a run as a run does, and report the end; in a process of its own, whose stdout is nobody's."""
+    """Tell the tracker of a run as a run does, and report the end; in a process of its own with no stdout."""
     os.dup2(2, 1)
     with contextlib.suppress(EnvironmentProblem, OSError):
         # What cannot even begin is refused before anything runs.

@@ -6,7 +6,6 @@ import inspect
 import re
 from collections.abc import Collection
 
-
 CODE = "    "
 
 

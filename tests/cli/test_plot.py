@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -16,16 +18,18 @@ from finished_run import DFEW, FinishedRun, RunMaker, finish, finish_unit
 
 from benchmark.cli.main import main
 from benchmark.datasets.scored import scored_labels
-from benchmark.datasets.splits import hash_ids
+from benchmark.datasets.splits import Fold, hash_ids
 from benchmark.files import hash_file
 from benchmark.leaderboard import entry_id
-from benchmark.planning.data import load_data
+from benchmark.planning.data import Data, load_data
+from benchmark.planning.request import find_protocol
 from benchmark.protocol import Protocol
 from benchmark.records import DataUse, read_record
 from benchmark.scoring.builtin import METRICS
 from benchmark.scoring.predictions import Predictions, read_predictions, write_predictions
 from benchmark.scoring.probabilities import ece
 from benchmark.scoring.scores import score_split
+from benchmark.specs import Clip
 from benchmark.video.frames import open_clip
 
 
@@ -39,22 +43,21 @@ def data(synthetic_root):
     return load_data(DFEW, synthetic_root.parent, votes=True)
 
 
-@pytest.fixture(scope="session")
-def voted(data, tmp_path_factory) -> Path:
-    """A run of two seeds on folds 1 and 2 of the synthetic DFEW, with its clips and its fingerprint."""
-    folder = tmp_path_factory.mktemp("voted")
-    units = []
-    for seed, number in ((0, 1), (0, 2), (1, 1)):
-        unit = finish_unit(folder, DFEW, seed, number, 0.6, "voted", None)
+def run_of_its_clips(folder: Path, protocol: Protocol, data: Data, units: Sequence[tuple[int, int]]) -> Path:
+    """A run of these (seed, fold) of a protocol, with its clips, made-up predictions and its fingerprint."""
+    done = []
+    for seed, number in units:
+        unit = finish_unit(folder, protocol, seed, number, 0.6, "voted", None)
         labels = scored_labels(data.folds[number].test)
-        rows = np.random.default_rng(seed).dirichlet(np.ones(7), len(labels)).astype(np.float32)
-        predictions = Predictions(tuple(labels), rows)
+        rows = np.random.default_rng(seed).dirichlet(np.ones(len(protocol.classes)), len(labels)).astype(np.float32)
+        clusters = tuple(name.partition("/")[0] for name in labels)
+        predictions = Predictions(tuple(labels), rows, clusters if protocol.clustered_by else None)
         path = folder / unit.predictions.test.path
-        write_predictions(path, predictions, DFEW.classes)
+        write_predictions(path, predictions, protocol.classes)
         reference = unit.predictions.test.model_copy(update={"sha256": hash_file(path)})
         split = unit.splits.test.model_copy(update={"clips": len(labels), "sha256": hash_ids(labels)})
-        scores = score_split(predictions, labels, DFEW, METRICS)
-        units.append(
+        scores = score_split(predictions, labels, protocol, METRICS)
+        done.append(
             unit.model_copy(
                 update={
                     "predictions": unit.predictions.model_copy(update={"test": reference}),
@@ -63,10 +66,18 @@ def voted(data, tmp_path_factory) -> Path:
                 }
             )
         )
-    facts = {"dataset": "dfew", "frame_source": "clip_224x224", "synthetic": True, "clips": data.clips}
+    source = protocol.frames.source
+    facts = {"dataset": protocol.dataset, "frame_source": source, "synthetic": True, "clips": data.clips}
     use = DataUse(**facts, fingerprint=data.fingerprints["hard"])
-    finish(folder, units=units, data=use, synthetic=True, folds=(3,))  # it writes predictions of fold 3, unused
+    # It writes predictions of this fold, which are not used.
+    finish(folder, protocol=protocol, units=done, data=use, synthetic=True, folds=protocol.folds[-1:])
     return folder
+
+
+@pytest.fixture(scope="session")
+def voted(data, tmp_path_factory) -> Path:
+    """Two seeds on folds 1 and 2 of the synthetic DFEW."""
+    return run_of_its_clips(tmp_path_factory.mktemp("voted"), DFEW, data, ((0, 1), (0, 2), (1, 1)))
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -213,6 +224,46 @@ def test_a_clips_frames_stand_above_them(voted, data, tmp_path, capsys):
     numbers = [int(text.removeprefix("frame ")) for text in shown if text.startswith("frame ")]
     count = open_clip(data.root / clip.frames["clip_224x224"]).count
     assert len(numbers) == 6 and numbers == sorted(numbers) and numbers[-1] < count
+
+
+def unvoted(data: Data, source: str) -> Data:
+    """The same clips without votes, with frames of that source alone."""
+    folds = {}
+    for number, fold in data.folds.items():
+        test = [dataclasses.replace(c, votes=None, frames={source: c.frames["clip_224x224"]}) for c in fold.test]
+        folds[number] = dataclasses.replace(fold, test=tuple(test))
+    return dataclasses.replace(data, folds=folds)
+
+
+@pytest.mark.parametrize(("name", "votes"), [("dfew-5fold", False), ("dfew-to-mafw", True)])
+def test_a_clip_that_nobody_voted_on_has_its_label_in_their_place(name, votes, data, tmp_path, capsys, monkeypatch):
+    """That of a dataset without votes, and one of another dataset than the model learned from."""
+    protocol = find_protocol(name)
+    own = unvoted(data, protocol.frame_source("test"))
+    asked = []
+    monkeypatch.setattr("benchmark.library.plot.has_votes", lambda protocol: votes)
+    monkeypatch.setattr("benchmark.library.plot.load_data", lambda *_, votes: asked.append(votes) or own)
+    folder = run_of_its_clips(tmp_path / "run", protocol, own, ((0, 1),))
+    clip = own.folds[1].test[0]
+    code, out, err = run(capsys, folder, "--data-root", tmp_path, "-o", tmp_path / "out", "--clip", clip.id)
+    assert code == 0, err
+    assert ("coexistence.svg" in out) == votes == asked[0]
+    shown = words(tmp_path / f"out/posterior-{clip.id}.svg")
+    assert {"label", "model, seed 0, fold 1"} <= set(shown) and "annotators' votes" not in shown
+    assert shown.count("1.00") == 1 and shown.count("0.00") >= len(protocol.classes) - 1
+    assert len([text for text in shown if text.startswith("frame ")]) > 1
+
+
+def test_a_frame_of_a_video_that_is_scored_frame_by_frame_is_refused(data, tmp_path, capsys, monkeypatch):
+    protocol = find_protocol("affwild2-expr")
+    frames = dict(enumerate(protocol.classes, start=1))
+    videos = tuple(Clip(name, "happy", {}, {1: "val"}, frame_labels=frames) for name in ("v", "w"))
+    own = dataclasses.replace(data, folds={1: Fold(1, (), (), videos)})
+    monkeypatch.setattr("benchmark.library.plot.load_data", lambda *_, votes: own)
+    folder = run_of_its_clips(tmp_path / "run", protocol, own, ((0, 1),))
+    frame = next(iter(scored_labels(videos)))
+    code, _, err = run(capsys, folder, "--data-root", tmp_path, "--clip", frame)
+    assert code == 2 and f"--clip {frame}: is one frame of a video" in err
 
 
 def test_reliability_is_that_of_all_units_against_the_labels(voted, data, tmp_path, capsys):
