@@ -116,20 +116,29 @@ def trackers() -> str:
 
 def checks() -> str:
     """Every check of `benchmark.testing`, kind by kind, in the words of the function that makes it."""
-    rows: dict[tuple[str, str], str] = {}
+    rows: dict[str, dict[str, str]] = {"any spec": {}}
     for kind in (kind.removesuffix("s") for kind in KINDS):
+        own = rows.setdefault(f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}", {})
         for name in getattr(registry(), f"{kind}s"):
             for check in testing.checks(name):
+                made, title = check.run, check.name
                 if check.subject != f"{kind} {name}":
                     continue
-                made, title, of = check.run, check.name, kind
-                if isinstance(made, partial):
-                    # Of every spec, or one for each preset and pre-training.
-                    made, of = made.func, "any of them" if check.level == "spec" else kind
-                    title = title if check.level == "spec" else f"{title.partition('-')[0]}-NAME"
-                rows[of, title] = (made.__doc__ or "").strip().partition("\n")[0]
-    lines = [f"| {of} | `{title}` | {cell(said)} |" for (of, title), said in rows.items()]
-    return "\n".join(["| of | check | what must hold |", "|---|---|---|", *lines])
+                if not isinstance(made, partial):
+                    own[title] = _summary(made)
+                elif check.level == "spec":
+                    rows["any spec"][title] = _summary(made.func)
+                else:  # one for each preset, or pre-training
+                    own[f"{title.partition('-')[0]}-NAME"] = _summary(made.func)
+    tables = []
+    for of, said in rows.items():
+        lines = [f"| `{title}` | {cell(text)} |" for title, text in said.items()]
+        tables.append("\n".join([f"### Checks of {of}", "", "| check | what must hold |", "|---|---|", *lines]))
+    return "\n\n".join(tables)
+
+
+def _summary(function: Callable[..., object]) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]
 
 
 TABLES: dict[str, Callable[[], str]] = {
