@@ -43,7 +43,7 @@ What a plugin uses by name besides its [specs](specs.md) and [hooks](api.md#hook
 """
 HOOKS = "benchmark/hookspecs.py"
 # The modules that plugins use, with the files in which what they offer is defined, and its names there.
-PLUGIN_MODULES = {
+PLUGIN_MODULES: dict[str, dict[str, tuple[str, ...]]] = {
     "benchmark.testing": {"finding": ("checks",), "check": ("Check", "Result", "CheckFailed", "Skipped")},
     "benchmark.module_recipe": {"": ("module_recipe", "module_network")},
     "benchmark.trackers.curves": {"": ("Curves", "Curve", "Tracked")},

@@ -66,9 +66,13 @@ def run_of_its_clips(folder: Path, protocol: Protocol, data: Data, units: Sequen
                 }
             )
         )
-    source = protocol.frames.source
-    facts = {"dataset": protocol.dataset, "frame_source": source, "synthetic": True, "clips": data.clips}
-    use = DataUse(**facts, fingerprint=data.fingerprints["hard"])
+    use = DataUse(
+        dataset=protocol.dataset,
+        frame_source=protocol.frames.source,
+        synthetic=True,
+        clips=data.clips,
+        fingerprint=data.fingerprints["hard"],
+    )
     # It writes predictions of this seed, which are not used.
     finish(folder, protocol=protocol, units=done, data=use, synthetic=True, seeds=(9,), folds=protocol.folds[:1])
     return folder
