@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,8 @@ _PATIENCE = timedelta(days=30)
 @contextlib.contextmanager
 def group(rank: int, processes: int, rendezvous: str) -> Iterator[None]:
     """Be one of `processes` that compute together; they find each other at `rendezvous`, a URL as torch takes it."""
+    # What newer versions of torch call deprecated, and older ones have nothing else for.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"mmengine\.|benchmark\.")
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, init_method=rendezvous, rank=rank, world_size=processes, timeout=_PATIENCE)
     try:
