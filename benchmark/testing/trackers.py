@@ -7,6 +7,7 @@ import functools
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -19,6 +20,7 @@ from benchmark.errors import EnvironmentProblem
 from benchmark.failures import Interrupted
 from benchmark.fence import PluginFault, fenced, load_object
 from benchmark.planning.demo import demo
+from benchmark.processes import SIGNALS
 from benchmark.registry import registry
 from benchmark.scoring.scores import SplitScores, score_confusion
 from benchmark.specs import TrackerSpec
@@ -156,15 +158,17 @@ class TrackerChecks:
         process = context.Process(target=_tell, args=(self.spec.watcher, folder, self.story, there))
         process.start()
         there.close()
-        told = here.poll(HANGS) and _received(here)
-        process.join(LINGERS if told else 0)
-        hangs = process.is_alive()
+        heard = here.poll(HANGS)
+        told = heard and _received(here)
+        process.join(LINGERS if heard else 0)
+        lingers = process.is_alive()
         process.kill()
         process.join()
-        require(told or not hangs, f"{when}, it hangs: nothing more was told for {HANGS} s")
+        require(heard, f"{when}, it hangs: nothing more was told for {HANGS} s")
         require(told, f"{when}, it ends the process that runs units, with {process.exitcode}: raise an error instead")
         require(
-            not hangs, f"{when}, the process does not end: a thread of it is still at work; make it a daemon, or end it"
+            not lingers,
+            f"{when}, the process does not end: a thread of it is still at work; make it a daemon, or end it",
         )
 
 
@@ -264,6 +268,10 @@ def pretraining(unit: Unit) -> PretrainingUnit:
 def _tell(watcher: str, folder: Path, story: Story, report: Connection) -> None:
     """Tell the tracker of a run as a run does, and report the end; in a process of its own with no stdout."""
     os.dup2(2, 1)
+    # A signal that the tracker sends must end the process, whatever was inherited.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     with contextlib.suppress(EnvironmentProblem, OSError):
         # What cannot even begin is refused before anything runs.
         story.of_a_run(Together(Watcher(), {"tracker": made_by(watcher, folder)}))
