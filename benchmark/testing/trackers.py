@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from benchmark.errors import EnvironmentProblem
-from benchmark.failures import Interrupted
+from benchmark.failures import Interrupted, one_line
 from benchmark.fence import PluginFault, fenced, load_object
 from benchmark.planning.demo import demo
 from benchmark.processes import SIGNALS
 from benchmark.registry import registry
 from benchmark.scoring.scores import SplitScores, score_confusion
 from benchmark.specs import TrackerSpec
-from benchmark.testing.check import Skipped, require
+from benchmark.testing.check import CheckFailed, Skipped, require
 from benchmark.testing.units import Ran, UnitChecks
 from benchmark.trackers.together import Together
 from benchmark.units.pretraining import PretrainingUnit
@@ -126,20 +126,31 @@ class TrackerChecks:
 
     def same_run(self) -> None:
         """A unit that is tracked leaves what one does that is not."""
-        self._same(self.units.planned("tracked").run(self.made("tracked")), "a unit that it follows")
+        planned = self.units.planned("tracked")
+        self._same(lambda: planned.run(self.made("tracked")), "a unit that it follows")
 
     def resumed_run(self) -> None:
         """So does one that is interrupted after an epoch and continued, followed by a new watcher each time."""
         planned = self.units.planned("interrupted")
-        with contextlib.suppress(Interrupted):
-            planned.run(_InterruptedAfterOneEpoch(Watcher(), {self.spec.name: self.made("interrupted")}))
-        self._same(planned.run(self.made("interrupted")), "a unit that is interrupted and continued")
 
-    def _same(self, found: Ran, what: str) -> None:
-        differs = self.units.reference.differs(found)
+        def run() -> Ran:
+            with contextlib.suppress(Interrupted):
+                planned.run(_InterruptedAfterOneEpoch(Watcher(), {self.spec.name: self.made("interrupted")}))
+            return planned.run(self.made("interrupted"))
+
+        self._same(run, "a unit that is interrupted and continued")
+
+    def _same(self, run: Callable[[], Ran], what: str) -> None:
+        reference = self.units.reference  # first, because a tracker may leave something behind
+        try:
+            differs = reference.differs(run())
+        except Skipped:
+            raise
+        except Exception as error:
+            raise CheckFailed(f"{what} fails: {type(error).__name__}: {one_line(error)}") from error
         require(
             not differs,
-            f"{what} differs in {differs}: it draws from the global generators, which training draws from too",
+            f"{what} differs in {differs}: it changes what training depends on, such as torch's settings",
         )
 
     def _finished_epochs(self, name: str, count: int) -> Path:
