@@ -83,11 +83,12 @@ class TrackerChecks:
         told.ended()
 
     def resume(self) -> None:
-        """A unit that was killed goes on in another process, whatever the tracker had seen of it."""
+        """A unit that was interrupted goes on with a new watcher, also after epochs that the first was not told of."""
         first = self.story.units[0]
         before = Told(self.made("resumed"))
         before.started(first, 0)
         before.epoch(first, self.story.row(1))
+        before.ended()
         self._finished_epochs("resumed", 2)
         after = Told(self.made("resumed"))
         after.planned((first,), (first,), {first.identity: EPOCHS})
@@ -156,7 +157,7 @@ class TrackerChecks:
     def _finished_epochs(self, name: str, count: int) -> Path:
         """The first unit's folder, with its metrics of that many epochs."""
         folder = self.units.place / name / "runs" / self.story.units[0].folder
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         rows = [self.story.row(epoch) for epoch in range(1, count + 1)]
         (folder / METRICS).write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
         return folder
