@@ -20,6 +20,9 @@ folder, host, steps = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 socket.gethostname = lambda: host
 locks.BEAT, locks.SILENCE = 0.1, 3.0
 
+def stored(place):
+    return int((place / "step").read_text()) if (place / "step").exists() else 0
+
 def work(place):
     if (place / "done").exists():
         return True
@@ -27,11 +30,11 @@ def work(place):
         with locks.exclusive(place, patience=0):
             if (place / "done").exists():
                 return True
-            step = int((place / "step").read_text()) if (place / "step").exists() else 0
+            step = stored(place)
             while step < steps:
                 time.sleep(0.01)
                 step += 1
-                assert not (place / f"step-{step}").exists() or int((place / "step").read_text()) == step - 1
+                assert not (place / f"step-{step}").exists() or stored(place) == step - 1
                 write_text(place / f"step-{step}", "")
                 write_text(place / "step", str(step))
             write_text(place / "done", "")
