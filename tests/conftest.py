@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from benchmark.locks import exclusive
 
 # Tests compute on the processor, also beside an accelerator; said before anything asks CUDA what there is.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+# Shells have what they start in the background ignore Ctrl-C; tests that interrupt must not depend on how they are run.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SYNTHETIC_CLIPS = 60
 

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.cli import prepare
 from benchmark.cli.output import add_json, note, positive, print_json, print_some, print_table
-from benchmark.datasets.splits import SPLITS
 from benchmark.errors import UsageError
 from benchmark.plugin_functions import synthesize_dataset
-from benchmark.protocol import ALL
 from benchmark.registry import registry
 from benchmark.resources import cores
 from benchmark.specs import DatasetLayout
@@ -193,6 +191,9 @@ def _print_report(result: Report) -> None:
 
 def _print_counts(folds: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> None:
     """One column for each part of each fold, one row for each class: MAFW has 43 of them."""
+    from benchmark.datasets.splits import SPLITS
+    from benchmark.protocol import ALL
+
     columns = {
         f"fold {fold}\n{part}": parts[part] for fold, parts in folds.items() for part in (*SPLITS, ALL) if part in parts
     }

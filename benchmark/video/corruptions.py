@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import cv2
 import numpy as np
 
 Frames = list[np.ndarray]
@@ -37,6 +36,8 @@ def rescaling(frames: Frames, severity: int, random: np.random.Generator) -> Fra
 
 def motion_blur(frames: Frames, severity: int, random: np.random.Generator) -> Frames:
     """Smeared along one direction over 3, 5, 8, 11 or 15 % of the width."""
+    import cv2
+
     length = max(round((0.03, 0.05, 0.08, 0.11, 0.15)[severity - 1] * frames[0].shape[1]), 3)
     kernel = _line(length, random.uniform(0, np.pi))
     return [cv2.filter2D(frame, -1, kernel, borderType=cv2.BORDER_REPLICATE) for frame in frames]
@@ -100,6 +101,8 @@ def corrupt(frames: Sequence[np.ndarray], name: str, severity: int, random: np.r
 
 
 def _through_jpeg(frame: np.ndarray, quality: int) -> np.ndarray:
+    import cv2
+
     done, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert done
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
@@ -108,6 +111,8 @@ def _through_jpeg(frame: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _shrunk(frame: np.ndarray, share: int) -> np.ndarray:
+    import cv2
+
     height, width = frame.shape[:2]
     small = cv2.resize(frame, (max(width // share, 1), max(height // share, 1)), interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -125,6 +130,8 @@ def _line(length: int, angle: float) -> np.ndarray:
 
 def _moved(frame: np.ndarray, right: float, down: float, zoom: float) -> np.ndarray:
     """Moved by shares of the size, zoomed about the middle; the edge is continued outwards."""
+    import cv2
+
     height, width = frame.shape[:2]
     scale = 1 + zoom
     matrix = np.array(

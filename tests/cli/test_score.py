@@ -290,7 +290,7 @@ def test_an_incomplete_run_says_what_is_missing(score, tmp_path):
     ("arguments", "message"),
     [
         (("--metric", "uaar"), "did you mean 'uar'"),
-        (("--grouping", "emotion4"), "known: emotion3"),
+        (("--grouping", "emotion4"), "known: calm-is-neutral, emotion3"),
         (("--grouping", "half.yaml"), "exactly once"),
         (("--grouping", "list.yaml"), "list.yaml: must be a mapping"),
         (("--grouping", "same.yaml", "--grouping", "emotion3"), "two are called 'emotion3'"),
